@@ -1,0 +1,90 @@
+"""An amount is a decimal and a currency. No float ever holds money, and two currencies never meet in one sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Final, Self
+
+# ISO 4217: minor units that are not two. What is missing here has two.
+_MINOR_UNITS: Final = {
+    currency: digits
+    for digits, currencies in {
+        0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+        3: "BHD IQD JOD KWD LYD OMR TND",
+        4: "CLF UYW",
+    }.items()
+    for currency in currencies.split()
+}
+
+
+def minor_units(currency: str) -> int:
+    """How many digits follow the decimal point in this currency (ISO 4217): 2 for USD, 0 for JPY, 3 for KWD."""
+    return _MINOR_UNITS.get(currency, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in major units (`Decimal("53.40")`) of an ISO 4217 currency."""
+
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def parse(cls, amount: str | int | Decimal, currency: str) -> Self:
+        """Read an amount in major units, such as `"53.40"`.
+
+        Raises:
+            ValueError: not a finite decimal number, or not a three-letter currency.
+        """
+        try:
+            number = Decimal(amount)
+        except InvalidOperation:
+            raise ValueError("not a decimal amount") from None
+        if not number.is_finite():
+            raise ValueError("not a finite amount")
+        if not (len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
+            raise ValueError("not an ISO 4217 currency")
+        return cls(number, currency)
+
+    @classmethod
+    def from_minor(cls, number: int, currency: str) -> Self:
+        """Read an amount in minor units: `5340` cents is 53.40 USD, `5340` yen is 5340 JPY."""
+        return cls.parse(Decimal(number).scaleb(-minor_units(currency)), currency)
+
+    def __str__(self) -> str:
+        return f"{self.plain} {self.currency}"
+
+    @property
+    def plain(self) -> str:
+        """The amount alone with the currency's digits, `"53.40"`; more digits are kept, never rounded away."""
+        digits = minor_units(self.currency)
+        quantum = Decimal(1).scaleb(-digits)
+        exact = self.amount.quantize(quantum) if self.amount == self.amount.quantize(quantum) else self.amount
+        return f"{exact:f}"
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.amount + self._same(other), self.currency)
+
+    def __sub__(self, other: Self) -> Self:
+        return type(self)(self.amount - self._same(other), self.currency)
+
+    def __mul__(self, times: int) -> Self:
+        return type(self)(self.amount * times, self.currency)
+
+    def __lt__(self, other: Self) -> bool:
+        return self.amount < self._same(other)
+
+    def __le__(self, other: Self) -> bool:
+        return self.amount <= self._same(other)
+
+    def __gt__(self, other: Self) -> bool:
+        return self.amount > self._same(other)
+
+    def __ge__(self, other: Self) -> bool:
+        return self.amount >= self._same(other)
+
+    def _same(self, other: Self) -> Decimal:
+        if other.currency != self.currency:
+            raise ValueError(f"{self.currency} and {other.currency} do not mix")
+        return other.amount

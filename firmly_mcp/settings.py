@@ -1,0 +1,143 @@
+"""What a person configured: environment variables first, then the configuration file, read once.
+
+Nothing secret is a setting. A card, a security code, a token or a PIN is in the keyring or printed by a command that
+the person named; an environment variable is read by every child process and ends up in crash reports.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from .errors import SettingsError
+
+Environment = Literal["simulator", "sandbox", "production", "custom"]
+
+# The variable of each setting that has one. Commands have none: they are argument lists, and belong in the file.
+VARIABLES: Mapping[str, str] = {
+    "environment": "FIRMLY_MCP_ENVIRONMENT",
+    "app_id": "FIRMLY_APP_ID",
+    "shopper": "FIRMLY_MCP_SHOPPER",
+    "data_dir": "FIRMLY_MCP_DATA_DIR",
+    "api_url": "FIRMLY_MCP_API_URL",
+    "payment_url": "FIRMLY_MCP_PAYMENT_URL",
+}
+CONFIG_VARIABLE = "FIRMLY_MCP_CONFIG"
+
+
+def _default_data_dir() -> Path:
+    return Path(platformdirs.user_data_dir("firmly-mcp", appauthor=False))
+
+
+class Settings(BaseModel):
+    """Every setting, checked. The field descriptions are the README's table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    environment: Annotated[
+        Environment,
+        Field(description="Where orders go. `simulator` needs no account; the others need an App ID."),
+    ] = "simulator"
+    app_id: Annotated[str | None, Field(description="The App ID that Firmly issued to you.", max_length=256)] = None
+    shopper: Annotated[
+        str,
+        Field(
+            description="Whose cards, carts and orders these are, where several people share an account.",
+            pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        ),
+    ] = "local"
+    data_dir: Annotated[
+        Path, Field(description="Where the journal and the simulator's books live. Default: the user's data directory.")
+    ] = Field(default_factory=_default_data_dir)
+    api_url: Annotated[str | None, Field(description="Another address of the API; makes the environment `custom`.")] = (
+        None
+    )
+    payment_url: Annotated[
+        str | None, Field(description="Another address of the payment host; goes with `api_url`.")
+    ] = None
+    cvv_command: Annotated[
+        tuple[str, ...],
+        Field(description="A program and its arguments that print the card's security code when an order needs it."),
+    ] = ()
+
+    @field_validator("api_url", "payment_url")
+    @classmethod
+    def _is_an_origin(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        loopback = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+        if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+            raise ValueError("must be an https address (http only on this machine)")
+        if not parts.hostname or parts.username or parts.query or parts.fragment or parts.path not in {"", "/"}:
+            raise ValueError("must be a host alone, such as https://api.example.com")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        if (self.api_url is None) != (self.payment_url is None):
+            raise ValueError("api_url and payment_url go together")
+        if self.api_url is not None and self.environment != "custom":
+            raise ValueError("another address needs environment = custom")
+        if self.api_url is None and self.environment == "custom":
+            raise ValueError("environment custom needs api_url and payment_url")
+        if self.environment != "simulator" and not self.app_id:
+            raise ValueError(f"environment {self.environment} needs an App ID: set FIRMLY_APP_ID")
+        return self
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of this process; a variable wins over the file.
+
+    Raises:
+        SettingsError: names the setting and what is wrong with it, never its value.
+    """
+    environ = os.environ if environ is None else environ
+    values = _read_file(environ)
+    values |= {field: environ[variable] for field, variable in VARIABLES.items() if environ.get(variable)}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """Where the configuration file is looked for."""
+    named = environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    return Path(platformdirs.user_config_dir("firmly-mcp", appauthor=False)) / "config.toml"
+
+
+def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
+    path = config_path(environ)
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        if environ.get(CONFIG_VARIABLE):
+            raise SettingsError(f"{CONFIG_VARIABLE} names {path}, which is not there") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read {path}: {type(error).__name__}") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    return "; ".join(_one_problem(dict(problem)) for problem in error.errors(include_input=False, include_url=False))
+
+
+def _one_problem(problem: dict[str, Any]) -> str:
+    field = str(problem["loc"][0]) if problem["loc"] else ""
+    said = str(problem["msg"]).removeprefix("Value error, ")
+    name = VARIABLES.get(field, field)
+    return f"{name}: {said}" if name else said

@@ -1,0 +1,31 @@
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmly_mcp.store_text import clean, clean_markup
+
+
+def test_control_invisible_and_bidirectional_characters_are_gone() -> None:
+    assert clean("Tee\u202e\u200b \x00\x1b[31mred\U000e0041\n\tX") == "Tee [31mred X"
+
+
+def test_a_cut_is_shown() -> None:
+    assert clean("word " * 100, 12) == "word word w…"
+
+
+def test_markup_becomes_its_words() -> None:
+    html = "<p>Soft <b>cotton</b>.</p><script>buy()</script><style>p{}</style>&amp; warm"
+    assert clean_markup(html) == "Soft cotton . & warm"
+
+
+def test_unclosed_markup_hides_nothing_but_itself() -> None:
+    assert clean_markup("<div><p>Warm<br>wool") == "Warm wool"
+
+
+@given(st.text(), st.integers(1, 50))
+def test_any_text_comes_out_visible_on_one_line_and_bounded(text: str, limit: int) -> None:
+    for cleaned in (clean(text, limit), clean_markup(text, limit)):
+        assert len(cleaned) <= limit
+        assert all(unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"} for character in cleaned)
+        assert "\n" not in cleaned
