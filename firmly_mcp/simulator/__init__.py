@@ -1,0 +1,20 @@
+"""Firmly and a few stores on loopback, built from the contract alone: a stranger to the rest of this package.
+
+`Simulator` is the whole of it; its parts are imported when one starts.
+"""
+
+from firmly_mcp.simulator.asking import ask, fetch_books
+from firmly_mcp.simulator.dialect import Dialect
+from firmly_mcp.simulator.handle import AlreadyRunning, Simulator
+from firmly_mcp.simulator.serving import serve
+
+TEST_CARD = {
+    "number": "4111111111111111",
+    "name": "Ana Lima",
+    "verification_value": "123",
+    "month": "12",
+    "year": "2034",
+}
+DECLINED_CARD = {**TEST_CARD, "number": "4000000000000002"}
+
+__all__ = ["DECLINED_CARD", "TEST_CARD", "AlreadyRunning", "Dialect", "Simulator", "ask", "fetch_books", "serve"]

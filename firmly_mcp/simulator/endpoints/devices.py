@@ -1,0 +1,80 @@
+"""What a device has over all stores (contract 5.3), and carts taken over from a store's own site."""
+
+from typing import Any
+
+from firmly_mcp.simulator.answers import Answer, Refusal
+from firmly_mcp.simulator.calls import Call
+from firmly_mcp.simulator.carts import Cart
+from firmly_mcp.simulator.endpoints.cart import put_in
+from firmly_mcp.simulator.places import country_of_postal_code
+
+SHORTEST_HANDLE, SHORTEST_TOKEN = 8, 36
+
+
+def get_active_domains(call: Call) -> Answer:
+    """The stores where something is in the cart."""
+    return Answer({"domains": [cart.store for cart in _active(call)]})
+
+
+def get_active_carts(call: Call) -> Answer:
+    """The carts that something is in, without those of `excludes`."""
+    excluded = {domain.strip() for domain in call.query.get("excludes", "").split(",")}
+    carts = [cart for cart in _active(call) if cart.store not in excluded]
+    return Answer({"domains": [cart.store for cart in carts], "carts": [call.world.view(cart) for cart in carts]})
+
+
+def get_postal_code(call: Call) -> Answer:
+    """The device's postal code; unset is empty, or null (C-15)."""
+    code = call.device.postal_code
+    return Answer({"postal_code": code or (None if call.world.dialect.no_postal_code == "null" else "")})
+
+
+def set_postal_code(call: Call) -> Answer:
+    """One postal code for all stores; carts without an address get their shipping from it."""
+    code = call.json("ValidationError").get("postal_code")
+    if not isinstance(code, str) or country_of_postal_code(code) is None:
+        raise Refusal("ValidationError", "postal_code must be a postal code")
+    call.device.postal_code = code.strip()
+    call.world.tokens.keep(call.device)
+    return Answer({"postal_code": call.device.postal_code})
+
+
+def transfer_session(call: Call) -> Answer:
+    """Take over a cart from the store's own site. A failed one leaves nothing behind."""
+    store = call.store
+    handle = _handle(call.json())
+    native = call.world.catalog.merchant(store).native_carts
+    lines = dict(native).get(handle)
+    if lines is None:
+        raise Refusal("ErrorCannotTransferSession", "The session cannot be transferred")
+    if not lines:
+        raise Refusal("ErrorNoLineItem", "The transferred cart is empty")
+    found = [(*call.world.catalog.shelf(store).of_sku(sku), quantity) for sku, quantity in lines]
+    for product, variant, quantity in found:
+        if call.world.stock.left(store, variant) < quantity:
+            raise Refusal("ErrorNotEnoughStock", f"Not enough of {product.title} left")
+    cart = call.world.carts.open(call.device.device_id, store, call.world.now())
+    cart.clear()
+    for product, variant, quantity in found:
+        cart = put_in(call, store, variant, quantity, product)
+    return Answer(call.world.view(cart))
+
+
+def _active(call: Call) -> list[Cart]:
+    now = call.world.now()
+    carts = call.world.carts.of_device(call.device.device_id)
+    return [cart for cart in carts if cart.lines and not cart.is_submitted(now)]
+
+
+def _handle(body: dict[str, Any]) -> str:
+    handle = body.get("handle")
+    if isinstance(handle, dict):
+        token = handle.get("token")
+        if not isinstance(token, str) or len(token) < SHORTEST_TOKEN:
+            raise Refusal("ErrorInvalidInputBody", f"handle.token needs at least {SHORTEST_TOKEN} characters")
+        handle = handle.get("handle")
+    if not isinstance(handle, str) or len(handle) < SHORTEST_HANDLE:
+        raise Refusal("ErrorInvalidInputBody", f"handle needs at least {SHORTEST_HANDLE} characters")
+    if not isinstance(body.get("cookies", []), list):
+        raise Refusal("ErrorInvalidInputBody", "cookies must be a list")
+    return handle

@@ -1,0 +1,81 @@
+"""The frames of an order stream: how a dialect words them, and how faults bend them."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from firmly_mcp.simulator.answers import Refusal
+from firmly_mcp.simulator.dialect import Dialect
+from firmly_mcp.simulator.faults import Fault
+from firmly_mcp.simulator.speaking import refused, spoken
+from firmly_mcp.simulator.stream import Event, framed
+
+COMMENT = b": still working\n\n"
+
+
+def to_the_end(steps: Iterator[Event], commit: Callable[[], None], dialect: Dialect) -> Iterator[Event]:
+    """The events of the steps, each on disk when it is given; a refusal is the last one, as `error` (7.2)."""
+    try:
+        for event in steps:
+            commit()
+            yield Event(event.name, spoken(event.data, dialect))
+    except Refusal as refusal:
+        commit()
+        yield _error(refusal, dialect)
+
+
+def _error(refusal: Refusal, dialect: Dialect) -> Event:
+    envelope = refused(refusal, dialect).envelope()
+    return Event("error", envelope if dialect.error_event == "bare" else {"error": envelope})
+
+
+class Bent:
+    """Frames after the faults had their way. `cut` is set when the stream ends here: whether the order goes on."""
+
+    def __init__(self, dialect: Dialect, faults: Sequence[Fault], answers: Sequence[Fault]) -> None:
+        self._dialect = dialect
+        self._faults = faults
+        self._answers = answers
+        self._late: list[bytes] = []
+        self.cut: bool | None = None
+
+    def frames(self, number: int, event: Event) -> list[bytes]:
+        """What is sent for the event of this number, counted from 1."""
+        frames = [self._last(event).frame()]
+        late, self._late = self._late, []
+        for fault in self._faults:
+            frames = self._bent(fault, number, event, frames)
+        if event.name == "order-placed" and any(fault.action == "lose-answer" for fault in self._answers):
+            self.cut, frames = False, []
+        comments = [COMMENT] if self._dialect.comments else []
+        return [self._lines(frame) for frame in (*comments, *frames, *late)]
+
+    def rest(self) -> list[bytes]:
+        """What was held back and never overtaken."""
+        return [self._lines(frame) for frame in self._late]
+
+    def _lines(self, frame: bytes) -> bytes:
+        return frame.replace(b"\n", b"\r\n") if self._dialect.crlf else frame
+
+    def _bent(self, fault: Fault, number: int, event: Event, frames: list[bytes]) -> list[bytes]:
+        told = fault.options
+        match fault.action:
+            case "cut-stream" if number >= told["after"]:
+                self.cut = told["goes_on"]
+                return frames if number == told["after"] else []
+            case "repeat-event" if number == told["event"]:
+                return frames * 2
+            case "swap-events" if number == told["event"]:
+                self._late = frames
+                return []
+            case "unknown-event" if number == told["before"]:
+                return [framed("warehouse-singing", '{"song":"la"}'), *frames]
+            case "malformed-event" if number == told["event"]:
+                return [framed(event.name, '{"cart":')]
+        return frames
+
+    def _last(self, event: Event) -> Event:
+        """The order behind an error, where a fault wants that."""
+        for fault in self._answers:
+            if event.name == "order-placed" and fault.action == "refuse-after":
+                told = fault.options
+                return _error(Refusal(told["error"], told["description"], status=told["status"]), self._dialect)
+        return event
