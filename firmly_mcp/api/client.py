@@ -1,0 +1,297 @@
+"""One coroutine per endpoint, in Firmly's words and in the order of its documentation.
+
+Calls at a store's cart take turns (see `locks`); inside `hold(store)` hand them the hold. Beside what a call names, any
+may raise Unreachable, UnexpectedAnswer, Unauthorized, RateLimited and StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from firmly_mcp.errors import NotFound
+
+from .bodies import AddressFields, Item, address_body, at_least, given, items_body
+from .calls import Calls
+from .catalog import Catalog
+from .events import OrderEvent
+from .fields import read
+from .locks import Hold
+from .models import Cart, Order, PaymentKey, carts
+from .names import query, segment, store_name
+from .orders import ActiveDomains, Availability, OrderStatus, PostalCode
+from .payments import NotConfirmed, Payments, SealedCard
+from .refusals import invalid, method_kept
+from .session import DeviceSession, Notice
+
+
+class FirmlyClient:
+    """Firmly's API for one device."""
+
+    def __init__(self, session: DeviceSession) -> None:
+        self.session = session
+        self._api = f"{session.hosts.api}/api"
+        self._calls = Calls(session)
+        self._payments = Payments(session, self._calls)
+        self._get_cart_tail = ""
+        catalog = Catalog(self._calls, session.hosts)
+        self.search_products = catalog.search_products
+        self.next_products = catalog.next_products
+        self.discovery_options = catalog.discovery_options
+        self.list_products = catalog.list_products
+        self.get_product = catalog.get_product
+        self.get_product_by_url = catalog.get_product_by_url
+
+    def take_notices(self) -> tuple[Notice, ...]:
+        """What the shopper must be told since the last call: carts that are lost, a session that is not kept."""
+        return self.session.take_notices()
+
+    @asynccontextmanager
+    async def hold(self, store: str) -> AsyncIterator[Hold]:
+        """Keep a store's cart as it is, from the check to the outcome of an order.
+
+        Raises:
+            BeingPaid: an order is being placed there.
+        """
+        async with self.session.locks.hold(store_name(store)) as hold:
+            yield hold
+
+    # Session: across stores
+
+    async def get_active_domains(self) -> tuple[str, ...]:
+        """GET carts/active-domains: stores where this device has a cart with something in it."""
+        async with self.session.locks.device():
+            answer = await self._calls.read("GET", f"{self._api}/v2/carts/active-domains")
+        return read(ActiveDomains, answer.body).domains
+
+    async def get_active_carts(self, excludes: Collection[str] = ()) -> tuple[Cart, ...]:
+        """GET carts/active: every cart with something in it; a store that fails is missing."""
+        left_out = ",".join(store_name(store) for store in excludes) or None
+        async with self.session.locks.device():
+            answer = await self._calls.read("GET", f"{self._api}/v2/carts/active{query(excludes=left_out)}")
+        return carts(answer.body)
+
+    async def get_postal_code(self) -> str | None:
+        """GET carts/postal-code: the shopper's, for all stores; None when unset."""
+        async with self.session.locks.device():
+            answer = await self._calls.read("GET", f"{self._api}/v2/carts/postal-code")
+        return read(PostalCode, answer.body).postal_code or None
+
+    async def set_postal_code(self, postal_code: str) -> str | None:
+        """POST carts/postal-code (Firmly: set-postal-code): shipping is computed anew in every active cart."""
+        body = {"postal_code": postal_code}
+        async with self.session.locks.device():
+            answer = await self._calls.change("POST", f"{self._api}/v2/carts/postal-code", body)
+        return read(PostalCode, answer.body).postal_code or None
+
+    # Cart
+
+    async def get_cart(self, store: str, *, hold: Hold | None = None) -> Cart:
+        """GET cart (Firmly: get-cart). Raises CartNotFound where there is none; some stores answer an empty one."""
+        try:
+            return await self._cart("GET", store, self._get_cart_tail, hold=hold)
+        except NotFound as error:
+            # One client found that this call alone wants a slash at its end (firmly-api C-5).
+            if error.name != "RouteNotFound" or self._get_cart_tail:
+                raise
+        cart = await self._cart("GET", store, "/", hold=hold)
+        self._get_cart_tail = "/"
+        return cart
+
+    async def add_line_item(
+        self,
+        store: str,
+        add_to_cart_ref: Mapping[str, object],
+        quantity: int,
+        flush_cart: bool = False,
+        *,
+        hold: Hold | None = None,
+    ) -> Cart:
+        """POST cart/line-items (Firmly: add-line-item); `flush_cart` empties it first.
+
+        Raises:
+            ProductNotFound, OutOfStock, InvalidRequest: the cart is as it was.
+        """
+        body = {"add_to_cart_ref": dict(add_to_cart_ref), "quantity": at_least(1, quantity)}
+        flush = query(flush_cart="true" if flush_cart else None)
+        return await self._cart("POST", store, f"/line-items{flush}", body, hold=hold)
+
+    async def update_line_item(self, store: str, line_item_id: str, quantity: int, *, hold: Hold | None = None) -> Cart:
+        """PUT cart/line-items/{id} (Firmly: update-line-item); 0 removes the line. Raises NotFound, OutOfStock."""
+        body = {"quantity": at_least(0, quantity)}
+        return await self._cart("PUT", store, f"/line-items/{segment(line_item_id)}", body, hold=hold)
+
+    async def clear_cart(self, store: str, *, hold: Hold | None = None) -> Cart:
+        """DELETE cart/line-items (Firmly: clear-cart); the address stays."""
+        return await self._cart("DELETE", store, "/line-items", hold=hold)
+
+    # Promotions
+
+    async def add_promo_codes(self, store: str, promo_codes: Sequence[str], *, hold: Hold | None = None) -> Cart:
+        """POST cart/promo-codes, 1 to 10 (Firmly: add-promo-codes). Raises PromoRejected; one of several may pass."""
+        if not 1 <= len(promo_codes) <= 10:
+            raise invalid("InvalidPromoCodes", "One to ten promo codes can be set at once.")
+        return await self._cart("POST", store, "/promo-codes", {"promo_codes": list(promo_codes)}, hold=hold)
+
+    async def clear_promo_codes(self, store: str, *, hold: Hold | None = None) -> Cart:
+        """DELETE cart/promo-codes (Firmly: clear-promo-codes). Raises PromoRejected where the store forbids it."""
+        return await self._cart("DELETE", store, "/promo-codes", hold=hold)
+
+    # Addons
+
+    async def add_addon(
+        self,
+        store: str,
+        addon_id: str,
+        *,
+        line_item_ids: Sequence[str] = (),
+        child_ids: Sequence[str] = (),
+        hold: Hold | None = None,
+    ) -> Cart:
+        """POST cart/addons (Firmly: add-addon); without line items, for all that it covers. Raises NotFound."""
+        lists = {"selected_line_item_ids": list(line_item_ids), "selected_child_ids": list(child_ids)}
+        selection = {"addon_id": addon_id} | {name: ids for name, ids in lists.items() if ids}
+        return await self._cart("POST", store, "/addons", {"selections": [selection]}, hold=hold)
+
+    async def remove_addon(
+        self,
+        store: str,
+        addon_id: str,
+        *,
+        line_item_id: str | None = None,
+        child_id: str | None = None,
+        hold: Hold | None = None,
+    ) -> Cart:
+        """POST cart/addons/_remove (Firmly: remove-addon); without a line item, from all. Raises InvalidRequest."""
+        fields = {"addon_id": addon_id, "deselected_line_item_id": line_item_id, "deselected_child_id": child_id}
+        return await self._cart("POST", store, "/addons/_remove", given(fields), hold=hold)
+
+    # Checkout
+
+    async def set_shipping_info(self, store: str, address: AddressFields, *, hold: Hold | None = None) -> Cart:
+        """POST cart/shipping-info for all shipments (Firmly: set-shipping-info). Raises InvalidRequest."""
+        return await self._cart("POST", store, "/shipping-info", address_body(address), hold=hold)
+
+    async def set_billing_info(self, store: str, address: AddressFields, *, hold: Hold | None = None) -> Cart:
+        """POST cart/billing-info (Firmly: set-billing-info). Raises InvalidRequest."""
+        return await self._cart("POST", store, "/billing-info", address_body(address), hold=hold)
+
+    # Shipments
+
+    async def set_fulfillment_type(
+        self,
+        store: str,
+        shipment_id: str,
+        fulfillment_type: str,
+        location_id: str | None = None,
+        *,
+        hold: Hold | None = None,
+    ) -> Cart:
+        """POST cart/shipments/fulfillment-type: an id of the shipment's options. Raises NotFound, InvalidRequest."""
+        fields = {"shipment_id": shipment_id, "fulfillment_type": fulfillment_type, "location_id": location_id}
+        return await self._cart("POST", store, "/shipments/fulfillment-type", given(fields), hold=hold)
+
+    async def set_shipping_method(
+        self,
+        store: str,
+        shipment_id: str,
+        shipping_method_id: str,
+        *,
+        notes: str | None = None,
+        selected_date: str | None = None,
+        hold: Hold | None = None,
+    ) -> Cart:
+        """POST cart/shipment/methods (Firmly: set-shipping-method); `selected_date` is YYYY-MM-DD.
+
+        Raises:
+            NotFound: no such shipment; `RouteNotFound`: the store has no such call, and keeps what it preselected.
+            InvalidRequest: not a method of this shipment.
+        """
+        choice = {"shipment_id": shipment_id, "shipping_method_id": shipping_method_id}
+        body = choice | given({"notes": notes, "selected_date": selected_date})
+        # The documented path, then the one that another client calls (firmly-api C-4).
+        try:
+            return await self._cart("POST", store, "/shipment/methods", body, hold=hold)
+        except NotFound as error:
+            if error.name != "RouteNotFound":
+                raise
+        try:
+            return await self._cart("POST", store, "/shipments/shipping-method", body, hold=hold)
+        except NotFound as error:
+            raise (method_kept(error) if error.name == "RouteNotFound" else error) from None
+
+    async def get_availability(self, store: str, shipment_id: str, *, hold: Hold | None = None) -> Availability:
+        """POST cart/shipments/get-availability: dates of a scheduled shipment. Raises NotFound, InvalidRequest."""
+        name = store_name(store)
+        url = f"{self._api}/v2/domains/{name}/cart/shipments/get-availability"
+        async with self.session.locks.cart(name, hold):
+            return read(Availability, (await self._calls.change("POST", url, {"shipment_id": shipment_id})).body)
+
+    # Payment and orders
+
+    async def payment_key(self) -> PaymentKey:
+        """GET payment/key on the payment host, fresh for every order (Firmly: get-public-key)."""
+        url = f"{self.session.hosts.payment}/api/v1/payment/key"
+        answer = await self._calls.read("GET", url, with_token=False)
+        return read(PaymentKey, answer.body).model_copy(update={"header_kid": answer.headers.get("x-firmly-kid")})
+
+    async def complete_order(
+        self,
+        store: str,
+        encrypted_card: SealedCard | str,
+        billing_info: AddressFields,
+        *,
+        captcha_token: str | None = None,
+        hold: Hold | None = None,
+    ) -> Order | NotConfirmed:
+        """Pay the store's cart: one request, never repeated (Firmly: complete-order-v2).
+
+        Raises:
+            Unreachable: nothing was sent.
+            StoreError: refused, and proven so.
+            NoProof: sent, and nothing proves how it ended.
+        """
+        name = store_name(store)
+        body = {"billing_info": address_body(billing_info)} | given({"captcha_token": captcha_token})
+        async with self.session.locks.cart(name, hold):
+            return await self._payments.complete(name, body, encrypted_card)
+
+    @asynccontextmanager
+    async def place_order(
+        self,
+        store: str,
+        items: Sequence[Item],
+        shipping_info: AddressFields,
+        billing_info: AddressFields,
+        encrypted_card: SealedCard | str,
+        *,
+        captcha_token: str | None = None,
+        hold: Hold | None = None,
+    ) -> AsyncIterator[AsyncGenerator[OrderEvent, None]]:
+        """Buy items in one streamed request, never repeated (Firmly: place-order-v2); gives its events.
+
+        It is sent on entering. Raises as `complete_order`, there and from the events.
+        """
+        name = store_name(store)
+        body = {
+            "billing_info": address_body(billing_info),
+            "shipping_info": address_body(shipping_info),
+            "items": items_body(items),
+        }
+        async with (
+            self.session.locks.cart(name, hold),
+            self._payments.place(name, body | given({"captcha_token": captcha_token}), encrypted_card) as events,
+        ):
+            yield events
+
+    async def order_status(self, store: str, order_number: str) -> OrderStatus:
+        """GET orders/domains/{d}/order/{number}/status (Firmly: get-order-status). Raises NotFound."""
+        url = f"{self._api}/v1/orders/domains/{store_name(store)}/order/{segment(order_number)}/status"
+        return read(OrderStatus, (await self._calls.read("GET", url)).body)
+
+    async def _cart(self, method: str, store: str, path: str, body: object = None, *, hold: Hold | None = None) -> Cart:
+        name = store_name(store)
+        url = f"{self._api}/v2/domains/{name}/cart{path}"
+        async with self.session.locks.cart(name, hold):
+            call = self._calls.read if method == "GET" else self._calls.change
+            return read(Cart, (await call(method, url, body)).body)

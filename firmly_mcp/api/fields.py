@@ -1,0 +1,249 @@
+"""Missing fields are normal, unknown ones are ignored, wrong types are a clear error, and no number is ever guessed.
+
+Null is the same as missing. What contradicts in an answer is kept in `doubts`: sentences of ours, free of store text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Final, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, model_validator
+
+from firmly_mcp.errors import UnexpectedAnswer
+from firmly_mcp.money import Money, minor_units
+
+T = TypeVar("T")
+Model = TypeVar("Model", bound="Sent")
+
+# Sums of stores are far below; what is above is no price, and its digits would fill a screen.
+_LARGEST: Final = Decimal(10) ** 12
+# JavaScript writes 53.4 as 53.400000000000006: such noise is below this, and no currency's unit is.
+_NOISE: Final = Decimal("0.000001")
+_CURRENCY: Final = re.compile("[A-Z]{3}")
+
+
+class _Wrong(ValueError):
+    """A field of the wrong type, for pydantic to collect."""
+
+
+@dataclass
+class Reading:
+    """What the reading of one answer knows beside the field at hand: the only currency in it, and the doubts so far."""
+
+    currency: str | None = None
+    doubts: list[str] = field(default_factory=list)
+
+    def doubt(self, sentence: str) -> None:
+        """Keep a contradiction, once."""
+        if sentence not in self.doubts:
+            self.doubts.append(sentence)
+
+
+class Sent(BaseModel):
+    """Something that Firmly sent. `dialects` maps a name that some stores use to the documented one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    dialects: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_documented_words(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        said = {ours: raw[theirs] for theirs, ours in cls.dialects.items() if raw.get(theirs) is not None}
+        return raw | {ours: value for ours, value in said.items() if raw.get(ours) is None}
+
+    def contradictions(self) -> Iterable[str]:
+        """What contradicts within this answer, a sentence each, for a model that keeps `doubts`."""
+        return ()
+
+
+def read(model: type[Model], raw: object) -> Model:
+    """Read a JSON value as a model; one with `doubts` carries what contradicts in it.
+
+    Raises:
+        UnexpectedAnswer: not an object, or a field has the wrong type; says which, never the value.
+    """
+    reading = Reading(currency=_only_currency(raw))
+    try:
+        value = model.model_validate(raw, context=reading)
+    except ValidationError as error:
+        raise UnexpectedAnswer(f"Firmly's answer is outside its contract: {_places(error)}.") from None
+    if "doubts" not in model.model_fields:
+        return value
+    if len(set(_currencies(raw))) > 1:
+        reading.doubt("the amounts are in more than one currency")
+    for sentence in value.contradictions():
+        reading.doubt(sentence)
+    return value.model_copy(update={"doubts": tuple(reading.doubts)})
+
+
+def parse_json(content: bytes) -> object:
+    """JSON with every decimal as it was written.
+
+    Raises:
+        ValueError: not JSON, nested too deeply, or holding NaN or Infinity.
+    """
+    try:
+        return json.loads(content, parse_float=Decimal, parse_constant=_no_constant)
+    except (RecursionError, ArithmeticError):
+        raise ValueError("nested too deeply, or a number beyond all numbers") from None
+
+
+def plain_json(value: object) -> object:
+    """The same JSON without Decimals, as Python's own encoder takes it.
+
+    Raises:
+        ValueError: a number is beyond a double, which is what JSON readers use.
+    """
+    if isinstance(value, Decimal):
+        number = float(value)
+        if abs(number) == float("inf"):
+            raise ValueError("not a number of JSON")
+        return number
+    if isinstance(value, Mapping):
+        return {name: plain_json(item) for name, item in value.items()}
+    return [plain_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _text(value: object) -> object:
+    if value is None or isinstance(value, str):
+        return value
+    raise _Wrong("should be text")
+
+
+def _id(value: object) -> object:
+    # Some platforms number their variants and orders; an id is opaque all the same.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
+
+
+def _flag(value: object) -> object:
+    if value is None or isinstance(value, bool):
+        return value
+    raise _Wrong("should be true or false")
+
+
+def _count(value: object) -> object:
+    if value is None:
+        return None
+    number = _decimal(value)
+    if abs(number - round(number)) > _NOISE:
+        raise _Wrong("should be a whole number")
+    return round(number)
+
+
+def _number(value: object) -> object:
+    return None if value is None else _decimal(value)
+
+
+def _many(value: object) -> object:
+    if value is None:
+        return ()
+    if isinstance(value, list | tuple):
+        return tuple(item for item in value if item is not None)
+    raise _Wrong("should be a list")
+
+
+def _decimal(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise _Wrong("should be a number")
+    # Compared before it is computed with: a Decimal of a billion digits is one short JSON number.
+    if not -_LARGEST < value < _LARGEST:
+        raise _Wrong("should be a number of a sensible size")
+    return _without_long_tail(Decimal(value))
+
+
+def _without_long_tail(number: Decimal) -> Decimal:
+    exponent = number.as_tuple().exponent
+    return round(number, 12) if isinstance(exponent, int) and exponent < -12 else number
+
+
+def _money(value: object, info: ValidationInfo) -> object:
+    """Firmly's money object: `value` in major units, `number` in minor units, either, or both (Firmly: get-cart)."""
+    if value is None or isinstance(value, Money):
+        return value
+    if not isinstance(value, dict):
+        raise _Wrong("should be an amount")
+    reading = info.context if isinstance(info.context, Reading) else Reading()
+    major, minor = _number(value.get("value")), _count(value.get("number"))
+    if major is None and minor is None:
+        return None
+    currency = _currency(value.get("currency")) or reading.currency
+    if currency is None:
+        reading.doubt(f"{info.field_name} has no currency")
+        return None
+    by_number = Money.from_minor(minor, currency) if isinstance(minor, int) else None
+    if not isinstance(major, Decimal):
+        return by_number
+    by_value = Money.parse(_without_noise(major, currency), currency)
+    if by_number is not None and by_number.amount != by_value.amount:
+        reading.doubt(f"{info.field_name} is {by_value.plain} by its value and {by_number.plain} by its number")
+    return by_value
+
+
+def _without_noise(amount: Decimal, currency: str) -> Decimal:
+    rounded = round(amount, minor_units(currency))
+    return rounded if abs(rounded - amount) < _NOISE else amount
+
+
+def _currency(value: object) -> str | None:
+    text = _text(value)
+    if not isinstance(text, str) or not text.strip():
+        return None
+    code = text.strip().upper()
+    if _CURRENCY.fullmatch(code):
+        return code
+    raise _Wrong("should be a currency of three letters")
+
+
+def _currencies(raw: object) -> Iterator[str]:
+    """The currency of every amount anywhere in an answer; without recursion, for answers are as deep as they like."""
+    left = [raw]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            left.extend(item.values())
+            code = item.get("currency")
+            if isinstance(code, str) and code.strip() and ("value" in item or "number" in item):
+                yield code.strip().upper()
+        elif isinstance(item, list):
+            left.extend(item)
+
+
+def _only_currency(raw: object) -> str | None:
+    found = list(set(_currencies(raw)))
+    return found[0] if len(found) == 1 and _CURRENCY.fullmatch(found[0]) else None
+
+
+def _places(error: ValidationError) -> str:
+    """Where and why, in our own words: the path is made of field names and positions, the reason of the type."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    first = problems[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the answer"
+    more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return f"{place} {first['msg'].removeprefix('Value error, ').removeprefix('Input ')}{more}"
+
+
+def _no_constant(_name: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _none(_value: object) -> tuple[str, ...]:
+    return ()
+
+
+Text = Annotated[str | None, BeforeValidator(_text)]
+Id = Annotated[str | None, BeforeValidator(_id)]
+Word = Annotated[str, BeforeValidator(_id)]
+Flag = Annotated[bool | None, BeforeValidator(_flag)]
+Count = Annotated[int | None, BeforeValidator(_count)]
+Number = Annotated[Decimal | None, BeforeValidator(_number)]
+Amount = Annotated[Money | None, BeforeValidator(_money)]
+Many = Annotated[tuple[T, ...], BeforeValidator(_many)]
+# Ours alone: an answer that holds a field of this name says nothing.
+Doubts = Annotated[tuple[str, ...], BeforeValidator(_none)]

@@ -1,0 +1,166 @@
+"""Cart and payment calls go one at a time per (device, store), also across processes; some calls take the whole device.
+
+The operating system's locks on files decide, between the tasks of a process as between processes: each attempt opens
+the file anew, and two openings exclude each other. Order of acquisition, so that nothing can wait in a circle: the
+device's gate, a store, the token. A store is only ever *tried* while the gate is held by a call for that store, and the
+token's lock is innermost. Waiting is polling, so a cancelled wait leaves nothing behind.
+
+Files are named by digests: of whose device it is, and of the store. They are empty, and stay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from firmly_mcp.errors import BeingPaid, NotAllowed, SettingsError, Unreachable
+
+from .names import StoreName
+
+_POLL_SECONDS: Final = 0.02
+# With a call's own 30 s this stays below what a tool call may take.
+WAIT_SECONDS: Final = 10.0
+
+
+@dataclass
+class Hold:
+    """A store's lock, held for an order. Handed to the client's calls at that store, which then take no lock."""
+
+    store: StoreName
+    held: bool = True
+
+
+class Locks:
+    """The locks of one device. `device` names it: the same text in two processes is the same device."""
+
+    def __init__(self, directory: Path, device: str, *, wait: float = WAIT_SECONDS) -> None:
+        self._directory = directory
+        self._name = _digest(device)
+        self._wait = wait
+
+    @asynccontextmanager
+    async def cart(self, store: StoreName, hold: Hold | None = None) -> AsyncIterator[None]:
+        """Take a store's lock, or go by a hold of that store.
+
+        Raises:
+            BeingPaid: an order is being placed there.
+            Unreachable: other calls to the store did not end in time; nothing was sent.
+            NotAllowed: the hold is of another store, or over.
+        """
+        if hold is not None:
+            if hold.store != store or not hold.held:
+                raise NotAllowed("This hold is of another store, or it is over. Nothing was sent.")
+            yield
+            return
+        lock = await self._entered(store)
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+    @asynccontextmanager
+    async def hold(self, store: StoreName) -> AsyncIterator[Hold]:
+        """Keep a store for an order; other cart calls are told at once that one is being placed. Raises as `cart`."""
+        with ExitStack() as locks:
+            locks.callback(os.close, await self._entered(store))
+            # Only now: those who wait for the store look here to learn why.
+            locks.callback(os.close, await self._acquired(lambda: _try(self._path(store, "order"))))
+            hold = Hold(store)
+            try:
+                yield hold
+            finally:
+                hold.held = False
+
+    @asynccontextmanager
+    async def device(self) -> AsyncIterator[None]:
+        """Take every store's lock: no new call begins, and those in flight are waited for. Raises as `cart`."""
+        with ExitStack() as locks:
+            locks.callback(os.close, await self._acquired(lambda: _try(self._path("", "gate"))))
+            for path in sorted(self._directory.glob(f"{self._name}-*.store")):
+                locks.callback(os.close, await self._drained(path))
+            yield
+
+    @asynccontextmanager
+    async def token(self) -> AsyncIterator[None]:
+        """Renew alone. Raises Unreachable where another renewal does not end."""
+        lock = await self._acquired(lambda: _try(self._path("", "token")))
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+    async def _entered(self, store: StoreName) -> int:
+        return await self._acquired(lambda: self._try_store(store), lambda: _taken(self._path(store, "order")))
+
+    async def _drained(self, path: Path) -> int:
+        return await self._acquired(lambda: _try(path), lambda: _taken(path.with_suffix(".order")))
+
+    def _try_store(self, store: StoreName) -> int | None:
+        gate = _try(self._path("", "gate"))
+        if gate is None:
+            return None
+        try:
+            return _try(self._path(store, "store"))
+        finally:
+            os.close(gate)
+
+    def _path(self, store: str, kind: str) -> Path:
+        return self._directory / (f"{self._name}-{_digest(store)}.{kind}" if store else f"{self._name}.{kind}")
+
+    async def _acquired(self, attempt: Callable[[], int | None], paid: Callable[[], bool] = lambda: False) -> int:
+        deadline = anyio.current_time() + self._wait
+        while (lock := attempt()) is None:
+            if paid():
+                raise BeingPaid(
+                    "An order is being placed at this store. Its cart cannot be read or changed until then."
+                )
+            if anyio.current_time() >= deadline:
+                raise Unreachable("Other calls to this store have not ended. Nothing was sent; try again in a moment.")
+            await anyio.sleep(_POLL_SECONDS)
+        return lock
+
+
+def _try(path: Path) -> int | None:
+    """The lock on a file, as a descriptor whose closing releases it; None where someone has it."""
+    # Its import costs more than all locks of a session, and searching needs none.
+    from filelock import lock_descriptor
+
+    try:
+        descriptor = _opened(path)
+    except OSError as error:
+        raise SettingsError(f"The data directory cannot be written to ({error.strerror}).") from None
+    try:
+        if lock_descriptor(descriptor, blocking=False):
+            return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _taken(path: Path) -> bool:
+    lock = _try(path)
+    if lock is not None:
+        os.close(lock)
+    return lock is None
+
+
+def _opened(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, flags, 0o600)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

@@ -1,0 +1,288 @@
+"""Carts, orders and the payment key as Firmly sends them (Firmly: cart-management, shipment-configuration, payment).
+
+Firmly's own names. Every field may be missing (None, or an empty tuple); ids are opaque.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from .doubts import contradictions
+from .fields import Amount, Count, Doubts, Flag, Id, Many, Sent, Text, Word, read
+
+# What stores write where they have no picture.
+_NO_PICTURE = frozenset({"", "undefined", "null"})
+
+
+class Address(Sent):
+    """A shipping or billing address (Firmly: set-shipping-info). `country` is ISO 3166 alpha-2, or a name."""
+
+    dialects: ClassVar[Mapping[str, str]] = {
+        "address_line_1": "address1",
+        "address_line_2": "address2",
+        "state_code": "state_or_province",
+        "zip": "postal_code",
+        "country_code": "country",
+    }
+    first_name: Text = None
+    last_name: Text = None
+    email: Text = None
+    phone: Text = None
+    company: Text = None
+    address1: Text = None
+    address2: Text = None
+    city: Text = None
+    state_or_province: Text = None
+    state_name: Text = None
+    postal_code: Text = None
+    country: Text = None
+
+
+class Image(Sent):
+    """A picture's address; `type` is default, small, large or preview."""
+
+    dialects: ClassVar[Mapping[str, str]] = {"src": "url"}
+    url: Text = None
+    alt: Text = None
+    type: Text = None
+
+
+def _usable(raw: object) -> bool:
+    if isinstance(raw, dict):
+        url = raw.get("url") if raw.get("url") is not None else raw.get("src")
+        return not (url is None or (isinstance(url, str) and url.strip().lower() in _NO_PICTURE))
+    return raw is not None
+
+
+def _picture(raw: object) -> object:
+    return raw if _usable(raw) else None
+
+
+def _pictures(raw: object) -> object:
+    return [image for image in raw if _usable(image)] if isinstance(raw, list) else raw
+
+
+Picture = Annotated[Image | None, BeforeValidator(_picture)]
+Pictures = Annotated[Many[Image], BeforeValidator(_pictures)]
+
+
+class LineItem(Sent):
+    """A variant in a cart and how many of it; `price` is of one, `line_price` of all."""
+
+    line_item_id: Id = None
+    platform_line_item_id: Id = None
+    sku: Id = None
+    base_sku: Id = None
+    variant_id: Id = None
+    description: Text = None
+    variant_description: Text = None
+    quantity: Count = None
+    price: Amount = None
+    line_price: Amount = None
+    msrp: Amount = None
+    discount: Amount = None
+    line_discount: Amount = None
+    discounts: Many[object] = ()
+    image: Picture = None
+    requires_shipping: Flag = None
+    variant_handles: Many[Word] = ()
+    fixed_quantity: Flag = None
+    recurring: object = None
+
+
+class FulfillmentType(Sent):
+    """How a shipment reaches the shopper: `SHIP_TO_ADDRESS`, `SCHEDULED_DELIVERY`, or a pickup, which has two names."""
+
+    id: Id = None
+    name: Text = None
+    description: Text = None
+
+    @property
+    def is_pickup(self) -> bool:
+        """`PICKUP_IN_STORE` or `IN_STORE_PICKUP`; which of them a shipment takes stands in its options."""
+        return "PICKUP" in (self.id or "").upper()
+
+
+class ShippingMethod(Sent):
+    """A way to ship and its price; `estimated_delivery` is free text."""
+
+    dialects: ClassVar[Mapping[str, str]] = {"sku": "id"}
+    id: Id = None
+    description: Text = None
+    price: Amount = None
+    estimated_delivery: Text = None
+
+
+class Shipment(Sent):
+    """Lines that travel together, how, and what else the store offers for them (Firmly: shipment-configuration)."""
+
+    shipment_id: Id = None
+    line_item_ids: Many[Word] = ()
+    fulfillment_type: FulfillmentType | None = None
+    fulfillment_type_options: Many[FulfillmentType] = ()
+    shipping_method: ShippingMethod | None = None
+    shipping_method_options: Many[ShippingMethod] = ()
+    notes: Text = None
+    selected_date: Text = None
+    selected_time_slot: object = None
+    selected_location: object = None
+
+
+class AddonDisplay(Sent):
+    """An addon's name and description."""
+
+    name: Text = None
+    description: Text = None
+
+
+class AddonOffer(Sent):
+    """An addon on offer. Constraints (required, how many) have no documented names: they are in `model_extra`."""
+
+    model_config = ConfigDict(extra="allow")
+    addon_id: Id = None
+    display: AddonDisplay | None = None
+    scope: Text = None
+    coverage_mode: Text = None
+    price: Amount = None
+    eligible_line_item_ids: Many[Word] = ()
+    line_item_pricing: object = None
+    child_offers: Many[AddonOffer] = ()
+
+
+class AddonSelection(Sent):
+    """An addon that was chosen; what else the store says of it is in `model_extra`."""
+
+    model_config = ConfigDict(extra="allow")
+    addon_id: Id = None
+    selected_line_item_ids: Many[Word] = ()
+    selected_child_ids: Many[Word] = ()
+    price: Amount = None
+
+
+class Addons(Sent):
+    """Offered and chosen addons."""
+
+    offers: Many[AddonOffer] = ()
+    selections: Many[AddonSelection] = ()
+
+
+class Notice(Sent):
+    """What the store says about a cart, such as `PRICE_INCREASED`; stores send a word or an object."""
+
+    dialects: ClassVar[Mapping[str, str]] = {"description": "message", "text": "message", "type": "code"}
+    code: Text = None
+    message: Text = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_a_word(cls, raw: Any) -> Any:
+        return {"code": raw} if isinstance(raw, str) else raw
+
+
+def _notices(raw: object) -> object:
+    return [raw] if isinstance(raw, str | dict) else raw
+
+
+Notices = Annotated[Many[Notice], BeforeValidator(_notices)]
+CartAddons = Annotated[Addons, BeforeValidator(lambda raw: {} if raw is None else raw)]
+
+
+class Cart(Sent):
+    """A cart at one store (Firmly: get-cart); `doubts` says what contradicts in its amounts, a sentence each."""
+
+    dialects: ClassVar[Mapping[str, str]] = {"tax": "tax_total", "promo_codes": "coupons"}
+    cart_id: Id = None
+    platform_id: Text = None
+    shop_id: Text = None
+    display_name: Text = None
+    cart_status: Text = None
+    line_items: Many[LineItem] = ()
+    shipments: Many[Shipment] = ()
+    addons: CartAddons = Field(default_factory=Addons)
+    sub_total: Amount = None
+    shipping_total: Amount = None
+    tax_total: Amount = None
+    addon_total: Amount = None
+    cart_discount: Amount = None
+    store_credit: Amount = None
+    total: Amount = None
+    coupons: Many[Word] = ()
+    notices: Notices = ()
+    notice: Notices = ()
+    shipping_info: Address | None = None
+    billing_info: Address | None = None
+    shipping_method: ShippingMethod | None = None
+    shipping_method_options: Many[ShippingMethod] = ()
+    payment_method_options: Many[object] = ()
+    schema_version: Text = None
+    platform_order_number: Id = None
+    doubts: Doubts = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """No line items."""
+        return not self.line_items
+
+    @property
+    def submitted(self) -> bool:
+        """Ordered: its status says so. The proof is `platform_order_number` beside it."""
+        return (self.cart_status or "").lower() == "submitted"
+
+    def contradictions(self) -> Iterable[str]:
+        """What does not add up."""
+        return contradictions(self)
+
+
+class Urls(Sent):
+    """Pages of the store that belong to an order."""
+
+    thank_you_page: Text = None
+
+
+class PaymentSummary(Sent):
+    """How an order was paid: type and brand, the last four digits, the month and year of expiry."""
+
+    payment_type: Text = None
+    card_type: Text = None
+    last_four: Id = None
+    month: Count = None
+    year: Count = None
+
+
+class Order(Cart):
+    """What the store confirmed: the submitted cart and the order's own fields (Firmly: place-order, complete-order)."""
+
+    submitted_at: Text = None
+    urls: Urls | None = None
+    payment_summary: PaymentSummary | None = None
+
+
+class PaymentKey(Sent):
+    """The RSA key that cards are sealed with, as sent: nothing is checked here (Firmly: get-public-key).
+
+    `header_kid` is the answer's `x-firmly-kid`; numbers are base64url text.
+    """
+
+    kid: Text = None
+    kty: Text = None
+    n: Text = None
+    e: Text = None
+    use: Text = None
+    alg: Text = None
+    header_kid: Text = None
+
+
+def carts(raw: object) -> tuple[Cart, ...]:
+    """Read the list of active carts (Firmly: get-active-carts).
+
+    Raises:
+        UnexpectedAnswer: not such a list, or a cart has a field of the wrong type.
+    """
+    return tuple(read(Cart, cart) for cart in read(_ActiveCarts, raw).carts)
+
+
+class _ActiveCarts(Sent):
+    carts: Many[object] = ()

@@ -1,0 +1,249 @@
+"""The catalog and discovery as Firmly sends them (Firmly: catalog, discovery).
+
+A product page is the merchant's own data; discovery is an index that lags behind it. The price to show is a variant's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, ConfigDict
+
+from firmly_mcp.errors import UnexpectedAnswer
+from firmly_mcp.money import Money, minor_units
+
+from . import ref
+from .fields import Amount, Count, Doubts, Flag, Id, Many, Number, Sent, Text, Word, plain_json, read
+from .models import Picture, Pictures
+
+
+def _verbatim(raw: object) -> object:
+    if raw is None or isinstance(raw, Mapping):
+        return plain_json(raw)
+    raise ValueError("should be an object")
+
+
+Verbatim = Annotated[Mapping[str, object] | None, BeforeValidator(_verbatim)]
+
+
+class OptionValue(Sent):
+    """One value of an option, such as Orange."""
+
+    display_name: Text = None
+    value: Word | None = None
+    available: Flag = None
+    swatch: Picture = None
+
+
+class VariantOption(Sent):
+    """An option such as Size. `property_accessor` names the field of a variant that holds it; `position` is from 0."""
+
+    display_name: Text = None
+    property_accessor: Text = None
+    position: Count = None
+    option_values: Many[OptionValue] = ()
+
+
+class Message(Sent):
+    """What the store says beside a variant; `type` is promotion or stock."""
+
+    type: Text = None
+    text: Text = None
+
+
+class Attribute(Sent):
+    """A named fact about a variant, in discovery."""
+
+    key: Text = None
+    value: object = None
+
+
+class Variant(Sent):
+    """What is put in a cart. Fields that options name (`option1`, `size`) are in `model_extra`."""
+
+    model_config = ConfigDict(extra="allow")
+    handle: Id = None
+    sku: Id = None
+    title: Text = None
+    display_name: Text = None
+    description: Text = None
+    price: Amount = None
+    msrp: Amount = None
+    available: Flag = None
+    variant_option_list: Many[Word] = ()
+    images: Pictures = ()
+    add_to_cart_ref: Verbatim = None
+    messages: Many[Message] = ()
+    variant_attributes: Many[Attribute] = ()
+
+    @property
+    def ref(self) -> str | None:
+        """The one string that stands for `add_to_cart_ref`; None where there is none to send."""
+        return ref.pack(self.add_to_cart_ref) if self.add_to_cart_ref else None
+
+
+class _WithVariants(Sent):
+    base_sku: Id = None
+    title: Text = None
+    handle: Id = None
+    brand: Text = None
+    description: Text = None
+    pdp_url: Text = None
+    domain: Text = None
+    domain_name: Text = None
+    images: Pictures = ()
+    variants: Many[Variant] = ()
+    variant_option_values: Many[VariantOption] = ()
+    tags: Many[Word] = ()
+    doubts: Doubts = ()
+
+    def choices(self, variant: Variant) -> dict[str, str]:
+        """A variant's options by their names, such as {"Size": "XS", "Color": "Orange"}."""
+        options = sorted(self.variant_option_values, key=lambda option: option.position or 0)
+        named = {}
+        for position, option in enumerate(options):
+            value = (variant.model_extra or {}).get(option.property_accessor or "")
+            if not isinstance(value, str) and position < len(variant.variant_option_list):
+                value = variant.variant_option_list[position]
+            if isinstance(value, str) and option.display_name:
+                named[option.display_name] = value
+        return named
+
+    @property
+    def store(self) -> str | None:
+        """The merchant's domain; where it is missing, the host of the product's page."""
+        if self.domain or not self.pdp_url:
+            return self.domain
+        try:
+            host = urlsplit(self.pdp_url).hostname
+        except ValueError:
+            return None
+        return host.removeprefix("www.") if host else None
+
+
+class Reviews(Sent):
+    """How a product is rated."""
+
+    total_reviews: Count = None
+    average_rating: Number = None
+
+
+class Product(_WithVariants):
+    """A product with its variants (Firmly: get-product, get-product-from-url)."""
+
+    short_description: Text = None
+    product_type: Text = None
+    reviews: Reviews | None = None
+
+
+class PriceRange(Sent):
+    """Lowest and highest price, in integer cents without a currency."""
+
+    min: Count = None
+    max: Count = None
+
+
+class DiscoveryHit(_WithVariants):
+    """A product in the index (Firmly: discovery/search)."""
+
+    price_range: PriceRange | None = None
+    has_available_variants: Flag = None
+    average_rating: Number = None
+    total_reviews: Count = None
+    category: object = None
+
+    @property
+    def price_from(self) -> Money | None:
+        """`price_range.min` as an amount; None where the variants do not tell a currency that has cents."""
+        return self._cents(self.price_range.min if self.price_range else None)
+
+    @property
+    def price_to(self) -> Money | None:
+        """`price_range.max` as an amount; None where the variants do not tell a currency that has cents."""
+        return self._cents(self.price_range.max if self.price_range else None)
+
+    def _cents(self, number: int | None) -> Money | None:
+        currencies = {variant.price.currency for variant in self.variants if variant.price is not None}
+        if number is None or len(currencies) != 1 or minor_units(currency := currencies.pop()) != 2:
+            return None
+        return Money.from_minor(number, currency)
+
+
+class SearchPage(Sent):
+    """One page of a search. `next_page` is an address on the API's own origin, None at the end."""
+
+    dialects: ClassVar[Mapping[str, str]] = {}
+    products: Many[DiscoveryHit] = ()
+    page_size: Count = None
+    next_page: Text = None
+    doubts: Doubts = ()
+
+
+class ProductListing(Sent):
+    """A line of a store's catalog (Firmly: get-all-products); `handle` leads to the product."""
+
+    loc: Text = None
+    handle: Id = None
+    title: Text = None
+    image: Picture = None
+
+
+class DiscoveryOption(Sent):
+    """An option that searches can filter by, with its values (Firmly: discovery/options)."""
+
+    option: Text = None
+    values: Many[Word] = ()
+
+
+class _Options(Sent):
+    variant_options: Many[DiscoveryOption] = ()
+
+
+class DiscoveryOptions(Sent):
+    """Every option that searches can filter by."""
+
+    options: _Options | None = None
+
+    @property
+    def variant_options(self) -> tuple[DiscoveryOption, ...]:
+        """The options; values are matched exactly, with case."""
+        return self.options.variant_options if self.options else ()
+
+
+def search_page(raw: object) -> SearchPage:
+    """Read a page of hits one by one: one store's broken hit is left out and told, and hides no other store's.
+
+    Raises:
+        UnexpectedAnswer: not a page, or none of its hits can be read.
+    """
+    shell = read(SearchPage, _without_products(raw))
+    sent = raw.get("products") if isinstance(raw, dict) else None
+    if sent is not None and not isinstance(sent, list):
+        raise UnexpectedAnswer("Firmly's answer is outside its contract: products should be a list.")
+    hits, broken = [], []
+    for hit in sent or ():
+        try:
+            hits.append(read(DiscoveryHit, hit))
+        except UnexpectedAnswer as error:
+            broken.append(error)
+    if broken and not hits:
+        raise broken[0]
+    doubts = (f"{len(broken)} of {len(sent or ())} results could not be read and are left out",) if broken else ()
+    return shell.model_copy(update={"products": tuple(hits), "doubts": doubts})
+
+
+def listings(raw: object) -> tuple[ProductListing, ...]:
+    """Read a store's catalog page, a bare list.
+
+    Raises:
+        UnexpectedAnswer: not a list, or an entry has a field of the wrong type.
+    """
+    if not isinstance(raw, list):
+        raise UnexpectedAnswer("Firmly's answer is outside its contract: the catalog should be a list.")
+    return tuple(read(ProductListing, item) for item in raw if item is not None)
+
+
+def _without_products(raw: object) -> Any:
+    return {name: value for name, value in raw.items() if name != "products"} if isinstance(raw, dict) else raw

@@ -1,0 +1,251 @@
+"""The only maker of StoreErrors, and the closed table of what proves that no order was placed.
+
+An answer is known by its error name first and by its status where the name says nothing. A name proves that nothing was
+placed only if it is marked so here *and* came as a 4xx in Firmly's envelope, or as a stream's `error` event. Sentences
+are ours; what the store wrote goes into `said`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from firmly_mcp.errors import (
+    CaptchaRequired,
+    CartNotFound,
+    FirmlyError,
+    InvalidRequest,
+    MoneyMoved,
+    NotFound,
+    OutOfStock,
+    PaymentDeclined,
+    ProductNotFound,
+    PromoRejected,
+    RateLimited,
+    StoreError,
+    StoreUnavailable,
+    Unauthorized,
+)
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_LONGEST_SAID: Final = 2000
+# A 408 or 409 may be said of an order that another part of the system is still making.
+_NO_PROOF_STATUSES: Final = frozenset({408, 409})
+
+
+class NoProof(FirmlyError):
+    """An order request was sent and nothing proves how it ended. `answer` is the error that came back, if one did."""
+
+    code = "no_proof"
+
+    def __init__(self, message: str, *, answer: StoreError | None = None) -> None:
+        super().__init__(message, money_moved="unknown")
+        self.answer = answer
+
+
+class _Unsent(InvalidRequest):
+    """What we refuse to send."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What an error name means: the class, our sentence, the tool that helps, and whether it proves "not placed"."""
+
+    kind: type[StoreError]
+    sentence: str
+    next: str | None = None
+    proven: bool = False
+
+
+def _auth(sentence: str = "Firmly did not accept the session's token. Try again: a new one is asked for.") -> Refusal:
+    return Refusal(Unauthorized, sentence, proven=True)
+
+
+REFUSALS: Final[Mapping[str, Refusal]] = {
+    # Authentication
+    "MissingAuthHeader": _auth(),
+    "InvalidToken": _auth(),
+    "InvalidJWTToken": _auth(),
+    "ErrorUnauthorized": _auth(),
+    "Unauthorized": _auth(),
+    "TokenExpired": _auth(),
+    "InvalidAPIToken": Refusal(Unauthorized, "Firmly did not accept the API secret."),
+    "Forbidden": Refusal(Unauthorized, "This App ID may not do that at this store. Firmly enables stores per App ID."),
+    "InvalidAppId": Refusal(
+        Unauthorized, "Firmly does not know this App ID. Check FIRMLY_APP_ID.", "firmly-mcp doctor"
+    ),
+    "ErrorMissingAppId": Refusal(Unauthorized, "No App ID was sent. Set FIRMLY_APP_ID.", "firmly-mcp doctor"),
+    # Carts, products, stock
+    "ErrorCartNotFound": Refusal(CartNotFound, "There is no cart at this store, or it expired.", "add_line_item"),
+    "CartNotFound": Refusal(CartNotFound, "There is no cart at this store, or it expired.", "add_line_item"),
+    "ErrorProductNotFound": Refusal(
+        ProductNotFound, "The store has no such product or variant.", "search_products", proven=True
+    ),
+    "InvalidSKU": Refusal(ProductNotFound, "The store has no such variant.", "get_product"),
+    "ErrorNotEnoughStock": Refusal(
+        OutOfStock,
+        "Fewer are in stock than were asked for. Ask for fewer, or another variant.",
+        "get_product",
+        proven=True,
+    ),
+    "InvalidQuantity": Refusal(InvalidRequest, "The quantity must be a whole number that the store sells."),
+    "ErrorNoLineItem": Refusal(InvalidRequest, "The cart is empty.", "add_line_item"),
+    "ErrorCannotTransferSession": Refusal(InvalidRequest, "The store's own cart could not be taken over."),
+    "AllProductsNotImplemented": Refusal(NotFound, "This store cannot list its catalog. Search it.", "search_products"),
+    "ProductUrlNotImplemented": Refusal(
+        NotFound, "This store cannot be asked by a page's address. Search it.", "search_products"
+    ),
+    "ErrorSizeInvalid": Refusal(InvalidRequest, "A catalog page has 100, 500, 1000 or 2000 products."),
+    # Shipments, checkout, promo codes, addons
+    "ErrorShipmentNotFound": Refusal(NotFound, "The cart has no such shipment or location.", "get_cart"),
+    "ErrorInvalidFulfillmentType": Refusal(
+        InvalidRequest, "The shipment cannot be fulfilled so; its options are in the cart.", "get_cart"
+    ),
+    "ErrorInvalidShippingMethod": Refusal(
+        InvalidRequest, "The shipment cannot be shipped so; its options are in the cart.", "get_cart"
+    ),
+    "ErrorMissingShippingMethod": Refusal(
+        InvalidRequest, "A shipping method has to be chosen first.", "set_fulfillment"
+    ),
+    "ErrorMissingTaxSync": Refusal(InvalidRequest, "The cart's tax is not current. Set the address again.", "get_cart"),
+    "ErrorCountryNotSupported": Refusal(
+        InvalidRequest, "The store does not ship to this country.", "set_shipping_info"
+    ),
+    "ErrorInvalidState": Refusal(
+        InvalidRequest, "The state or province does not belong to the country.", "set_shipping_info"
+    ),
+    "ErrorInvalidPromoCode": Refusal(PromoRejected, "A promo code is invalid or expired.", "set_promo_codes"),
+    "ErrorPromoNotAvailable": Refusal(PromoRejected, "A promo code is not for this cart.", "set_promo_codes"),
+    "ErrorClearPromoCodeNotAllowed": Refusal(
+        PromoRejected, "This store does not let promo codes be removed.", "get_cart"
+    ),
+    "ErrorAddonNotFound": Refusal(NotFound, "The cart has no such addon.", "get_cart"),
+    # Payment
+    "ErrorPaymentDeclined": Refusal(
+        PaymentDeclined, "The card was declined; nothing was charged.", "list_payment_cards", proven=True
+    ),
+    "ErrorMissingRequiredParameters": Refusal(
+        InvalidRequest, "The cart lacks something that the store needs.", "preview_order", proven=True
+    ),
+    "ErrorBadRequest": Refusal(InvalidRequest, "The payment was refused as it was sent."),
+    "ErrorGatewayNotFound": Refusal(InvalidRequest, "The store does not take this kind of payment."),
+    "ErrorCheckout": Refusal(StoreUnavailable, "The store's checkout failed.", "get_order_status"),
+    "MerchantError": Refusal(StoreUnavailable, "The store's own system failed. Try again later."),
+    # Validation, system
+    "ErrorInvalidInputBody": Refusal(
+        InvalidRequest, "A value was refused. `said` is the store's reason, where it gave one.", proven=True
+    ),
+    "ValidationError": Refusal(InvalidRequest, "The postal code was refused.", "set_postal_code"),
+    "InvalidRequest": Refusal(InvalidRequest, "The search was refused. It needs words, and prices in order."),
+    "BadRequest": Refusal(InvalidRequest, "The request was refused as it was sent."),
+    "RateLimitExceeded": Refusal(RateLimited, "Too many requests. Wait before the next.", proven=True),
+    "ErrorStoreUnavailable": Refusal(StoreUnavailable, "The store cannot answer now. Try again later."),
+    "ServiceUnavailable": Refusal(StoreUnavailable, "Firmly is under maintenance. Try again later."),
+    "RouteNotFound": Refusal(NotFound, "Firmly does not offer this call here.", proven=True),
+}
+
+# A 401 is about the session, whatever its name; these names are, whatever the status.
+SESSION_REFUSED: Final = frozenset(
+    {"MissingAuthHeader", "InvalidToken", "InvalidJWTToken", "ErrorUnauthorized", "Unauthorized", "TokenExpired"}
+)
+PROVEN: Final = frozenset(name for name, refusal in REFUSALS.items() if refusal.proven)
+
+_BY_STATUS: Final[Mapping[int, Refusal]] = {
+    401: _auth(),
+    403: Refusal(Unauthorized, "This App ID may not do that at this store. Firmly enables stores per App ID."),
+    404: Refusal(NotFound, "The store, or what was asked for there, does not exist or is not enabled."),
+    409: Refusal(InvalidRequest, "The cart does not allow this as it is now.", "get_cart"),
+    429: Refusal(RateLimited, "Too many requests. Wait before the next."),
+}
+_OTHER_4XX: Final = Refusal(InvalidRequest, "The request was refused.")
+_OTHER: Final = Refusal(StoreUnavailable, "The store, or Firmly, cannot answer now. Try again later.")
+_CAPTCHA: Final = Refusal(
+    CaptchaRequired, "The store wants a captcha: a person has to buy this on the store's own page."
+)
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Firmly's error envelope: `{code, error, description}` or `{error, message}` (Firmly: error-codes)."""
+
+    name: str = ""
+    said: str = ""
+    status: int | None = None
+
+
+def envelope(body: object) -> Envelope:
+    """Read either envelope, also one inside `error`; a name that is not one word of letters is no name."""
+    if not isinstance(body, dict):
+        return Envelope()
+    if isinstance(inner := body.get("error"), dict):
+        return envelope(inner | {"error": inner.get("error") if isinstance(inner.get("error"), str) else None})
+    name = inner if isinstance(inner, str) and _NAME.fullmatch(inner) else ""
+    prose = next((text for key in ("description", "message") if isinstance(text := body.get(key), str)), "")
+    code = body.get("code")
+    return Envelope(name, prose[:_LONGEST_SAID], code if isinstance(code, int) and not isinstance(code, bool) else None)
+
+
+def refusal(
+    status: int, body: object, headers: Mapping[str, str], *, request_id: str | None = None, order: bool = False
+) -> StoreError:
+    """The error that an answer is; `order` says that it answers an order request, which may have moved money."""
+    found = envelope(body)
+    error = _error(found, status, request_id, order=order)
+    if isinstance(error, RateLimited):
+        error.retry_after = retry_after(headers)
+    return error
+
+
+def stream_refusal(body: object, *, request_id: str | None = None) -> StoreError:
+    """The error that a stream's `error` event is. Its status is 0, or the event's own `code` where that is no 4xx."""
+    found = envelope(body)
+    status = 0 if found.status is None or 400 <= found.status < 500 else found.status
+    return _error(found, status, request_id, order=True)
+
+
+def proves_not_placed(error: StoreError) -> bool:
+    """Whether this answer to an order request proves that no order was placed; so does what was never sent."""
+    if isinstance(error, _Unsent):
+        return True
+    refused = error.status == 0 or (400 <= error.status < 500 and error.status not in _NO_PROOF_STATUSES)
+    return refused and error.name in PROVEN
+
+
+def session_refused(status: int, body: object) -> bool:
+    """Whether the token was not accepted, so that nothing was done."""
+    return status == 401 or (400 <= status < 500 and envelope(body).name in SESSION_REFUSED)
+
+
+def invalid(name: str, message: str, *, next: str | None = None) -> InvalidRequest:  # noqa: A002 - the field's name everywhere
+    """What we refuse to send: status 0, a name that Firmly does not have."""
+    return _Unsent(message, status=0, name=name, next=next)
+
+
+def method_kept(error: StoreError) -> StoreError:
+    """The store has no call to choose a shipping method: what it preselected stays (firmly-api C-4)."""
+    message = "The shipping method cannot be chosen at this store; the one it preselected stays."
+    return NotFound(message, status=error.status, name=error.name, request_id=error.request_id, next="get_cart")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The `Retry-After` header in seconds; None where it is missing or a date."""
+    text = headers.get("retry-after", "").strip()
+    return float(text) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text) else None
+
+
+def _error(found: Envelope, status: int, request_id: str | None, *, order: bool) -> StoreError:
+    meaning = REFUSALS.get(found.name) or _meaning_of(status, found.name)
+    error = meaning.kind(
+        meaning.sentence, status=status, name=found.name, said=found.said, request_id=request_id, next=meaning.next
+    )
+    moved: MoneyMoved = "unknown" if order and not proves_not_placed(error) else "no"
+    error.money_moved = moved
+    return error
+
+
+def _meaning_of(status: int, name: str) -> Refusal:
+    if "captcha" in name.lower():
+        return _CAPTCHA
+    return _BY_STATUS.get(status) or (_OTHER_4XX if 400 <= status < 500 and status != 408 else _OTHER)

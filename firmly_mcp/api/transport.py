@@ -1,0 +1,268 @@
+"""Requests out, bounded answers in. The one place that touches httpx2, and the one that knows what was sent.
+
+No environment is trusted, no redirect is followed, no cookie is kept, nothing is logged. An order goes over its own new
+connection: if that never opened, nothing was sent, and there is no other proof of it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
+
+import anyio
+
+from .fields import parse_json, plain_json
+
+if TYPE_CHECKING:
+    import httpx2
+
+T = TypeVar("T")
+
+LARGEST_ANSWER: Final = 16 * 1024 * 1024
+LARGEST_EVENT: Final = 4 * 1024 * 1024
+CONNECT_SECONDS: Final = 10.0
+# A tool call may take 45 s, and hosts cut it at 60: what waits longer is answered to nobody.
+CALL_SECONDS: Final = 30.0
+ORDER_SECONDS: Final = 180.0
+
+
+class NotSent(Exception):
+    """The connection never opened: not one byte of the request left this machine. The text says why."""
+
+
+class NoAnswer(Exception):
+    """The request may have been acted on. `cut` says that an answer began; the text says what happened to it."""
+
+    def __init__(self, what: str, *, cut: bool) -> None:
+        super().__init__(what)
+        self.cut = cut
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request; `body` is JSON, or None for no body."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: object = field(default=None, repr=False)
+
+    @property
+    def content(self) -> bytes | None:
+        """The body's bytes."""
+        if self.body is None:
+            return None
+        return json.dumps(plain_json(self.body), separators=(",", ":"), allow_nan=False).encode()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. `body` is its JSON; `readable` is False where it was none. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: object = field(repr=False)
+    readable: bool
+    request_id: str
+
+    @property
+    def succeeded(self) -> bool:
+        """A 2xx; Firmly documents 200 alone."""
+        return 200 <= self.status < 300
+
+
+class Http:
+    """Connections to Firmly, shared by every session of a process; an async context manager that closes them.
+
+    `verify` is a TLS context of one's own, or True for the system's. `proxy` is the address of an HTTP proxy.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify: ssl.SSLContext | bool = True,
+        proxy: str | None = None,
+        new_id: Callable[[], str] = lambda: f"req_{uuid.uuid4().hex}",
+    ) -> None:
+        self._verify = verify
+        self._proxy = proxy
+        self._new_id = new_id
+        self._pooled: httpx2.AsyncClient | None = None
+        # Firmly's pages disagree on `Bearer ` before the token (firmly-api C-1); what was taken is remembered.
+        self.token_prefix = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; a later request opens new ones."""
+        if self._pooled is not None:
+            pooled, self._pooled = self._pooled, None
+            await pooled.aclose()
+
+    async def send(self, request: Request, *, seconds: float = CALL_SECONDS) -> Answer:
+        """Send a request over a connection that may have served before, and read its whole answer.
+
+        Raises:
+            NotSent, NoAnswer: no whole answer came within `seconds`.
+        """
+        if self._pooled is None:
+            self._pooled = self._new_client()
+        return await self._exchange(self._pooled, request, seconds)
+
+    async def send_alone(self, request: Request, *, seconds: float = ORDER_SECONDS) -> Answer:
+        """The same over a connection that is opened for this request and closed after it."""
+        async with self._new_client() as client:
+            return await self._exchange(client, request, seconds)
+
+    @asynccontextmanager
+    async def stream_alone(self, request: Request, *, seconds: float = ORDER_SECONDS) -> AsyncIterator[Stream | Answer]:
+        """Send a request over its own connection and read events as they come; an answer that is no stream is whole.
+
+        Raises:
+            NotSent, NoAnswer: on entering, and from the stream, which altogether may take `seconds`.
+        """
+        deadline = anyio.current_time() + seconds
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(self._new_client())
+            request_id = self._new_id()
+            with _told():
+                source = await _until(deadline, stack.enter_async_context(self._sse(client, request, request_id)))
+                answer = await _until(deadline, _opened(source, request_id, deadline))
+            if isinstance(answer, Stream):
+                stack.push_async_callback(answer.aclose)
+            yield answer
+
+    def _sse(
+        self, client: httpx2.AsyncClient, request: Request, request_id: str
+    ) -> AbstractAsyncContextManager[httpx2.EventSource]:
+        return client.sse(
+            request.url,
+            method=request.method,
+            content=request.content,
+            headers=_headers(request, request_id) | {"accept": "text/event-stream"},
+            max_event_size=LARGEST_EVENT,
+        )
+
+    async def _exchange(self, client: httpx2.AsyncClient, request: Request, seconds: float) -> Answer:
+        request_id = self._new_id()
+        headers = _headers(request, request_id)
+        with _told():
+            return await _until(
+                anyio.current_time() + seconds,
+                _answered(
+                    client.stream(request.method, request.url, content=request.content, headers=headers), request_id
+                ),
+            )
+
+    def _new_client(self) -> httpx2.AsyncClient:
+        import httpx2
+
+        # At debug level these write down headers, and at info level addresses with what was searched for.
+        for name in ("httpx2", "httpcore2"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        if self._verify is True:
+            # Reading the system's certificates takes longer than a request; every connection shares one reading.
+            self._verify = httpx2.create_ssl_context(trust_env=False)
+        return httpx2.AsyncClient(
+            verify=self._verify,
+            proxy=self._proxy,
+            trust_env=False,
+            follow_redirects=False,
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+        )
+
+
+class Stream:
+    """The events of one answer, as (name, data) pairs, until it ends."""
+
+    def __init__(self, source: httpx2.EventSource, request_id: str, deadline: float) -> None:
+        self.request_id = request_id
+        self._events = cast("AsyncGenerator[httpx2.ServerSentEvent, None]", aiter(source))
+        self._deadline = deadline
+
+    async def next_event(self) -> tuple[str, str] | None:
+        """The next event as soon as it is whole; None at the end of the stream.
+
+        Raises:
+            NoAnswer: the stream was cut, an event is too large, or the time is over.
+        """
+        with _told(cut=True):
+            event = await _until(self._deadline, anext(self._events, None))
+        return None if event is None else (event.event, event.data)
+
+    async def aclose(self) -> None:
+        """Stop reading."""
+        await self._events.aclose()
+
+
+async def _answered(opening: AbstractAsyncContextManager[httpx2.Response], request_id: str) -> Answer:
+    async with opening as response:
+        return await _whole(response, request_id)
+
+
+async def _opened(source: httpx2.EventSource, request_id: str, deadline: float) -> Stream | Answer:
+    response = source.response
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if response.status_code == 200 and kind == "text/event-stream":
+        # By the standard a byte order mark may begin a stream, and is not part of its first line.
+        response.encoding = "utf-8-sig"
+        return Stream(source, request_id, deadline)
+    return await _whole(response, request_id)
+
+
+async def _whole(response: httpx2.Response, request_id: str) -> Answer:
+    content = bytearray()
+    with _told(cut=True):
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > LARGEST_ANSWER:
+                raise NoAnswer("the answer is longer than 16 MiB", cut=True)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    theirs = headers.get("x-firmly-request-id", "")
+    tracking = theirs if theirs.isprintable() and 0 < len(theirs) <= 128 else request_id
+    try:
+        return Answer(response.status_code, headers, parse_json(bytes(content)), True, tracking)
+    except ValueError:
+        return Answer(response.status_code, headers, None, False, tracking)
+
+
+def _headers(request: Request, request_id: str) -> dict[str, str]:
+    ours = {"accept": "application/json", "user-agent": "firmly-mcp", "x-firmly-request-id": request_id}
+    return ours | ({"content-type": "application/json"} if request.body is not None else {}) | dict(request.headers)
+
+
+async def _until(deadline: float, work: Awaitable[T]) -> T:
+    with anyio.fail_after(max(0.0, deadline - anyio.current_time())):
+        return await work
+
+
+@contextmanager
+def _told(*, cut: bool = False) -> Iterator[None]:
+    """Whatever httpx2 raises, as what it proves. Its errors hold the request, so none is passed on."""
+    import httpx2
+
+    never_opened = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+    try:
+        yield
+    except (*never_opened, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
+        raise NotSent(f"{type(error).__name__}: {error}"[:200]) from None
+    except httpx2.HTTPError as error:
+        # No more than its kind: its words can hold bytes of the answer.
+        raise NoAnswer(f"the connection broke off ({type(error).__name__})", cut=cut) from None
+    except TimeoutError:
+        raise NoAnswer("no answer came in time", cut=cut) from None

@@ -1,0 +1,189 @@
+"""The same bytes give the same events, however they are cut; only an order's number proves an order."""
+
+import json
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmly_mcp.api.client import FirmlyClient
+from firmly_mcp.api.events import (
+    CreatingCart,
+    ItemAdded,
+    OrderEvent,
+    OrderPlaced,
+    ShippingUpdated,
+    StreamError,
+    UnknownEvent,
+)
+from firmly_mcp.api.refusals import NoProof, proves_not_placed
+from firmly_mcp.api.transport import Http, NoAnswer, Request, Stream
+from firmly_mcp.errors import OutOfStock
+from firmly_mcp.simulator import TEST_CARD, Simulator
+
+from .loopback import RESET, SILENCE, loopback, stream_head
+from .shopping import ADDRESS, LUMA, TEE, client_of, sealed
+
+CART = {"cart_id": "c1", "line_items": [{"description": "Té 🫖", "quantity": 1}]}
+ORDER = {"platform_order_number": "L-1"}
+PLACED = f"event: order-placed\ndata: {json.dumps({'order': ORDER})}\n\n"
+
+WHOLE = (
+    ": keep-alive\n\nid: 7\nretry: 10\n\nevent: creating-cart\ndata: {}\n\n"
+    + f"event: item-added\ndata: {json.dumps({'cart': CART}, ensure_ascii=False)}\n\n"
+    + "event: shipping-updated\n"
+    + "".join(f"data: {line}\n" for line in json.dumps({"cart": CART}, indent=1).split("\n"))
+    + "\n:\nevent: gift-wrapped\ndata: yes\n\n"
+    + PLACED
+)  # fmt: skip
+KINDS = [CreatingCart, ItemAdded, ShippingUpdated, UnknownEvent, OrderPlaced]
+
+
+async def told(*steps: object, content_type: str = "text/event-stream") -> tuple[list[OrderEvent], bool]:
+    """The events of a stream that is sent in these steps, and whether it ended without proof."""
+    events: list[OrderEvent] = []
+    with tempfile.TemporaryDirectory() as locks:
+        async with (
+            loopback(lambda _: [stream_head(content_type), *steps]) as server,
+            client_of(server.url, Path(locks)) as client,
+        ):
+            try:
+                async with client.place_order(LUMA, [(TEE, 1)], ADDRESS, ADDRESS, "jwe") as stream:
+                    events.extend([event async for event in stream])
+            except NoProof:
+                return events, True
+            finally:
+                assert len(server.asked) == 1
+    return events, False
+
+
+def cut(content: bytes, places: list[int]) -> list[bytes]:
+    edges = [0, *sorted({place % (len(content) + 1) for place in places}), len(content)]
+    return [content[start:end] for start, end in pairwise(edges) if start != end]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+    st.lists(st.integers(0, 10_000), max_size=12),
+    st.sampled_from(["text/event-stream", "text/event-stream; charset=utf-8", "Text/Event-Stream;charset=UTF-8"]),
+)
+def test_any_chunks_of_the_same_bytes_give_the_same_events(
+    ending: str, mark: bool, places: list[int], content_type: str
+) -> None:
+    content = ("\ufeff" * mark + WHOLE.replace("\n", ending)).encode()
+
+    async def stream() -> tuple[list[OrderEvent], bool]:
+        return await told(*cut(content, places), content_type=content_type)
+
+    events, doubtful = anyio.run(stream)
+    assert not doubtful
+    assert [type(event) for event in events] == KINDS
+    added = next(event for event in events if isinstance(event, ItemAdded))
+    assert added.cart.line_items[0].description == "Té 🫖"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("after", range(len(WHOLE.split("\n\n")) - 1))
+async def test_a_stream_that_is_cut_after_any_event_proves_nothing(after: int) -> None:
+    begun = "\n\n".join(WHOLE.split("\n\n")[:after]) + "\n\n"
+    for ending in ([], [RESET], [PLACED.encode()[:-1]]):
+        events, doubtful = await told(begun.encode(), *ending)
+        assert doubtful
+        assert not any(isinstance(event, OrderPlaced | StreamError) for event in events)
+
+
+@pytest.mark.anyio
+async def test_a_stream_is_over_at_its_last_event_whatever_follows() -> None:
+    events, doubtful = await told(PLACED.encode(), b"event: error\ndata: {}\n\n", SILENCE)
+    assert ([type(event) for event in events], doubtful) == ([OrderPlaced], False)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("data", "proven"),
+    [
+        ('{"code":422,"error":"ErrorNotEnoughStock","description":"no"}', True),
+        ('{"error":{"code":422,"error":"ErrorNotEnoughStock"}}', True),
+        ('{"error":"ErrorNotEnoughStock"}', True),
+        ('{"code":500,"error":"ErrorNotEnoughStock"}', False),
+    ],
+)
+async def test_an_error_event_is_proof_by_its_name(data: str, proven: bool) -> None:
+    events, _ = await told(f"event: error\ndata: {data}\n\n".encode())
+    assert isinstance(events[-1], StreamError)
+    assert isinstance(events[-1].error, OutOfStock)
+    assert proves_not_placed(events[-1].error) is proven
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["order-placed", "error"])
+@pytest.mark.parametrize(
+    "data", ["", "{", "null", "[]", "{}", '{"order": {}}', '{"order": 7}', '{"error": 7}', "[" * 9999]
+)
+async def test_an_end_that_cannot_be_read_proves_nothing(name: str, data: str) -> None:
+    assert await told(f"event: {name}\ndata: {data}\n\n".encode(), PLACED.encode()) == ([], True)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("data", ["", "{", "null", '{"cart": 7}', '{"cart": {"cart_id": {}}}'])
+async def test_a_step_that_cannot_be_read_is_unknown_and_the_order_goes_on(data: str) -> None:
+    events, doubtful = await told(f"event: item-added\ndata: {data}\n\n{PLACED}".encode())
+    assert [type(event) for event in events] == [UnknownEvent, OrderPlaced]
+    assert not doubtful
+
+
+@pytest.mark.anyio
+async def test_an_event_beyond_all_bounds_proves_nothing() -> None:
+    assert await told(b"event: order-placed\ndata: ", *[b"x" * 1_000_000] * 5) == ([], True)
+
+
+@pytest.mark.anyio
+async def test_events_in_another_encoding_are_events() -> None:
+    events, doubtful = await told(b'event: item-added\ndata: {"cart": {"display_name": "\xff"}}\n\n' + PLACED.encode())
+    assert [type(event) for event in events] == [ItemAdded, OrderPlaced]
+    assert not doubtful
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_falls_silent_ends_in_time() -> None:
+    async with (
+        loopback(lambda _: [stream_head(), b": hello\n\n", SILENCE]) as server,
+        Http() as http,
+        http.stream_alone(Request("POST", server.url, body={}), seconds=0.2) as stream,
+    ):
+        assert isinstance(stream, Stream)
+        with pytest.raises(NoAnswer, match="in time"):
+            await stream.next_event()
+
+
+@pytest.mark.anyio
+async def test_each_event_arrives_before_the_next_is_sent(sim: Simulator, client: FirmlyClient) -> None:
+    card = sealed(await client.payment_key(), TEST_CARD)
+    gate = sim.hold_events(LUMA)
+    names: list[str] = []
+    placing = client.place_order(LUMA, [(TEE, 1)], ADDRESS, ADDRESS, card)
+    with anyio.fail_after(10):
+        async with placing as events, anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.release)
+            async for event in events:
+                names.append(type(event).__name__)
+                if not isinstance(event, OrderPlaced):
+                    tasks.start_soon(gate.release)
+    assert names == ["CreatingCart", "ItemAdded", "ShippingUpdated", "OrderPlaced"]
+    assert len(sim.books.charges) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+async def test_a_stream_cut_at_the_simulator_proves_nothing(sim: Simulator, client: FirmlyClient, after: int) -> None:
+    card = sealed(await client.payment_key(), TEST_CARD)
+    sim.faults.add("cut-stream", "place_order_v2", after=after)
+    async with client.place_order(LUMA, [(TEE, 1)], ADDRESS, ADDRESS, card) as events:
+        with pytest.raises(NoProof):
+            assert not [event async for event in events if isinstance(event, OrderPlaced)]
