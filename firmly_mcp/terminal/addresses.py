@@ -1,0 +1,120 @@
+"""The address book in a terminal. What is typed here is a person's: its origin says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+import click
+from pydantic import SecretStr
+
+from firmly_mcp.errors import WalletError
+from firmly_mcp.wallet.addresses import FIELDS, Address, clean_field, field_problem, new_address
+from firmly_mcp.wallet.plain_text import label_problem
+from firmly_mcp.wallet.vault import Vault
+
+from .asking import ask, confirm, require_terminal
+from .objects import read_object, text_of
+from .tables import show
+
+_ADD: Final = "firmly-mcp addresses add"
+_REQUIRED: Final = ("label", *(name for name, field in FIELDS.items() if not field.optional))
+_OPTIONAL: Final = tuple(name for name, field in FIELDS.items() if field.optional)
+_COLUMNS: Final = {
+    "label": "Label",
+    "name": "Name",
+    "address1": "Street",
+    "city": "City",
+    "postal_code": "Postal code",
+    "country": "Country",
+    "origin": "From",
+}
+
+
+async def add_address(vault: Vault, *, stdin: bool) -> None:
+    """Add an address that a person types, or with `stdin` one that a script gives; a script replaces no label.
+
+    Raises:
+        AddressRefused: names the field and what is wrong with it, or the label is taken.
+        WalletError: nobody is there to be asked, or the keyring cannot be used.
+    """
+    replace = False
+    if stdin:
+        address = _made(read_object(_ADD, _REQUIRED, _OPTIONAL))
+    else:
+        require_terminal(_ADD, ", ".join((*_REQUIRED, *_OPTIONAL)))
+        await vault.addresses()  # a keyring that cannot be used is told before the questions
+        label = ask("Label, such as Home", lambda typed: label_problem(typed.get_secret_value()))
+        if await vault.has_address(label.get_secret_value()):
+            if not confirm(f"There is an address {label.get_secret_value()}. Replace it?"):
+                raise WalletError("The address was not replaced, and nothing was added.")
+            replace = True
+        address = _made({"label": label, **_asked()})
+    await vault.add_address(address, replace=replace)
+    click.echo(f"Added {address.label} to {vault.description}.", err=True)
+
+
+async def list_addresses(vault: Vault, *, as_json: bool) -> None:
+    """Print the address book; each entry says whether a person typed it or a tool brought it.
+
+    Raises:
+        WalletError: an entry is damaged; the others were printed.
+    """
+    addresses = await vault.addresses()
+    show([_row(address, as_json=as_json) for address in addresses], _COLUMNS, as_json=as_json)
+    damaged = await vault.damaged_addresses()
+    if damaged:
+        raise WalletError("\n".join(damage.message for damage in damaged))
+    if not addresses:
+        click.echo(f"There is no address yet. Add one with `{_ADD}`.", err=True)
+
+
+async def remove_address(vault: Vault, label: str) -> None:
+    """Forget an address.
+
+    Raises:
+        AddressNotFound: there is none of this label.
+        WalletError: it is the billing address of a card.
+    """
+    await vault.remove_address(label)
+    click.echo(f"Removed the address {label}.", err=True)
+
+
+def _row(address: Address, *, as_json: bool) -> dict[str, str | None]:
+    row: dict[str, str | None] = {"label": address.label, "origin": address.origin, **address.as_firmly()}
+    return row if as_json else row | {"name": f"{address.first_name} {address.last_name}"}
+
+
+def _asked() -> dict[str, SecretStr]:
+    answers: dict[str, SecretStr] = {}
+    for name, field in FIELDS.items():
+        question = f"{field.title} (may be empty)" if field.optional else field.title
+        answers[name] = ask(question, partial(_problem, name, answers))
+    return answers
+
+
+def _problem(name: str, answers: Mapping[str, SecretStr], typed: SecretStr) -> str | None:
+    country = clean_field("country", text_of(answers, "country"))
+    return field_problem(name, clean_field(name, typed.get_secret_value()), country=country)
+
+
+def _made(fields: Mapping[str, SecretStr]) -> Address:
+    def text(name: str) -> str:
+        return text_of(fields, name) or ""
+
+    return new_address(
+        label=text("label"),
+        origin="person",
+        first_name=text("first_name"),
+        last_name=text("last_name"),
+        company=text("company"),
+        email=text("email"),
+        phone=text("phone"),
+        address1=text("address1"),
+        address2=text("address2"),
+        city=text("city"),
+        country=text("country"),
+        state_or_province=text("state_or_province"),
+        postal_code=text("postal_code"),
+    )

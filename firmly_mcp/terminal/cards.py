@@ -1,0 +1,131 @@
+"""Cards in a terminal. The number is typed unseen; the security code is not asked for, because it is never stored."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Final
+
+import click
+from pydantic import SecretStr
+
+from firmly_mcp.errors import WalletError
+from firmly_mcp.wallet.cards import Card, expiry_problem, name_problem, new_card, number_problem
+from firmly_mcp.wallet.plain_text import label_problem
+from firmly_mcp.wallet.vault import Vault
+
+from .asking import ask, confirm, require_terminal
+from .objects import read_object, text_of
+from .tables import show
+
+_ADD: Final = "firmly-mcp cards add"
+_REQUIRED: Final = ("label", "number", "name", "month", "year")
+_OPTIONAL: Final = ("billing_address",)
+_COLUMNS: Final = {
+    "label": "Label",
+    "brand": "Brand",
+    "last_four": "Ends in",
+    "expires": "Expires",
+    "billing_address": "Billing address",
+}
+
+
+async def add_card(vault: Vault, *, stdin: bool) -> None:
+    """Add a card that a person types, or with `stdin` one that a script gives; a script replaces no label.
+
+    Raises:
+        CardRefused: the card is not one, or its label is taken.
+        AddressNotFound: its billing address is not in the book.
+        WalletError: nobody is there to be asked, or the keyring cannot be used.
+    """
+    replace = False
+    if stdin:
+        card = _given(vault)
+    else:
+        require_terminal(_ADD, ", ".join((*_REQUIRED, *_OPTIONAL)))
+        billing = [address.label for address in await vault.addresses()]
+        label = _asked_label()
+        if await vault.has_card(label):
+            if not confirm(f"There is a card {label}. Replace it?"):
+                raise WalletError("The card was not replaced, and nothing was added.")
+            replace = True
+        card = _asked(vault, label, billing)
+    added = await vault.add_card(card, replace=replace)
+    click.echo(f"Added {added.label} ({added.brand}, ends in {added.last_four}) to {vault.description}.", err=True)
+
+
+async def list_cards(vault: Vault, *, as_json: bool) -> None:
+    """Print the cards, never more of a number than its last four digits.
+
+    Raises:
+        WalletError: an entry is damaged; the others were printed.
+    """
+    cards = await vault.cards()
+    rows = [asdict(card) | ({} if as_json else {"expires": f"{card.month}/{card.year}"}) for card in cards]
+    show(rows, _COLUMNS, as_json=as_json)
+    damaged = await vault.damaged_cards()
+    if damaged:
+        raise WalletError("\n".join(damage.message for damage in damaged))
+    if not cards:
+        click.echo(f"There is no card yet. Add one with `{_ADD}`.", err=True)
+
+
+async def remove_card(vault: Vault, label: str) -> None:
+    """Forget a card.
+
+    Raises:
+        CardNotFound: there is none of this label.
+    """
+    await vault.remove_card(label)
+    click.echo(f"Removed the card {label}.", err=True)
+
+
+def _given(vault: Vault) -> Card:
+    fields = read_object(_ADD, _REQUIRED, _OPTIONAL)
+    return new_card(
+        label=fields["label"].get_secret_value(),
+        number=fields["number"],
+        name=fields["name"].get_secret_value(),
+        month=fields["month"].get_secret_value(),
+        year=fields["year"].get_secret_value(),
+        billing_address=text_of(fields, "billing_address"),
+        environment=vault.environment,
+        now=vault.now(),
+    )
+
+
+def _asked_label() -> str:
+    return ask("Label, such as Visa", lambda typed: label_problem(typed.get_secret_value())).get_secret_value()
+
+
+def _asked(vault: Vault, label: str, billing: list[str]) -> Card:
+    number = ask("Card number", lambda typed: number_problem(typed, vault.environment), hidden=True)
+    name = ask("Name on the card", lambda typed: name_problem(typed.get_secret_value()))
+    expiry = ask("Expires (MM/YYYY)", lambda typed: expiry_problem(*_parts(typed), vault.now()))
+    return new_card(
+        label=label,
+        number=number,
+        name=name.get_secret_value(),
+        month=_parts(expiry)[0],
+        year=_parts(expiry)[1],
+        billing_address=_asked_billing(billing),
+        environment=vault.environment,
+        now=vault.now(),
+    )
+
+
+def _parts(typed: SecretStr) -> tuple[str, str]:
+    month, _, year = typed.get_secret_value().replace(" ", "").partition("/")
+    return month, year
+
+
+def _asked_billing(labels: list[str]) -> str | None:
+    """A label of the address book; none where the book is empty or nothing is typed."""
+    if not labels:
+        click.echo("The address book is empty; add a billing address with `firmly-mcp addresses add`.", err=True)
+        return None
+    known = {label.casefold(): label for label in labels}
+    answer = ask(
+        f"Billing address ({', '.join(labels)}; empty for the default one)",
+        lambda typed: None if typed.get_secret_value().casefold() in {"", *known} else "There is no such address.",
+    )
+    return known.get(answer.get_secret_value().casefold())

@@ -1,0 +1,1 @@
+"""The only room where card plaintext exists."""

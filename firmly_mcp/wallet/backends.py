@@ -1,0 +1,218 @@
+"""Which keyring keeps our secrets: one of four that encrypt, built by name, in a fixed order.
+
+keyring's own choice is not asked: its configuration file, PYTHON_KEYRING_BACKEND, KEYRING_PROPERTY_* and the backends
+that other packages register could each put a card into a plain file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from firmly_mcp.errors import WalletError
+
+_BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
+# gnome-keyring takes its password from standard input to the end, a line's end included; `read` leaves that out.
+_ASKED_UNSEEN: Final = '(IFS= read -rs -p "Password of the keyring: " p && printf %s "$p")'
+_START: Final = f"{_ASKED_UNSEEN} | gnome-keyring-daemon --unlock --components=secrets"
+_START_A_BUS: Final = (
+    "Log in to a desktop session; or, on a machine without one, open a shell with `dbus-run-session -- bash`, run "
+    f"`{_START}` there, and start firmly-mcp from the same shell."
+)
+_START_A_DAEMON: Final = (
+    f"Install gnome-keyring (or KeePassXC with its Secret Service switched on), then run, in bash, `{_START}`."
+)
+_UNLOCK: Final = (
+    "Unlock the keyring: log in to the desktop, or run, in bash, "
+    f"`{_ASKED_UNSEEN} | gnome-keyring-daemon --replace --unlock --components=secrets`."
+)
+
+
+class KeyringLike(Protocol):
+    """What is used of keyring's backends. Every call may block."""
+
+    def get_password(self, service: str, username: str, /) -> str | None: ...
+    def set_password(self, service: str, username: str, password: str, /) -> None: ...
+    def delete_password(self, service: str, username: str, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a keyring cannot be used, and what to do."""
+
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A keyring that was found. `unlock(seconds)` asks the person where it is locked, and says what is still wrong."""
+
+    name: str
+    keyring: KeyringLike
+    unlock: Callable[[float], Trouble | None] = lambda _: None
+    remedy: str = "Unlock the keyring."
+    entry_bytes: int | None = None  # the longest entry, in UTF-16, where there is a limit
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    name: str
+    dotted: str
+    platform: str
+    remedy: str
+    entry_bytes: int | None = None
+
+
+_SECRET_SERVICE: Final = _Kind("Secret Service", "keyring.backends.SecretService.Keyring", "linux", _UNLOCK)
+# The order is fixed: which desktop is running would be a better guide, but programs that start this server drop the
+# variables that tell, and a card added in a terminal must be found by the server.
+_ALLOWED: Final = (
+    _SECRET_SERVICE,
+    _Kind("KWallet", "keyring.backends.kwallet.DBusKeyring", "linux", "Open KWalletManager and unlock the wallet."),
+    _Kind(
+        "macOS Keychain",
+        "keyring.backends.macOS.Keyring",
+        "darwin",
+        "Open Keychain Access, unlock the login keychain, and allow this Python to use the firmly-mcp entries.",
+    ),
+    _Kind(
+        "Windows Credential Manager",
+        "keyring.backends.Windows.WinVaultKeyring",
+        "win32",
+        "Sign in to Windows as the user that added the cards, not as a service.",
+        entry_bytes=2560,
+    ),
+)
+
+
+def find_backend(named: str | None = None) -> Backend:
+    """The first usable keyring of this platform, or the allowed one that `named` is the class of. Blocks.
+
+    Raises:
+        WalletError: the named one is not allowed, or none is usable; says which were looked at and what to do.
+    """
+    if sys.platform == "linux":
+        _use_the_users_own_bus()
+    kinds = [kind for kind in _ALLOWED if (kind.platform == sys.platform if named is None else kind.dotted == named)]
+    if not kinds:
+        raise WalletError(_refusal(named))
+    troubles = {kind.name: found for kind in kinds if isinstance(found := _open(kind), Trouble)}
+    for kind in kinds:
+        if kind.name not in troubles:
+            return _built(kind)
+    raise WalletError(_none_usable(troubles))
+
+
+def _open(kind: _Kind) -> Trouble | None:
+    """Why a kind of keyring cannot be used on this machine."""
+    if kind is _SECRET_SERVICE:
+        return _secret_service_trouble()
+    try:
+        _ = _class_of(kind).priority
+    except Exception as error:  # noqa: BLE001 - keyring's backends raise whatever their platform's bindings raise
+        return Trouble(f"{error}".rstrip(".") if isinstance(error, RuntimeError) else type(error).__name__, kind.remedy)
+    return None
+
+
+def _class_of(kind: _Kind) -> Any:
+    module, _, name = kind.dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def _built(kind: _Kind) -> Backend:
+    found = _class_of(kind)
+    # KEYRING_PROPERTY_* variables would replace attributes of the backend, its methods among them.
+    unchanged = type(found.__name__, (found,), {"set_properties_from_env": lambda _: None})
+    keyring: KeyringLike = unchanged()
+    unlock = _unlock_secret_service if kind is _SECRET_SERVICE else _unlocked_by_reading(keyring)
+    return Backend(kind.name, keyring, unlock, kind.remedy, kind.entry_bytes)
+
+
+def _use_the_users_own_bus() -> None:
+    """Programs that start this server may drop the bus's address; systemd puts the user's bus at a fixed place."""
+    path = _own_bus()
+    if not os.environ.get(_BUS) and path.exists():
+        found = path.stat()
+        if stat.S_ISSOCK(found.st_mode) and found.st_uid == os.getuid():
+            os.environ[_BUS] = f"unix:path={path}"
+
+
+def _own_bus() -> Path:
+    return Path(f"/run/user/{os.getuid()}/bus")
+
+
+def _secret_service_trouble() -> Trouble | None:
+    import secretstorage
+
+    if not os.environ.get(_BUS):
+        return Trouble(f"there is no D-Bus session bus ({_BUS} is not set, {_own_bus()} is not there)", _START_A_BUS)
+    try:
+        with closing(secretstorage.dbus_init()) as bus:
+            if not secretstorage.check_service_availability(bus):
+                return Trouble("no Secret Service daemon is running on the D-Bus session bus", _START_A_DAEMON)
+    except Exception as error:  # noqa: BLE001 - a stale or odd address raises OSError, StopIteration, RuntimeError, ...
+        return Trouble(f"the D-Bus session bus in {_BUS} does not answer ({_kind_of(error)})", _START_A_BUS)
+    return None
+
+
+def _unlock_secret_service(seconds: float) -> Trouble | None:
+    """Ask the person to unlock where that is needed. Our own connection, because keyring leaves its own open here."""
+    import secretstorage
+
+    try:
+        with closing(secretstorage.dbus_init()) as bus:
+            collection = secretstorage.get_default_collection(bus)
+            if collection.is_locked():
+                collection.unlock(timeout=seconds)
+                if collection.is_locked():
+                    return Trouble("the keyring is locked", _UNLOCK)
+    except TimeoutError:
+        return Trouble("the keyring is locked", _UNLOCK)
+    except Exception as error:  # noqa: BLE001 - the daemon may be gone by now, or the person said no
+        return _secret_service_trouble() or Trouble(f"no default keyring can be opened ({_kind_of(error)})", _UNLOCK)
+    return None
+
+
+def _unlocked_by_reading(keyring: KeyringLike) -> Callable[[float], Trouble | None]:
+    """The other keyrings ask the person at the first read; better then than in the middle of a write."""
+
+    def unlock(_: float) -> None:
+        keyring.get_password("firmly-mcp", "unlock")
+
+    return unlock
+
+
+def _kind_of(error: Exception) -> str:
+    return type(error).__name__
+
+
+def _refusal(named: str | None) -> str:
+    allowed = ", ".join(kind.dotted for kind in _ALLOWED)
+    if named is None:
+        return f"No keyring is supported on the platform {sys.platform}; the supported ones are {allowed}."
+    return f"The keyring {_shown(named)} is refused: only those that encrypt are used, which are {allowed}."
+
+
+def _none_usable(troubles: dict[str, Trouble]) -> str:
+    looked_at = "; ".join(f"{name}: {trouble.what}" for name, trouble in troubles.items())
+    remedy = next(iter(troubles.values())).remedy
+    return f"No usable keyring was found, so nothing was read or stored. {looked_at}. {remedy}{_not_used()}"
+
+
+def _not_used() -> str:
+    """A word on the backend that a person chose for keyring, and may wonder about."""
+    named = os.environ.get("PYTHON_KEYRING_BACKEND")
+    return f" PYTHON_KEYRING_BACKEND ({_shown(named)}) is not used: cards go only into these." if named else ""
+
+
+def _shown(named: str) -> str:
+    return named if re.fullmatch(r"[A-Za-z_][\w.]{0,99}", named) else "of that name"

@@ -1,0 +1,182 @@
+"""A card number leaves this room only inside a JWE. Outside, a card is its `CardSummary`.
+
+A refusal never echoes what was typed, and no pydantic error gets out: its `.errors()` holds the input.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NoReturn, SupportsIndex
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from firmly_mcp.card_numbers import Brand
+from firmly_mcp.errors import CardRefused
+
+from . import number as card_number
+from .plain_text import is_printable, label_problem, one_line
+
+_NAME_LENGTH: Final = 60
+# Some people have a number in their name; a card number is longer.
+_NAME_DIGITS: Final = 4
+# Nobody issues a card for longer; further off, the year is mistyped.
+_LONGEST_YEARS: Final = 20
+# A card is good until its last month has ended everywhere on Earth.
+_LAST_TIME_ZONE: Final = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class CardSummary:
+    """What everyone but this room knows of a card. `month` is `"08"`, `year` is `"2030"`."""
+
+    label: str
+    brand: str
+    last_four: str
+    month: str
+    year: str
+    billing_address: str | None
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether the month on the card is over everywhere."""
+        return _is_over(self.month, self.year, now)
+
+
+class Card(BaseModel):
+    """A payment card. It shows nothing of itself but its label, and cannot be pickled. Made by `new_card`."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    label: str
+    number: SecretStr
+    name: str
+    month: str
+    year: str
+    billing_address: str | None = None
+    environment: str
+
+    @property
+    def brand(self) -> Brand | None:
+        """The network that the number belongs to."""
+        return card_number.brand(self.number)
+
+    def summary(self) -> CardSummary:
+        """The card without its secrets."""
+        return CardSummary(
+            label=self.label,
+            brand=self.brand.name if self.brand else "card",
+            last_four=card_number.last_four(self.number),
+            month=self.month,
+            year=self.year,
+            billing_address=self.billing_address,
+        )
+
+    def __repr_args__(self) -> list[tuple[str | None, object]]:
+        return [("label", self.label)]
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        raise TypeError("a card is not pickled")
+
+
+def new_card(
+    *,
+    label: str,
+    number: SecretStr,
+    name: str,
+    month: str,
+    year: str,
+    billing_address: str | None = None,
+    environment: str,
+    now: datetime,
+) -> Card:
+    """A card from what a person typed: spaces and dashes in the number, `8` and `30` for `08` and `2030` are fine.
+
+    Raises:
+        CardRefused: says what is wrong, never what was typed.
+    """
+    problem = (
+        label_problem(label)
+        or number_problem(number, environment)
+        or name_problem(name)
+        or expiry_problem(month, year, now)
+        or (None if billing_address is None else label_problem(billing_address))
+    )
+    expiry = _expiry(month, year)
+    if problem is not None or expiry is None:
+        # Each may be a card number in the wrong place, and a traceback shows a frame's variables.
+        del label, name, month, year, billing_address
+        raise CardRefused(problem or "The expiry date is missing.")
+    return Card(
+        label=one_line(label),
+        number=card_number.without_separators(number),
+        name=one_line(name),
+        month=expiry[0],
+        year=expiry[1],
+        billing_address=None if billing_address is None else one_line(billing_address),
+        environment=environment,
+    )
+
+
+def number_problem(typed: SecretStr, environment: str) -> str | None:
+    """Why this is no card number for this environment; None when it is one."""
+    return card_number.problem_with(card_number.without_separators(typed), environment)
+
+
+def name_problem(typed: str) -> str | None:
+    """Why this cannot be the cardholder's name; None when it can."""
+    name = one_line(typed)
+    if not name:
+        return "The name on the card is missing."
+    if len(name) > _NAME_LENGTH or not is_printable(typed):
+        return f"The name on the card is one line of at most {_NAME_LENGTH} printable characters."
+    if sum(character.isdigit() for character in name) > _NAME_DIGITS:
+        return "The name on the card holds a number, which belongs in another field."
+    return None
+
+
+def expiry_problem(month: str, year: str, now: datetime) -> str | None:
+    """Why a card with this expiry date is not taken; None when it is."""
+    expiry = _expiry(month, year)
+    if expiry is None:
+        return "The expiry date is a month from 01 to 12 and a year such as 2030."
+    if _is_over(*expiry, now):
+        return "The card has expired."
+    if int(expiry[1]) > now.year + _LONGEST_YEARS:
+        return f"The expiry year is more than {_LONGEST_YEARS} years away: is it mistyped?"
+    return None
+
+
+def entry_of(card: Card) -> SecretStr:
+    """The card as the keyring keeps it."""
+    return SecretStr(
+        json.dumps(card.model_dump() | {"number": card.number.get_secret_value()}, ensure_ascii=False, sort_keys=True)
+    )
+
+
+def card_from(entry: SecretStr) -> Card | None:
+    """The card in a keyring entry; None when the entry holds none that could ever have been written here."""
+    try:
+        card = Card.model_validate_json(entry.get_secret_value())
+    except ValidationError:
+        return None
+    if label_problem(card.label) or name_problem(card.name) or _expiry(card.month, card.year) is None:
+        return None
+    return None if card_number.problem_with(card.number, card.environment) else card
+
+
+def _expiry(month: str, year: str) -> tuple[str, str] | None:
+    month, year = month.strip(), year.strip()
+    if not all(part.isascii() and part.isdigit() for part in (month, year)):
+        return None
+    if len(year) not in {2, 4} or len(month) > 2 or not 1 <= int(month) <= 12:
+        return None
+    return month.zfill(2), year if len(year) == 4 else f"20{year}"
+
+
+def _is_over(month: str, year: str, now: datetime) -> bool:
+    last = now - _LAST_TIME_ZONE
+    return (int(year), int(month)) < (last.year, last.month)

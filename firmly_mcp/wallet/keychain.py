@@ -1,0 +1,184 @@
+"""The operating system's keyring, asked politely: no call holds the server up, and what is written is read back.
+
+keyring blocks, for as long as a person takes to unlock it. Each call runs in a daemon thread of its own; when the
+limit passes, the caller gets a WalletError, and the thread, should it ever go on, writes nothing any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import anyio
+from anyio import from_thread, lowlevel
+from pydantic import SecretStr
+
+from firmly_mcp.errors import WalletError
+
+from .backends import Backend, find_backend
+
+SERVICE: Final = "firmly-mcp"
+
+
+class Secrets(Protocol):
+    """Where secrets are kept, by name."""
+
+    @property
+    def description(self) -> str:
+        """What this is, for the person: it stands in lists and in `doctor`."""
+
+    async def get(self, name: str) -> SecretStr | None: ...
+    async def set(self, name: str, secret: SecretStr) -> None: ...
+    async def delete(self, name: str) -> None: ...
+
+
+@dataclass(eq=False, slots=True)
+class _Call:
+    """One question to the keyring, and what came of it."""
+
+    work: Callable[[Callable[[], Backend]], SecretStr | None]
+    token: lowlevel.EventLoopToken
+    done: anyio.Event = field(default_factory=anyio.Event)
+    abandoned: threading.Event = field(default_factory=threading.Event)
+    result: SecretStr | None = None
+    problem: WalletError | None = None
+
+
+class _Abandoned(Exception):
+    """Nobody waits for this call any more."""
+
+
+class Keychain:
+    """Secrets in the operating system's keyring, under the service name `firmly-mcp`.
+
+    `backend` names one class of the allow-list; without it the platform's own is found at the first call. `limit` is
+    in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        backend: str | None = None,
+        limit: float = 20.0,
+        find: Callable[[str | None], Backend] = find_backend,
+    ) -> None:
+        self._named = backend
+        self._limit = limit
+        self._find = find
+        self._found: Backend | None = None
+        # Two calls at once on a locked keyring would open two prompts.
+        self._one_at_a_time = threading.Lock()
+
+    @property
+    def description(self) -> str:
+        """The keyring in use, or a general name before the first call."""
+        return "the operating system's keyring" if self._found is None else self._found.name
+
+    async def get(self, name: str) -> SecretStr | None:
+        """The secret of this name; None when there is none.
+
+        Raises:
+            WalletError: the keyring is locked, absent, or does not answer.
+        """
+        return await self._ask(lambda ready: _read(ready(), name))
+
+    async def set(self, name: str, secret: SecretStr) -> None:
+        """Keep a secret, and read it back.
+
+        Raises:
+            WalletError: as for `get`; or the keyring did not keep what it was given, or cannot keep so much.
+        """
+        await self._ask(lambda ready: _write(ready(), name, secret))
+
+    async def delete(self, name: str) -> None:
+        """Forget a secret; one that is not there is no error.
+
+        Raises:
+            WalletError: as for `get`; or the keyring still has it.
+        """
+        await self._ask(lambda ready: _forget(ready(), name))
+
+    async def _ask(self, work: Callable[[Callable[[], Backend]], SecretStr | None]) -> SecretStr | None:
+        call = _Call(work, lowlevel.current_token())
+        threading.Thread(target=self._run, args=(call,), name="firmly-mcp keyring", daemon=True).start()
+        try:
+            with anyio.move_on_after(self._limit):
+                await call.done.wait()
+                if call.problem is not None:
+                    raise call.problem
+                return call.result
+        finally:
+            call.abandoned.set()
+        raise WalletError(self._no_answer())
+
+    def _run(self, call: _Call) -> None:
+        with self._one_at_a_time:
+            if call.abandoned.is_set():
+                return
+            try:
+                call.result = call.work(lambda: self._ready(call))
+            except WalletError as problem:
+                call.problem = problem
+            except _Abandoned:
+                return
+            except Exception as error:  # noqa: BLE001 - keyring's backends raise whatever their platform's bindings raise
+                call.problem = self._failure(error)
+        # The loop may have ended meanwhile; then nobody waits.
+        with suppress(RuntimeError):
+            from_thread.run_sync(call.done.set, token=call.token)
+
+    def _ready(self, call: _Call) -> Backend:
+        """The keyring, unlocked. A prompt that was answered too late changes nothing: the caller has been told no."""
+        if self._found is None:
+            self._found = self._find(self._named)
+        trouble = self._found.unlock(self._limit)
+        if call.abandoned.is_set():
+            raise _Abandoned
+        if trouble is not None:
+            raise WalletError(
+                f"{self._found.name}: {trouble.what}, so nothing was read or stored. {trouble.remedy}",
+            )
+        return self._found
+
+    def _failure(self, error: Exception) -> WalletError:
+        """Only the error's kind is told, and it is not chained: its text and its frames may hold the secret."""
+        remedy = "" if self._found is None else f" {self._found.remedy}"
+        return WalletError(f"{self.description} failed ({type(error).__name__}).{remedy}")
+
+    def _no_answer(self) -> str:
+        remedy = "Unlock the keyring." if self._found is None else self._found.remedy
+        return (
+            f"{self.description} did not answer within {self._limit:g} seconds: it may be asking to be unlocked. "
+            f"Nothing was sent. {remedy}"
+        )
+
+
+def _read(backend: Backend, name: str) -> SecretStr | None:
+    found = backend.keyring.get_password(SERVICE, name)
+    return None if found is None else SecretStr(found)
+
+
+def _write(backend: Backend, name: str, secret: SecretStr) -> None:
+    size, limit = _size(secret), backend.entry_bytes
+    if limit is not None and size > limit:
+        raise WalletError(f"{name} is too long for {backend.name}: {size} bytes, and an entry has at most {limit}.")
+    backend.keyring.set_password(SERVICE, name, secret.get_secret_value())
+    if _read(backend, name) != secret:
+        raise WalletError(
+            f"{backend.name} did not keep what it was given for {name}. It cannot be used for cards. {backend.remedy}",
+        )
+
+
+def _forget(backend: Backend, name: str) -> None:
+    if _read(backend, name) is None:
+        return
+    backend.keyring.delete_password(SERVICE, name)
+    if _read(backend, name) is not None:
+        raise WalletError(f"{backend.name} still has {name} after it was told to delete it. {backend.remedy}")
+
+
+def _size(secret: SecretStr) -> int:
+    return len(secret.get_secret_value().encode("utf-16-le", "surrogatepass"))

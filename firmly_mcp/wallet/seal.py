@@ -1,0 +1,197 @@
+"""A card leaves this room only as a JWE made here: RSA-OAEP-256, A256GCM, for a payment key that stood every check.
+
+Firmly publishes no root for its payment key: TLS to a fixed host is its only authentication. So the key itself is
+checked strictly, and one key id never stands for two keys.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from firmly_mcp.errors import CardRefused, UnexpectedAnswer
+
+from . import number as card_number
+from .cards import Card
+
+ALGORITHM: Final = "RSA-OAEP-256"
+ENCRYPTION: Final = "A256GCM"
+# Law 11: these environments are fixed pairs of hosts, and this is the half that cards are sealed for.
+PAYMENT_HOSTS: Final = {"sandbox": "cc.firmly.work", "production": "cc.firmly.online"}
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_NOTHING_SENT: Final = "The card was not encrypted and nothing was sent."
+
+
+class PaymentKeyLike(Protocol):
+    """Firmly's public key as its payment host gave it (`GET /api/v1/payment/key`, section 5.10.1 of the contract)."""
+
+    @property
+    def host(self) -> str:
+        """Where it came from: a host, with its port where there is one, or an origin."""
+
+    @property
+    def kid(self) -> str | None: ...
+    @property
+    def n(self) -> str: ...
+    @property
+    def e(self) -> str: ...
+    @property
+    def kty(self) -> str: ...
+    @property
+    def use(self) -> str | None: ...
+    @property
+    def alg(self) -> str | None: ...
+    @property
+    def header_kid(self) -> str | None:
+        """The `x-firmly-kid` header of the same answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentKey:
+    """A `PaymentKeyLike` of plain values. `n` and `e` are base64url, as in a JWK."""
+
+    host: str
+    kid: str | None
+    n: str
+    e: str
+    kty: str
+    use: str | None = None
+    alg: str | None = None
+    header_kid: str | None = None
+
+
+def seal(card: Card, cvv: SecretStr, key: PaymentKeyLike, *, environment: str) -> SecretStr:
+    """Encrypt a card and its security code for Firmly: JWE compact serialization, a new one for every attempt.
+
+    Raises:
+        CardRefused: the card is of another environment, or the security code has not the form that its brand has.
+        UnexpectedAnswer: the payment key is not one to encrypt a card with.
+    """
+    problem = _mismatch(card, key.host, environment) or security_code_problem(card, cvv)
+    if problem is not None:
+        raise CardRefused(f"{problem} {_NOTHING_SENT}")
+    kid = checked_kid(key)
+    sealed = _jwe(card, cvv, _jwk(key), kid)
+    if sealed is None:
+        raise UnexpectedAnswer(f"Encrypting with Firmly's payment key failed. {_NOTHING_SENT}")
+    return sealed
+
+
+def security_code_problem(card: Card, cvv: SecretStr) -> str | None:
+    """Why this is no security code for this card; None when it could be. Never holds a digit of it."""
+    brand = card.brand
+    wanted = 3 if brand is None else brand.code_length
+    code = cvv.get_secret_value()
+    if code.isascii() and code.isdigit() and len(code) == wanted:
+        return None
+    return f"The security code of this {'card' if brand is None else brand.name + ' card'} has {wanted} digits."
+
+
+def checked_kid(key: PaymentKeyLike) -> str:
+    """The key's id, once the key has stood every check that needs no memory.
+
+    Raises:
+        UnexpectedAnswer: says which check failed.
+    """
+    problem = _key_problem(key)
+    if problem is not None or not key.kid:
+        raise UnexpectedAnswer(
+            f"The payment key of {origin_host(key.host)} cannot be used: {problem or 'it has no key id'}. "
+            f"{_NOTHING_SENT}"
+        )
+    return key.kid
+
+
+def thumbprint(key: PaymentKeyLike) -> str:
+    """The key's thumbprint by RFC 7638, SHA-256, base64url."""
+    members = json.dumps(_jwk(key), separators=(",", ":"), sort_keys=True)
+    return base64.urlsafe_b64encode(hashlib.sha256(members.encode()).digest()).rstrip(b"=").decode()
+
+
+def origin_host(host: str) -> str:
+    """The host of an origin, a host with a port, or a host alone; in lower case, without the port."""
+    try:
+        return urlsplit(host if "//" in host else f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _mismatch(card: Card, host: str, environment: str) -> str | None:
+    if card.environment != environment:
+        return f"The card {card.label} was added for the {card.environment} environment, not for {environment}."
+    name = origin_host(host)
+    belongs = name in _LOOPBACK if environment == "simulator" else name == PAYMENT_HOSTS.get(environment, name)
+    if not (name and belongs):
+        return f"The payment key is not from a payment host of the {environment} environment."
+    return card_number.problem_with(card.number, environment)
+
+
+def _key_problem(key: PaymentKeyLike) -> str | None:
+    modulus, exponent = _number(key.n), _number(key.e)
+    checks = (
+        (key.kty == "RSA", "it is not an RSA key"),
+        (modulus is not None and exponent is not None, "its numbers are not base64url"),
+        (2048 <= (modulus or 0).bit_length() <= 8192, "its size is not between 2048 and 8192 bits"),
+        ((modulus or 0) % 2 == 1, "its modulus is even"),
+        (exponent == 65537, "its exponent is not 65537"),
+        (key.use in {None, "enc"}, "it is not meant for encryption"),
+        (key.alg in {None, ALGORITHM}, f"it is not meant for {ALGORITHM}"),
+        (bool(key.kid) and _is_plain(key.kid or ""), "its key id is missing, long or unprintable"),
+        (key.header_kid in {None, key.kid}, "the answer names two different key ids"),
+    )
+    return next((problem for holds, problem in checks if not holds), None)
+
+
+def _number(text: str) -> int | None:
+    """A base64url number of a JWK in its one proper form: no padding, no leading zero."""
+    try:
+        octets = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    if not octets or octets[0] == 0 or base64.urlsafe_b64encode(octets).rstrip(b"=").decode() != text:
+        return None
+    return int.from_bytes(octets, "big")
+
+
+def _is_plain(kid: str) -> bool:
+    return kid.isascii() and kid.isprintable() and len(kid) <= 128
+
+
+def _jwk(key: PaymentKeyLike) -> dict[str, str]:
+    """The members that make the key: the rest of what came with it says nothing to the library."""
+    return {"e": key.e, "kty": key.kty, "n": key.n}
+
+
+def _jwe(card: Card, cvv: SecretStr, jwk: dict[str, str], kid: str) -> SecretStr | None:
+    """The only frame that a JWE object lives in: its repr shows the plaintext. None where the library failed."""
+    from jwcrypto.jwe import JWE
+    from jwcrypto.jwk import JWK
+
+    header = json.dumps({"alg": ALGORITHM, "enc": ENCRYPTION, "kid": kid}, separators=(",", ":"))
+    try:
+        token = JWE(_plaintext(card, cvv), protected=header, algs=[ALGORITHM, ENCRYPTION])
+        token.add_recipient(JWK(**jwk))
+        return SecretStr(token.serialize(compact=True))
+    except Exception:  # noqa: BLE001 - whatever it was, its frames hold the plaintext: none of it goes on
+        return None
+
+
+def _plaintext(card: Card, cvv: SecretStr) -> bytes:
+    return json.dumps(
+        {
+            "number": card.number.get_secret_value(),
+            "name": card.name,
+            "verification_value": cvv.get_secret_value(),
+            "month": card.month,
+            "year": card.year,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()

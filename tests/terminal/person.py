@@ -1,0 +1,122 @@
+"""A person at a terminal: the real command, its three streams a pseudo-terminal, its keyring the tests' own."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.secret_service import DEADLINE, Bus
+
+# The child takes the terminal of its streams as its own, so that Ctrl-C and /dev/tty work as they do in a shell.
+_IN_A_TERMINAL = (
+    "import fcntl, runpy, sys, termios\n"
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+    "sys.argv[0] = 'firmly-mcp'\n"
+    "runpy.run_module('firmly_mcp', run_name='__main__')\n"
+)
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal:
+    """What stands on the screen, and what is typed."""
+
+    def __init__(self, descriptor: int, process: subprocess.Popen[bytes]) -> None:
+        self._descriptor = descriptor
+        self._process = process
+        self._read_to = 0
+        self.screen = ""
+
+    def until(self, text: str) -> None:
+        """Wait until this stands on the screen, below what was waited for before."""
+        deadline = time.monotonic() + DEADLINE
+        while text not in self.screen[self._read_to :]:
+            assert self._more(deadline), f"{text!r} never came; on the screen: {self.screen!r}"
+        self._read_to = self.screen.index(text, self._read_to) + len(text)
+
+    def answer(self, question: str, typed: str) -> None:
+        """Wait for a question, then type a line."""
+        self.until(question)
+        self.type(f"{typed}\n")
+
+    def type(self, keys: str) -> None:
+        """Press these keys."""
+        os.write(self._descriptor, keys.encode())
+
+    def end(self) -> int:
+        """Wait for the command to end; its exit code."""
+        deadline = time.monotonic() + DEADLINE
+        while self._more(deadline):
+            pass
+        return self._process.wait(DEADLINE)
+
+    @property
+    def lines(self) -> str:
+        """The screen without colours."""
+        return _CONTROL.sub("", self.screen).replace("\r\n", "\n")
+
+    def _more(self, deadline: float) -> bool:
+        ready, _, _ = select.select([self._descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, f"nothing more came; on the screen: {self.screen!r}"
+        try:
+            received = os.read(self._descriptor, 65536)
+        except OSError:  # Linux's way to say that the other side is closed
+            return False
+        self.screen += received.decode()
+        return bool(received)
+
+
+@contextmanager
+def at_a_terminal(*arguments: str, environment: dict[str, str]) -> Iterator[Terminal]:
+    """Run `firmly-mcp ARGUMENTS` at a terminal of its own."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", _IN_A_TERMINAL, *arguments]
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(ours, process)
+    finally:
+        process.kill()
+        process.wait(DEADLINE)
+        os.close(ours)
+
+
+def in_a_script(
+    *arguments: str, environment: dict[str, str], given: str | bytes = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run `firmly-mcp ARGUMENTS` with pipes for its streams."""
+    typed = given.encode() if isinstance(given, str) else given
+    done = subprocess.run(
+        [sys.executable, "-m", "firmly_mcp", *arguments],
+        input=typed, capture_output=True, env=environment, timeout=DEADLINE, check=False,
+    )  # fmt: skip
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def an_environment(bus: Bus | None, directory: Path, **more: str) -> dict[str, str]:
+    """The variables of a shopper of this test's own."""
+    root = Path(__file__).parents[2]
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(root),
+        "HOME": str(directory),
+        "TERM": "xterm-256color",
+        "FIRMLY_MCP_DATA_DIR": str(directory / "data"),
+        "FIRMLY_MCP_SHOPPER": re.sub(r"[^A-Za-z0-9]", "-", directory.name)[-64:],
+        "DBUS_SESSION_BUS_ADDRESS": bus.address if bus else "unix:path=/nonexistent/firmly-mcp-tests",
+        **more,
+    }
+
+
+def everything_under(directory: Path) -> Sequence[str]:
+    """The text of every file."""
+    return [path.read_bytes().decode("latin-1") for path in directory.rglob("*") if path.is_file()]

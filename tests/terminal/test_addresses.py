@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.secret_service import SecretService
+
+from .person import an_environment, at_a_terminal, in_a_script
+from .test_cards import HOME, a_given_card
+
+
+@pytest.fixture
+def shopper(keyring_daemon: SecretService, tmp_path: Path) -> dict[str, str]:
+    return an_environment(keyring_daemon.bus, tmp_path)
+
+
+def test_an_address_is_asked_field_by_field_and_wrong_answers_are_explained(shopper: dict[str, str]) -> None:
+    with at_a_terminal("addresses", "add", environment=shopper) as terminal:
+        terminal.answer("Label, such as Home: ", "Home")
+        terminal.answer("First name: ", "Ana")
+        terminal.answer("Last name: ", "")
+        terminal.until("last_name is missing")
+        terminal.answer("Last name: ", "Lima")
+        terminal.answer("Company (may be empty): ", "")
+        terminal.answer("Email: ", "ana")
+        terminal.until("not an email address")
+        terminal.answer("Email: ", "ana@example.com")
+        terminal.answer("Phone: ", "+1 206 555 0100")
+        terminal.answer("Street and number: ", "4111 1111 1111 1111")
+        terminal.until("could be a card number")
+        terminal.answer("Street and number: ", "1 Test Street")
+        terminal.answer("Apartment, floor (may be empty): ", "Floor 2")
+        terminal.answer("City: ", "Ottawa")
+        terminal.answer("Country (two letters): ", "ca")
+        terminal.answer("State or province: ", "ON")
+        terminal.answer("Postal code: ", "98101")
+        terminal.until("postal_code does not fit CA: a code such as K1A 0B1")
+        terminal.answer("Postal code: ", "k1a 0b1")
+        terminal.until("Added Home to Secret Service.")
+        assert terminal.end() == 0
+    listed = in_a_script("addresses", "list", "--json", environment=shopper)
+    assert json.loads(listed.stdout) == [
+        HOME
+        | {
+            "address2": "Floor 2",
+            "city": "Ottawa",
+            "country": "CA",
+            "state_or_province": "ON",
+            "postal_code": "K1A 0B1",
+            "origin": "person",
+        }
+    ]
+
+
+def test_a_script_gives_an_address_and_replaces_nothing(shopper: dict[str, str]) -> None:
+    assert in_a_script("addresses", "add", "--stdin", environment=shopper, given=json.dumps(HOME)).returncode == 0
+    again = in_a_script("addresses", "add", "--stdin", environment=shopper, given=json.dumps(HOME | {"city": "Tacoma"}))
+    assert again.returncode == 1
+    assert "There is an address of the label Home already, and it was not replaced" in again.stderr
+    listed = in_a_script("addresses", "list", environment=shopper)
+    assert listed.stdout == "Home\tAna Lima\t1 Test Street\tSeattle\t98101\tUS\tperson\n"
+    with at_a_terminal("addresses", "list", environment=shopper | {"COLUMNS": "120"}) as terminal:
+        assert terminal.end() == 0
+    assert "Postal code" in terminal.lines
+    assert in_a_script("addresses", "remove", "home", environment=shopper).returncode == 0
+    empty = in_a_script("addresses", "list", environment=shopper)
+    assert (empty.stdout, empty.stderr) == ("", "There is no address yet. Add one with `firmly-mcp addresses add`.\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"origin": "tool"}, "has a field other than label, first_name"),
+        ({"email": None}, "lacks email"),
+        ({"country": "UK"}, "country is GB for the United Kingdom"),
+        ({"postal_code": "9810"}, "postal_code does not fit US"),
+        ({"first_name": "Ana\u202e"}, "first_name holds a control or invisible character"),
+        ({"address1": "4111111111111111"}, "could be a card number"),
+    ],
+)
+def test_a_malformed_address_is_refused_by_field(
+    changes: dict[str, str | None], says: str, shopper: dict[str, str]
+) -> None:
+    done = in_a_script("addresses", "add", "--stdin", environment=shopper, given=json.dumps(HOME | changes))
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert in_a_script("addresses", "list", "--json", environment=shopper).stdout == "[]\n"
+
+
+def test_without_a_terminal_the_question_names_the_command_for_scripts(shopper: dict[str, str]) -> None:
+    done = in_a_script("addresses", "add", environment=shopper)
+    assert done.returncode == 1
+    assert "`firmly-mcp addresses add --stdin` with one JSON object on standard input: label, first_name" in done.stderr
+
+
+def test_a_person_may_replace_an_address_and_is_asked_first(shopper: dict[str, str]) -> None:
+    assert in_a_script("addresses", "add", "--stdin", environment=shopper, given=json.dumps(HOME)).returncode == 0
+    with at_a_terminal("addresses", "add", environment=shopper) as terminal:
+        terminal.answer("Label, such as Home: ", "home")
+        terminal.answer("There is an address home. Replace it? [y/N]: ", "n")
+        assert terminal.end() == 1
+    assert "not replaced" in terminal.screen
+
+
+def test_a_billing_address_is_not_removed_from_under_its_card(shopper: dict[str, str]) -> None:
+    assert in_a_script("addresses", "add", "--stdin", environment=shopper, given=json.dumps(HOME)).returncode == 0
+    given = a_given_card(billing_address="Home")
+    assert in_a_script("cards", "add", "--stdin", environment=shopper, given=given).returncode == 0
+    done = in_a_script("addresses", "remove", "Home", environment=shopper)
+    assert done.returncode == 1
+    assert "Home is the billing address of the card Visa" in done.stderr
