@@ -1,0 +1,158 @@
+"""The two ways to order at Firmly, behind one shape: learn the price, read it again, send once.
+
+`CartPurchase` pays the shopper's own cart (complete-order). `ItemsPurchase` has the store make a cart of given items
+(place-order, streamed): its price is learnt from a cart of the same items on a device of its own, and it is sent from
+another device of its own, so the shopper's cart is never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from firmly_mcp.api import ref
+from firmly_mcp.api.client import FirmlyClient
+from firmly_mcp.api.events import CreatingCart, ItemAdded, OrderEvent, OrderPlaced, ShippingUpdated, StreamError
+from firmly_mcp.api.locks import Hold
+from firmly_mcp.api.models import Cart, Order
+from firmly_mcp.api.refusals import NoProof
+from firmly_mcp.errors import FirmlyError
+
+from .feed import Step
+
+Tell = Callable[[Step], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A variant by its `ref` (as search and product results print it) and how many of it."""
+
+    ref: str
+    quantity: int
+
+
+class Purchase(Protocol):
+    """What placement needs to know of a way to order."""
+
+    @property
+    def tool(self) -> str:
+        """The MCP tool that asks for it."""
+
+    @property
+    def store(self) -> str:
+        """The merchant's domain."""
+
+    @property
+    def sends_cart(self) -> bool:
+        """Whether the cart that is priced is the cart that is paid."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps its feed will have, roughly."""
+
+    def hold(self) -> AbstractAsyncContextManager[Hold | None]:
+        """Keep others from changing the cart, from the check to the outcome."""
+
+    async def price(self) -> Cart:
+        """The cart with its final total."""
+
+    async def price_again(self, hold: Hold | None) -> Cart:
+        """The same cart as it is now."""
+
+    async def send(self, sealed: SecretStr, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
+        """Send the order request, once. None is an answer without an order, which proves nothing."""
+
+    async def tidy(self) -> None:
+        """Leave nothing behind that was made only to learn a price."""
+
+
+@dataclass(frozen=True, slots=True)
+class CartPurchase:
+    """Pay the shopper's own cart at a store."""
+
+    store: str
+    firmly: FirmlyClient
+    tool: str = "complete_order"
+    sends_cart: bool = True
+    steps: int = 2
+
+    def hold(self) -> AbstractAsyncContextManager[Hold | None]:
+        return self.firmly.hold(self.store)
+
+    async def price(self) -> Cart:
+        return await self.firmly.get_cart(self.store)
+
+    async def price_again(self, hold: Hold | None) -> Cart:
+        return await self.firmly.get_cart(self.store, hold=hold)
+
+    async def send(self, sealed: SecretStr, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
+        answer = await self.firmly.complete_order(self.store, sealed, billing, hold=hold)
+        return answer if isinstance(answer, Order) else None
+
+    async def tidy(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsPurchase:
+    """Have the store make a cart of these items for this address, and pay it."""
+
+    store: str
+    items: Sequence[Item]
+    shipping: Mapping[str, str]
+    pricing: FirmlyClient
+    sending: FirmlyClient
+    tool: str = "place_order"
+    sends_cart: bool = False
+
+    @property
+    def steps(self) -> int:
+        # sending, creating-cart, an item-added each, shipping-updated, order-placed, and the outcome
+        return 5 + len(self.items)
+
+    def hold(self) -> AbstractAsyncContextManager[Hold | None]:
+        return nullcontext()
+
+    async def price(self) -> Cart:
+        for item in self.items:
+            await self.pricing.add_line_item(self.store, ref.unpack(item.ref), item.quantity)
+        return await self.pricing.set_shipping_info(self.store, self.shipping)
+
+    async def price_again(self, hold: Hold | None) -> Cart:
+        return await self.pricing.get_cart(self.store)
+
+    async def send(self, sealed: SecretStr, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
+        items = [(ref.unpack(item.ref), item.quantity) for item in self.items]
+        order: Order | None = None
+        async with self.sending.place_order(self.store, items, self.shipping, billing, sealed) as events:
+            async for happened in events:
+                if isinstance(happened, StreamError):
+                    raise happened.error
+                if isinstance(happened, OrderPlaced):
+                    order = happened.order
+                tell(_in_words(happened))
+        if order is None:
+            raise NoProof("the stream ended before the order was confirmed")
+        return order
+
+    async def tidy(self) -> None:
+        with suppress(FirmlyError):
+            await self.pricing.clear_cart(self.store)
+
+
+def _in_words(happened: OrderEvent) -> Step:
+    match happened:
+        case CreatingCart():
+            return Step("creating-cart", "The store is making the cart. No charge is confirmed.", "unknown")
+        case ItemAdded():
+            return Step("item-added", "An item is in the store's cart. No charge is confirmed.", "unknown")
+        case ShippingUpdated():
+            return Step("shipping-updated", "Shipping and tax are set. No charge is confirmed.", "unknown")
+        case OrderPlaced():
+            return Step("order-placed", "The store confirmed the order.", "yes")
+        case _:
+            return Step("store-event", "The store reported a step that is not known here.", "unknown")

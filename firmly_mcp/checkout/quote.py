@@ -1,0 +1,186 @@
+"""What would be bought, with every term that a yes is bound to.
+
+A quote is a cart with a final total at a moment. Its digest changes with any term; `rises` says in words what moved
+against the shopper. Only amounts may fall between what was shown and what is paid, and only in the same currency.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from firmly_mcp.api.models import Address, Cart, LineItem, Shipment
+from firmly_mcp.errors import MoneyMoved, NotAllowed
+from firmly_mcp.money import Money
+from firmly_mcp.store_text import clean
+
+Term = str | int | Money | None
+
+_TOTALS: Final = ("sub_total", "shipping_total", "tax_total", "addon_total", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Whose card pays, and where the payment goes: the terms that are ours rather than the store's.
+
+    `billing` holds Firmly's address fields; `payment_host` is the origin that the sealed card is sent to.
+    """
+
+    environment: str
+    shopper: str
+    payment_host: str
+    card_label: str
+    card_brand: str
+    card_last_four: str
+    billing: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A cart that can be paid: its store, id, total, and all its terms by name."""
+
+    store: str
+    cart_id: str
+    total: Money
+    lines: tuple[str, ...]
+    payer: Payer
+    terms: Mapping[str, Term]
+    purchase_key: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every term; two quotes with one digest are the same purchase to the last cent."""
+        return _digest({name: _plain(term) for name, term in self.terms.items()})
+
+
+def quote(store: str, cart: Cart, payer: Payer) -> Quote:
+    """Read a cart as something to pay.
+
+    Raises:
+        NotAllowed: the cart cannot be paid as it is; the message says what is missing and which tool supplies it.
+    """
+    _refuse_what_cannot_be_paid(store, cart)
+    assert cart.cart_id is not None
+    assert cart.total is not None
+    return Quote(
+        store=store,
+        cart_id=cart.cart_id,
+        total=cart.total,
+        lines=tuple(_line_in_words(line) for line in cart.line_items),
+        payer=payer,
+        terms=dict(_terms(store, cart, payer)),
+        purchase_key=_purchase_key(store, cart, payer),
+    )
+
+
+def rises(shown: Quote, now: Quote) -> tuple[str, ...]:
+    """What moved against the shopper since the quote was shown, a sentence each; empty if nothing did.
+
+    An amount that fell is no reason to stop; an amount that rose, another currency or any other change is.
+    """
+    names = list(dict.fromkeys((*shown.terms, *now.terms)))
+    return tuple(
+        f"{name}: {_in_words(before)} → {_in_words(after)}"
+        for name in names
+        if _moved_against(before := shown.terms.get(name), after := now.terms.get(name))
+    )
+
+
+def _moved_against(before: Term, after: Term) -> bool:
+    if isinstance(before, Money) and isinstance(after, Money) and before.currency == after.currency:
+        return after > before
+    return before != after
+
+
+def _refuse_what_cannot_be_paid(store: str, cart: Cart) -> None:
+    if not cart.line_items:
+        raise _not_payable(f"The cart at {store} is empty.", "add_line_item")
+    if cart.shipping_info is None and any(line.requires_shipping is not False for line in cart.line_items):
+        raise _not_payable(f"The cart at {store} has no shipping address.", "set_shipping_info")
+    if cart.cart_status not in {None, "active"}:
+        raise _not_payable(f"The cart at {store} cannot be paid while it is {clean(cart.cart_status, 40)}.", "get_cart")
+    if cart.cart_id is None or cart.total is None:
+        raise _not_payable(f"The cart at {store} has no final total yet.", "get_cart")
+    if cart.doubts:
+        raise _not_payable(f"The amounts of the cart at {store} contradict each other: {cart.doubts[0]}.", "get_cart")
+
+
+def _not_payable(what: str, next_tool: str, money_moved: MoneyMoved = "no") -> NotAllowed:
+    return NotAllowed(f"{what} Nothing was sent.", money_moved=money_moved, next=next_tool)
+
+
+def _terms(store: str, cart: Cart, payer: Payer) -> Iterator[tuple[str, Term]]:
+    yield "store", store
+    yield "environment", payer.environment
+    yield "payment host", payer.payment_host
+    yield "card", f"{payer.card_label}, {payer.card_brand} ending {payer.card_last_four}"
+    for line in cart.line_items:
+        yield from _line_terms(line)
+    yield from _address_terms("ship to", cart.shipping_info)
+    yield from ((f"bill to {field}", value) for field, value in payer.billing.items())
+    for shipment in cart.shipments:
+        yield from _shipment_terms(shipment)
+    for selection in cart.addons.selections:
+        yield f"addon {clean(selection.addon_id, 60)}", _canonical(selection.model_dump(mode="json"))
+    yield "promo codes", ", ".join(sorted(clean(code, 60) for code in cart.coupons))
+    yield from ((name.replace("_", " "), getattr(cart, name)) for name in _TOTALS)
+
+
+def _line_terms(line: LineItem) -> Iterator[tuple[str, Term]]:
+    name = clean(line.sku or line.variant_id or line.line_item_id, 80)
+    yield f"{name}: line", line.line_item_id
+    yield f"{name}: variant", line.variant_id
+    yield f"{name}: quantity", line.quantity
+    yield f"{name}: price", line.price
+    yield f"{name}: line price", line.line_price
+    yield f"{name}: recurring", _canonical(line.recurring) if line.recurring else None
+
+
+def _shipment_terms(shipment: Shipment) -> Iterator[tuple[str, Term]]:
+    name = f"shipment {clean(shipment.shipment_id, 60)}"
+    yield f"{name}: type", shipment.fulfillment_type.id if shipment.fulfillment_type else None
+    yield f"{name}: method", shipment.shipping_method.id if shipment.shipping_method else None
+    yield f"{name}: method price", shipment.shipping_method.price if shipment.shipping_method else None
+    yield f"{name}: location", _canonical(shipment.selected_location) if shipment.selected_location else None
+    yield f"{name}: date", shipment.selected_date
+    yield f"{name}: notes", shipment.notes
+
+
+def _address_terms(name: str, address: Address | None) -> Iterator[tuple[str, Term]]:
+    if address is not None:
+        fields = address.model_dump(mode="json", exclude_none=True)
+        yield from ((f"{name} {field}", str(value)) for field, value in fields.items())
+
+
+def _line_in_words(line: LineItem) -> str:
+    title = clean(line.description, 80) or clean(line.sku, 80) or "item"
+    variant = clean(line.variant_description, 60)
+    return f"{line.quantity} x {title}" + (f" ({variant})" if variant else "")
+
+
+def _purchase_key(store: str, cart: Cart, payer: Payer) -> str:
+    """What finds attempts: who buys what and how many, whatever the price, card, address, cart or tool."""
+    wanted: dict[str, int] = {}
+    for line in cart.line_items:
+        variant = line.sku or line.variant_id or line.line_item_id or ""
+        wanted[variant] = wanted.get(variant, 0) + (line.quantity or 0)
+    return _digest([payer.environment, payer.shopper, store, sorted(wanted.items())])
+
+
+def _plain(term: Term) -> Any:
+    return [str(term.amount.normalize()), term.currency] if isinstance(term, Money) else term
+
+
+def _in_words(term: Term) -> str:
+    return "nothing" if term is None or term == "" else clean(str(term), 120)
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()

@@ -1,0 +1,210 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from firmly_mcp.api.fields import read
+from firmly_mcp.api.models import Cart
+from firmly_mcp.checkout.quote import Payer, Quote, quote, rises
+from firmly_mcp.errors import NotAllowed
+from firmly_mcp.money import Money
+
+STORE = "staging.luma.gift"
+ADDRESS = {
+    "first_name": "Ana",
+    "last_name": "Lima",
+    "email": "ana@example.com",
+    "phone": "206-555-0100",
+    "address1": "1 Test Street",
+    "city": "Seattle",
+    "state_or_province": "WA",
+    "postal_code": "98101",
+    "country": "US",
+}
+PAYER = Payer(
+    environment="simulator",
+    shopper="local",
+    payment_host="http://127.0.0.1:1",
+    card_label="visa",
+    card_brand="visa",
+    card_last_four="1111",
+    billing=ADDRESS,
+)
+
+
+def usd(number: int) -> dict[str, Any]:
+    return {"currency": "USD", "value": number / 100, "number": number, "symbol": "$"}
+
+
+def cart_json() -> dict[str, Any]:
+    method = {"id": "STANDARD", "description": "Standard", "price": usd(500)}
+    return {
+        "cart_id": "cart-1",
+        "cart_status": "active",
+        "line_items": [
+            {
+                "line_item_id": "item-1",
+                "sku": "WS12-XS-Orange",
+                "description": "Radiant Tee",
+                "variant_description": "XS / Orange",
+                "quantity": 2,
+                "price": usd(2200),
+                "line_price": usd(4400),
+                "requires_shipping": True,
+            }
+        ],
+        "shipments": [
+            {
+                "shipment_id": "ship-1",
+                "line_item_ids": ["item-1"],
+                "fulfillment_type": {"id": "SHIP_TO_ADDRESS"},
+                "shipping_method": method,
+                "shipping_method_options": [method],
+            }
+        ],
+        "addons": {"offers": [], "selections": []},
+        "coupons": [],
+        "shipping_info": dict(ADDRESS),
+        "sub_total": usd(4400),
+        "shipping_total": usd(500),
+        "tax_total": usd(440),
+        "addon_total": usd(0),
+        "total": usd(5340),
+    }
+
+
+def quoted(change: Callable[[dict[str, Any]], object] = lambda _: None, payer: Payer = PAYER) -> Quote:
+    sent = cart_json()
+    change(sent)
+    return quote(STORE, read(Cart, json.loads(json.dumps(sent), parse_float=Decimal)), payer)
+
+
+def dearer_shipping(cart: dict[str, Any]) -> None:
+    cart["shipments"][0]["shipping_method"]["price"] = usd(700)
+    cart.update(shipping_total=usd(700), total=usd(5540))
+
+
+def cheaper_shipping(cart: dict[str, Any]) -> None:
+    cart["shipments"][0]["shipping_method"]["price"] = usd(300)
+    cart.update(shipping_total=usd(300), total=usd(5140))
+
+
+def with_an_addon(cart: dict[str, Any]) -> None:
+    cart["addons"]["selections"] = [{"addon_id": "gift_wrap"}]
+
+
+def one_more(cart: dict[str, Any]) -> None:
+    cart["line_items"][0].update(quantity=3, line_price=usd(6600))
+    cart.update(sub_total=usd(6600), total=usd(7540))
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "quantity": one_more,
+    "variant": lambda cart: cart["line_items"][0].update(sku="WS12-S-Orange"),
+    "line": lambda cart: cart["line_items"][0].update(line_item_id="item-2"),
+    "recurring": lambda cart: cart["line_items"][0].update(recurring={"every": "month"}),
+    "recipient": lambda cart: cart["shipping_info"].update(address1="2 Test Street"),
+    "email": lambda cart: cart["shipping_info"].update(email="eve@example.com"),
+    "phone": lambda cart: cart["shipping_info"].update(phone="206-555-0199"),
+    "method": lambda cart: cart["shipments"][0]["shipping_method"].update(id="DRONE"),
+    "type": lambda cart: cart["shipments"][0].update(fulfillment_type={"id": "PICKUP_IN_STORE"}),
+    "location": lambda cart: cart["shipments"][0].update(selected_location={"id": "store-9"}),
+    "date": lambda cart: cart["shipments"][0].update(selected_date="2026-12-24"),
+    "notes": lambda cart: cart["shipments"][0].update(notes="leave it outside"),
+    "addon": with_an_addon,
+    "promo codes": lambda cart: cart.update(coupons=["SAVE"]),
+    "dearer shipping": dearer_shipping,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_every_change_of_a_term_changes_the_digest_and_is_told(change: Callable[[dict[str, Any]], object]) -> None:
+    shown, now = quoted(), quoted(change)
+    assert now.digest != shown.digest
+    assert rises(shown, now)
+
+
+@pytest.mark.parametrize(
+    "payer",
+    [
+        replace(PAYER, environment="sandbox"),
+        replace(PAYER, payment_host="https://cc.firmly.work"),
+        replace(PAYER, card_last_four="4242"),
+        replace(PAYER, card_label="other"),
+        replace(PAYER, billing={**ADDRESS, "city": "Tacoma"}),
+    ],
+)
+def test_a_yes_is_bound_to_the_card_the_billing_address_and_where_the_card_goes(payer: Payer) -> None:
+    assert quoted(payer=payer).digest != quoted().digest
+
+
+def test_a_difference_says_what_moved_from_what_to_what() -> None:
+    assert rises(quoted(), quoted(dearer_shipping)) == (
+        "shipment ship-1: method price: 5.00 USD → 7.00 USD",
+        "shipping total: 5.00 USD → 7.00 USD",
+        "total: 53.40 USD → 55.40 USD",
+    )
+
+
+def test_a_lower_amount_stops_nothing() -> None:
+    assert rises(quoted(), quoted(cheaper_shipping)) == ()
+
+
+def test_another_currency_stops_everything() -> None:
+    def in_euros(cart: dict[str, Any]) -> None:
+        for name in ("sub_total", "shipping_total", "tax_total", "addon_total", "total"):
+            cart[name] = {**cart[name], "currency": "EUR"}
+        cart["line_items"][0]["price"]["currency"] = cart["line_items"][0]["line_price"]["currency"] = "EUR"
+        cart["shipments"][0]["shipping_method"]["price"]["currency"] = "EUR"
+
+    now = quoted(in_euros)
+    assert now.total == Money.parse("53.40", "EUR")
+    assert any(line.startswith("total: 53.40 USD → 53.40 EUR") for line in rises(quoted(), now))
+
+
+def test_the_purchase_key_ignores_price_card_address_and_cart() -> None:
+    def moved(cart: dict[str, Any]) -> None:
+        dearer_shipping(cart)
+        cart.update(cart_id="cart-2", coupons=["SAVE"])
+        cart["shipping_info"]["city"] = "Tacoma"
+        cart["line_items"][0]["line_item_id"] = "item-9"
+
+    other_card = replace(PAYER, card_label="other", card_last_four="4242", payment_host="https://x")
+    assert quoted(moved, other_card).purchase_key == quoted().purchase_key
+
+
+@pytest.mark.parametrize(
+    ("change", "payer"),
+    [
+        (CHANGES["quantity"], PAYER),
+        (CHANGES["variant"], PAYER),
+        (lambda _: None, replace(PAYER, shopper="ben")),
+        (lambda _: None, replace(PAYER, environment="sandbox")),
+    ],
+)
+def test_the_purchase_key_knows_who_buys_what_and_how_many(
+    change: Callable[[dict[str, Any]], object], payer: Payer
+) -> None:
+    assert quoted(change, payer).purchase_key != quoted().purchase_key
+
+
+@pytest.mark.parametrize(
+    ("change", "tool"),
+    [
+        (lambda cart: cart.update(line_items=[]), "add_line_item"),
+        (lambda cart: cart.pop("shipping_info"), "set_shipping_info"),
+        (lambda cart: cart.update(cart_status="checkout_blocked"), "get_cart"),
+        (lambda cart: cart.pop("total"), "get_cart"),
+        (lambda cart: cart.pop("cart_id"), "get_cart"),
+        (lambda cart: cart.update(total=usd(1)), "get_cart"),
+        (lambda cart: cart["total"].update(number=1), "get_cart"),
+    ],
+)
+def test_what_cannot_be_paid_says_what_to_call(change: Callable[[dict[str, Any]], object], tool: str) -> None:
+    with pytest.raises(NotAllowed, match="Nothing was sent") as caught:
+        quoted(change)
+    assert caught.value.next == tool
+    assert caught.value.money_moved == "no"
