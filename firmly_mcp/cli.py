@@ -1,0 +1,176 @@
+"""The `firmly-mcp` command: reads arguments, imports what a command needs when it is called, maps errors to exits.
+
+Exit codes: 0 done, 1 an error of ours with its message on stderr, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from . import __version__
+from .errors import FirmlyError
+from .redaction import log_to_stderr, redact
+from .settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .wallet.vault import Vault
+
+T = TypeVar("T")
+
+
+def main() -> None:
+    """Run the command, and turn our own errors into a message and an exit code."""
+    log_to_stderr()
+    try:
+        command(prog_name="firmly-mcp")
+    except FirmlyError as error:
+        hint = f"\n  next: {error.next}" if error.next else ""
+        click.echo(redact(f"firmly-mcp: {error.message}{hint}"), err=True)
+        sys.exit(1)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="firmly-mcp")
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Let an AI assistant shop through Firmly, with the card kept on this machine.
+
+    Without a command: serve MCP on standard input and output, if those are not a terminal.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if sys.stdin.isatty():
+        click.echo(context.get_help())
+    else:
+        context.invoke(serve)
+
+
+@command.command()
+@click.option("--demo", is_flag=True, hidden=True, help="Hold the simulator's test card in memory.")
+def serve(*, demo: bool = False) -> None:
+    """Serve MCP over standard input and output."""
+    from .server.stdio import run_stdio
+
+    run_stdio(read_settings(), demo=demo)
+
+
+@command.command("demo")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of panels.")
+def demo_command(*, as_json: bool) -> None:
+    """Watch a purchase on the simulator, from search to order number."""
+    from .demo import run_demo
+
+    sys.exit(run_demo(as_json=as_json))
+
+
+@command.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Keep state there. Default: forget it at the end.")
+@click.option("--api-port", default=0, show_default="a free one", help="Port of the API host.")
+@click.option("--payment-port", default=0, show_default="a free one", help="Port of the payment host.")
+@click.option("--stores", default=4, show_default=True, help="How many stores there are.")
+def simulator(*, data_dir: Path | None, api_port: int, payment_port: int, stores: int) -> None:
+    """Run a Firmly of its own on loopback, until interrupted."""
+    import asyncio
+    from contextlib import suppress
+
+    from .simulator import serve as serve_simulator
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve_simulator(data_dir, api_port=api_port, payment_port=payment_port, stores=stores))
+
+
+@command.group()
+def cards() -> None:
+    """The payment cards kept in this machine's keyring."""
+
+
+@cards.command("add")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read one JSON object instead of asking.")
+def cards_add(*, from_stdin: bool) -> None:
+    """Add a card; its number is typed unseen and goes nowhere but the keyring."""
+    from .terminal.cards import add_card
+
+    _with_vault(lambda vault: add_card(vault, stdin=from_stdin))
+
+
+@cards.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def cards_list(*, as_json: bool) -> None:
+    """List the cards by label, brand, last four digits and expiry."""
+    from .terminal.cards import list_cards
+
+    _with_vault(lambda vault: list_cards(vault, as_json=as_json))
+
+
+@cards.command("remove")
+@click.argument("label")
+def cards_remove(label: str) -> None:
+    """Remove a card from the keyring."""
+    from .terminal.cards import remove_card
+
+    _with_vault(lambda vault: remove_card(vault, label))
+
+
+@command.group()
+def addresses() -> None:
+    """The address book, kept in this machine's keyring."""
+
+
+@addresses.command("add")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read one JSON object instead of asking.")
+def addresses_add(*, from_stdin: bool) -> None:
+    """Add an address that orders may go to or cards are billed to."""
+    from .terminal.addresses import add_address
+
+    _with_vault(lambda vault: add_address(vault, stdin=from_stdin))
+
+
+@addresses.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def addresses_list(*, as_json: bool) -> None:
+    """List the addresses."""
+    from .terminal.addresses import list_addresses
+
+    _with_vault(lambda vault: list_addresses(vault, as_json=as_json))
+
+
+@addresses.command("remove")
+@click.argument("label")
+def addresses_remove(label: str) -> None:
+    """Remove an address."""
+    from .terminal.addresses import remove_address
+
+    _with_vault(lambda vault: remove_address(vault, label))
+
+
+@command.command("settings")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def settings_command(*, as_json: bool) -> None:
+    """Show the settings in force."""
+    values = _shown(read_settings())
+    lines = [json.dumps(values)] if as_json else [f"{name}: {value}" for name, value in values.items()]
+    click.echo("\n".join(lines))
+
+
+def _shown(settings: Settings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude_none=True)
+
+
+def _with_vault(act: Callable[[Vault], Awaitable[T]]) -> T:
+    """Open the wallet, act, close."""
+    import anyio
+
+    from .services import open_services
+
+    async def run() -> T:
+        async with open_services(read_settings()) as services:
+            return await act(await services.vault())
+
+    return anyio.run(run)

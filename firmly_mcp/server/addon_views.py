@@ -1,0 +1,56 @@
+"""A cart's addons as a model sees them: what is offered, what it costs, what is chosen, what is required."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from firmly_mcp.api.models import AddonOffer, Cart
+from firmly_mcp.store_text import clean
+
+from .views import MoneyView
+
+
+class AddonView(BaseModel):
+    """An addon of a cart. `choices` are the ids of its children; `required` is there where the store says so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    addon_id: str
+    name: str | None = None
+    price: MoneyView | None = None
+    chosen: bool | None = None
+    required: bool | None = None
+    line_item_ids: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, offer: AddonOffer, *, chosen: bool) -> Self:
+        """The view of an offer."""
+        # How a store says "required" is not documented; this is the plain word for it.
+        required = (offer.model_extra or {}).get("required") is True
+        return cls(
+            addon_id=offer.addon_id or "",
+            name=clean(offer.display.name, 80) or None if offer.display else None,
+            price=MoneyView.of(offer.price),
+            chosen=True if chosen else None,
+            required=True if required else None,
+            line_item_ids=offer.eligible_line_item_ids,
+            choices=tuple(child.addon_id for child in offer.child_offers if child.addon_id),
+        )
+
+    def __str__(self) -> str:
+        facts = [self.name or "", str(self.price) if self.price else ""]
+        facts += ["chosen"] if self.chosen else []
+        facts += ["required"] if self.required else []
+        facts += [f"choices {', '.join(self.choices)}"] if self.choices else []
+        return ", ".join(fact for fact in facts if fact) + f" [addon_id {self.addon_id}]"
+
+
+def addon_views(cart: Cart) -> tuple[AddonView, ...]:
+    """The addons that a cart offers, and those that were chosen and are no longer offered."""
+    chosen = {selection.addon_id for selection in cart.addons.selections}
+    offers = tuple(AddonView.of(offer, chosen=offer.addon_id in chosen) for offer in cart.addons.offers)
+    gone = chosen - {offer.addon_id for offer in cart.addons.offers} - {None}
+    return offers + tuple(AddonView(addon_id=addon_id, chosen=True) for addon_id in sorted(filter(None, gone)))

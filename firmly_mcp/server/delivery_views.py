@@ -1,0 +1,100 @@
+"""When a shipment can come, as a model sees it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from firmly_mcp.api.orders import Availability, AvailableDate, DeliveryWindow
+from firmly_mcp.store_text import clean
+
+from .views import MoneyView, View, with_next
+
+# A calendar of months helps nobody to choose.
+MOST_DATES = 21
+
+
+class DateView(BaseModel):
+    """A day, with the times of day that the store names. A time cannot be chosen; the day can."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    date: str
+    times: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, day: AvailableDate) -> Self:
+        """The view of a day."""
+        slots = (slot for slot in day.time_slots if slot.available is not False)
+        times = (clean(f"{slot.start_time or ''}-{slot.end_time or ''}", 20).strip("-") for slot in slots)
+        return cls(date=clean(day.date, 20), times=tuple(time for time in times if time))
+
+    def __str__(self) -> str:
+        return self.date + (f" ({', '.join(self.times)})" if self.times else "")
+
+
+class WindowView(BaseModel):
+    """A span of days with a price; the store gives no way to choose it here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str | None = None
+    first: str | None = None
+    last: str | None = None
+    price: MoneyView | None = None
+
+    @classmethod
+    def of(cls, window: DeliveryWindow) -> Self:
+        """The view of a delivery window."""
+        days = window.date_range
+        return cls(
+            name=clean(window.name, 60) or None,
+            first=clean(days.start_date, 20) or None if days else None,
+            last=clean(days.end_date, 20) or None if days else None,
+            price=MoneyView.of(window.price),
+        )
+
+    def __str__(self) -> str:
+        facts = (self.name, f"{self.first} to {self.last}" if self.first else None, self.price)
+        return ", ".join(str(fact) for fact in facts if fact)
+
+
+class AvailabilityView(View):
+    """The days on which a shipment can come."""
+
+    store: str
+    shipment_id: str | None = None
+    dates: tuple[DateView, ...] = ()
+    more_dates: int | None = None
+    windows: tuple[WindowView, ...] = ()
+    next: str | None = None
+
+    @classmethod
+    def of(cls, store: str, availability: Availability) -> Self:
+        """The view of a shipment's availability."""
+        days = availability.available_dates
+        return cls(
+            store=store,
+            shipment_id=availability.shipment_id,
+            dates=tuple(DateView.of(day) for day in days[:MOST_DATES]),
+            more_dates=len(days) - MOST_DATES if len(days) > MOST_DATES else None,
+            windows=tuple(WindowView.of(window) for window in availability.delivery_windows),
+            next="set_fulfillment with a method and a date" if days else None,
+        )
+
+    def text(self) -> str:
+        lines = [f"Shipment {self.shipment_id} at {self.store}:"]
+        lines += [f"- {day}" for day in self.dates] or ["No dates are offered."]
+        lines += [f"{self.more_dates} later dates are not shown."] if self.more_dates else []
+        lines += [f"Window: {window}" for window in self.windows]
+        return with_next(lines, self.next)
+
+
+class PostalCodeView(View):
+    """The shopper's postal code, for all stores."""
+
+    postal_code: str
+
+    def text(self) -> str:
+        return f"The postal code is {self.postal_code}."

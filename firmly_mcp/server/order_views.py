@@ -1,0 +1,148 @@
+"""An attempt as a model sees it: how it stands, what is known about the money, and what to tell the person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from firmly_mcp.checkout.attempts import Attempt, State
+from firmly_mcp.errors import MoneyMoved
+from firmly_mcp.store_text import clean
+
+from .views import MoneyView, View, with_next
+
+OrderStatus = Literal["placed", "in_progress", "not_placed", "unknown"]
+
+_STATUS: Final[dict[State, OrderStatus]] = {
+    State.SENDING: "in_progress",
+    State.PLACED: "placed",
+    State.NOT_PLACED: "not_placed",
+    State.UNKNOWN: "unknown",
+}
+_WORDS: Final = {
+    State.SENDING: "The order was sent and the store has not answered yet.",
+    State.PLACED: "The order is placed.",
+    State.NOT_PLACED: "The order was not placed, and nothing was charged.",
+    State.UNKNOWN: "It is not known whether the order was placed: it was sent, and nothing proves how it ended.",
+}
+_NEXT: Final = {
+    State.SENDING: "Tell the person and end your turn; the same call, made later, tells how it ended. Do not poll.",
+    State.PLACED: "Tell the person the order number and the total.",
+    State.NOT_PLACED: "Tell the person why. The same call may be made again once the cause is gone.",
+    State.UNKNOWN: "Tell the person to check with the store. Do not order again, by any tool.",
+}
+
+
+class OrderView(View):
+    """How an attempt to order stands. `status` is a result and not an error; `money_moved` is what is known."""
+
+    status: OrderStatus
+    money_moved: MoneyMoved
+    store: str
+    attempt: str
+    order_number: str | None = None
+    lines: tuple[str, ...] = ()
+    total: MoneyView | None = None
+    charged: MoneyView | None = None
+    card: str | None = None
+    reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    environment: str | None = None
+    next: str
+
+    @classmethod
+    def of(cls, attempt: Attempt, *, environment: str, joined: bool) -> Self:
+        """The view of an attempt; `joined` says that it was there before this call."""
+        draft, outcome = attempt.draft, attempt.outcome
+        return cls(
+            status=_STATUS[attempt.state],
+            money_moved=attempt.money_moved,
+            store=draft.store,
+            attempt=attempt.id,
+            order_number=outcome.order_number,
+            lines=draft.lines,
+            total=MoneyView.of(draft.total),
+            charged=MoneyView.of(outcome.charged),
+            card=f"{draft.card_label}, {draft.card_brand} ending {draft.card_last_four}",
+            reason=clean(outcome.reason, 300) or None,
+            warnings=tuple(_warnings(attempt, joined=joined)),
+            environment=environment,
+            next=_NEXT[attempt.state],
+        )
+
+    def text(self) -> str:
+        lines = [_WORDS[next(state for state, status in _STATUS.items() if status == self.status)]]
+        lines += [f"Order number: {self.order_number} at {self.store}" if self.order_number else f"Store: {self.store}"]
+        lines += [f"- {line}" for line in self.lines]
+        lines += [f"Total: {self.total}. Charged: {self.charged or 'not known'}. Card: {self.card}."]
+        lines += [f"Reason: {self.reason}"] if self.reason else []
+        lines += [f"Warning: {warning}" for warning in self.warnings]
+        lines += [f"status: {self.status}. money_moved: {self.money_moved}. attempt: {self.attempt}."]
+        lines += [f"Environment: {self.environment}."]
+        return with_next(lines, self.next)
+
+
+class OrderLineView(BaseModel):
+    """An attempt in a list: enough to tell it from the others, and its id to ask for more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attempt: str
+    status: OrderStatus
+    store: str
+    order_number: str | None = None
+    total: MoneyView | None = None
+    at: str
+    lines: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        """The view of an attempt in a list."""
+        return cls(
+            attempt=attempt.id,
+            status=_STATUS[attempt.state],
+            store=attempt.draft.store,
+            order_number=attempt.outcome.order_number,
+            total=MoneyView.of(attempt.outcome.charged or attempt.draft.total),
+            at=f"{attempt.begun_at:%Y-%m-%dT%H:%MZ}",
+            lines=attempt.draft.lines[:3],
+        )
+
+    def __str__(self) -> str:
+        number = f", order {self.order_number}" if self.order_number else ""
+        return f"{self.at} {self.store}: {self.status}{number}, {self.total}, {'; '.join(self.lines)} [{self.attempt}]"
+
+
+class OrdersView(View):
+    """Attempts to order, newest first; `before` is what the tool takes to go on."""
+
+    orders: tuple[OrderLineView, ...] = ()
+    before: int | None = None
+    next: str | None = None
+
+    @classmethod
+    def of(cls, attempts: Sequence[Attempt], *, limit: int) -> Self:
+        """The view of a list that may hold one attempt more than is shown."""
+        shown = attempts[:limit]
+        return cls(
+            orders=tuple(OrderLineView.of(attempt) for attempt in shown),
+            before=shown[-1].number if len(attempts) > limit else None,
+            next="get_order_status with an attempt's id" if shown else None,
+        )
+
+    def text(self) -> str:
+        lines = [f"- {order}" for order in self.orders] or ["Nothing was ordered from here yet."]
+        lines += [f"More: before {self.before}"] if self.before else []
+        return with_next(lines, self.next)
+
+
+def _warnings(attempt: Attempt, *, joined: bool) -> list[str]:
+    warnings = []
+    if joined:
+        warnings.append(f"No new order was sent: this is the attempt of {attempt.begun_at:%Y-%m-%d %H:%M} UTC.")
+    charged, total = attempt.outcome.charged, attempt.draft.total
+    if charged is not None and (charged.currency != total.currency or charged > total):
+        warnings.append(f"The store charged {charged}; what was checked was {total}. Tell the person both amounts.")
+    return warnings

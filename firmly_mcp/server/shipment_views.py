@@ -1,0 +1,90 @@
+"""A cart's shipments as a model sees them: what travels together, how, and what else it could choose."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from firmly_mcp.api.models import Shipment, ShippingMethod
+from firmly_mcp.store_text import clean
+
+from .views import MoneyView
+
+
+class MethodView(BaseModel):
+    """A way to ship, with its price and the store's estimate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    name: str | None = None
+    price: MoneyView | None = None
+    estimate: str | None = None
+    chosen: bool | None = None
+
+    @classmethod
+    def of(cls, method: ShippingMethod, *, chosen: bool) -> Self:
+        """The view of a shipping method."""
+        return cls(
+            id=method.id or "",
+            name=clean(method.description, 60) or None,
+            price=MoneyView.of(method.price),
+            estimate=clean(method.estimated_delivery, 60) or None,
+            chosen=True if chosen else None,
+        )
+
+    def __str__(self) -> str:
+        facts = [self.name or self.id, str(self.price) if self.price else "", self.estimate or ""]
+        words = ", ".join(fact for fact in facts if fact)
+        return f"{words} (chosen)" if self.chosen else f"{words} [method {self.id}]"
+
+
+class ShipmentView(BaseModel):
+    """What travels together. `types` are the other fulfillment types it could have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shipment_id: str
+    type: str | None = None
+    types: tuple[str, ...] = ()
+    methods: tuple[MethodView, ...] = ()
+    date: str | None = None
+    location: str | None = None
+    notes: str | None = None
+
+    @classmethod
+    def of(cls, shipment: Shipment) -> Self:
+        """The view of a shipment: the chosen method first, then the others."""
+        chosen, kind = shipment.shipping_method, shipment.fulfillment_type
+        others = [option for option in shipment.shipping_method_options if chosen is None or option.id != chosen.id]
+        types = [option.id for option in shipment.fulfillment_type_options if option.id]
+        return cls(
+            shipment_id=shipment.shipment_id or "",
+            type=kind.id if kind else None,
+            types=tuple(clean(name, 60) for name in types if kind is None or name != kind.id),
+            methods=(
+                *((MethodView.of(chosen, chosen=True),) if chosen else ()),
+                *(MethodView.of(option, chosen=False) for option in others),
+            ),
+            date=clean(shipment.selected_date, 20) or None,
+            location=_location(shipment.selected_location),
+            notes=clean(shipment.notes, 160) or None,
+        )
+
+    def __str__(self) -> str:
+        methods = "; ".join(map(str, self.methods)) or "no method yet"
+        others = f"; other types: {', '.join(self.types)}" if self.types else ""
+        picked = "".join(
+            f"; {name} {value}" for name in ("date", "location", "notes") if (value := getattr(self, name))
+        )
+        return f"Shipment {self.shipment_id} ({self.type or 'no type yet'}): {methods}{picked}{others}"
+
+
+def _location(location: object) -> str | None:
+    """A pickup place in words; its shape is not documented, so only its plain texts are shown."""
+    if isinstance(location, str):
+        return clean(location, 120) or None
+    if isinstance(location, dict):
+        return clean(", ".join(value for value in location.values() if isinstance(value, str)), 120) or None
+    return None

@@ -1,0 +1,91 @@
+"""What a store says of an order, as a model sees it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from firmly_mcp.api.orders import OrderStatus
+from firmly_mcp.store_text import clean
+
+from .order_views import OrderView
+from .views import MoneyView, View, with_next
+
+
+class ItemStatusView(BaseModel):
+    """An ordered item and how far it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sku: str
+    status: str
+    quantity: int | None = None
+    tracking: str | None = None
+    delivered: str | None = None
+    refund: MoneyView | None = None
+
+    def __str__(self) -> str:
+        facts = [f"{self.quantity or 1} x {self.sku}: {self.status}"]
+        facts += [f"tracking {self.tracking}"] if self.tracking else []
+        facts += [f"delivered {self.delivered}"] if self.delivered else []
+        facts += [f"refund {self.refund}"] if self.refund else []
+        return ", ".join(facts)
+
+
+class StatusView(View):
+    """How an order stands: `attempt` is what was sent from here, the rest what the store says now."""
+
+    store: str
+    order_number: str | None = None
+    status: str | None = None
+    items: tuple[ItemStatusView, ...] = ()
+    returns: tuple[str, ...] = ()
+    refunded: MoneyView | None = None
+    page: str | None = None
+    attempt: OrderView | None = None
+    warnings: tuple[str, ...] = ()
+    next: str | None = None
+
+    @classmethod
+    def of(cls, store: str, status: OrderStatus, *, attempt: OrderView | None = None) -> Self:
+        """The view of a store's answer."""
+        return cls(
+            store=store,
+            order_number=clean(status.order_number, 80) or None,
+            status=clean(status.status, 40) or None,
+            items=tuple(_items(status)),
+            returns=tuple(clean(f"{back.id}: {back.status}", 80) for back in status.returns),
+            refunded=MoneyView.of(status.refund_total),
+            page=clean(status.order_status_page_url, 300) or None,
+            attempt=attempt,
+            next="To cancel or return, the person uses the store's own order page.",
+        )
+
+    def text(self) -> str:
+        lines = [f"Order {self.order_number} at {self.store}: {self.status}"] if self.status else []
+        lines += [f"- {item}" for item in self.items]
+        lines += [f"Return {back}" for back in self.returns]
+        lines += [f"Refunded: {self.refunded}"] if self.refunded else []
+        lines += [f"Order page: {self.page}"] if self.page else []
+        lines += [self.attempt.text()] if self.attempt and not self.status else []
+        lines += [f"Warning: {warning}" for warning in self.warnings]
+        return with_next(lines, self.next)
+
+
+def _items(status: OrderStatus) -> list[ItemStatusView]:
+    return [
+        ItemStatusView(
+            sku=clean(line.sku, 80),
+            status=clean(line.status, 40),
+            quantity=line.quantity,
+            tracking=_tracking(line.tracking.carrier, line.tracking.tracking_number) if line.tracking else None,
+            delivered=clean(line.tracking.delivered_at, 40) or None if line.tracking else None,
+            refund=MoneyView.of(line.refund_amount),
+        )
+        for line in status.line_items
+    ]
+
+
+def _tracking(carrier: str | None, number: str | None) -> str | None:
+    return clean(" ".join(part for part in (carrier, number) if part), 80) or None

@@ -1,0 +1,161 @@
+"""How a function becomes a tool, and the one place where a `FirmlyError` becomes what a model reads.
+
+A tool takes only the arguments it names, refuses any that hold a card number before they are looked at, and never
+echoes a value that was refused. Its result is a view: a short text and a typed object that state the same facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
+from pydantic import ConfigDict, ValidationError
+
+from firmly_mcp.card_numbers import holds_card_number
+from firmly_mcp.errors import FirmlyError
+
+from .views import ErrorView, View
+
+if TYPE_CHECKING:
+    from firmly_mcp.services import Services
+
+Ctx: TypeAlias = Context[Any, Any]
+
+_NO_CARD_NUMBERS: Final = ErrorView(
+    code="card_number_refused",
+    message="An argument holds a card number, so the call was refused unread. Never send card numbers: the person adds "
+    "a card in a terminal with `firmly-mcp cards add`, and tools name it by its label.",
+    money_moved="no",
+    retry_safe=False,
+    next="list_payment_cards",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A function offered as a tool, with its title and the hints that hosts go by."""
+
+    function: Callable[..., Any]
+    title: str
+    annotations: ToolAnnotations
+
+
+def offered(
+    title: str, *, reads: bool = False, destructive: bool = False, idempotent: bool = False, open_world: bool = True
+) -> Callable[[Callable[..., Any]], Offered]:
+    """Offer a coroutine function as a tool under its own name; its docstring is what a model reads."""
+
+    def offer(function: Callable[..., Any]) -> Offered:
+        hints = ToolAnnotations(
+            read_only_hint=reads,
+            destructive_hint=destructive,
+            idempotent_hint=idempotent or reads,
+            open_world_hint=open_world,
+        )
+        return Offered(function, title, hints)
+
+    return offer
+
+
+def services_of(ctx: Context[Any, Any]) -> Services:
+    """The rooms behind this server."""
+    services: Services = ctx.request_context.lifespan_context
+    return services
+
+
+class StrictTool(Tool):
+    """A tool that refuses unknown arguments and card numbers, and answers errors as typed results."""
+
+    @classmethod
+    def of(cls, offer: Offered) -> Tool:
+        """Register an offered function; the published schema is stripped of what no model reads."""
+        tool = cls.from_function(
+            offer.function,
+            title=offer.title,
+            annotations=offer.annotations,
+            description=" ".join((offer.function.__doc__ or "").split()),
+        )
+        arguments = tool.fn_metadata.arg_model
+        arguments.model_config |= ConfigDict(extra="forbid", hide_input_in_errors=True)
+        arguments.model_rebuild(force=True)
+        tool.parameters = _without_titles(tool.parameters) | {"additionalProperties": False}
+        if tool.fn_metadata.output_schema is not None:
+            tool.fn_metadata.output_schema = _without_titles(tool.fn_metadata.output_schema)
+        return tool
+
+    async def run(
+        self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
+    ) -> CallToolResult | InputRequiredResult:
+        if holds_card_number(arguments):
+            return _failed(_NO_CARD_NUMBERS)
+        try:
+            view = await super().run(arguments, context, convert_result=False)
+        except ToolError as error:
+            return _failed(_refusal(error))
+        return view if isinstance(view, CallToolResult | InputRequiredResult) else answer(view)
+
+
+def answer(view: View) -> CallToolResult:
+    """A view as a tool result."""
+    return CallToolResult(
+        content=[TextContent(type="text", text=view.text())],
+        structured_content=view.structured(),
+    )
+
+
+def _failed(view: ErrorView) -> CallToolResult:
+    return answer(view).model_copy(update={"is_error": True})
+
+
+def _refusal(error: ToolError) -> ErrorView:
+    """What a failed call tells the model. Anything but our own errors is a bug, and goes on to the log.
+
+    Raises:
+        ToolError: the error is not one of ours.
+    """
+    cause = error.__cause__
+    if isinstance(cause, FirmlyError):
+        return ErrorView.of(cause)
+    if isinstance(cause, ValidationError):
+        return ErrorView(
+            code="invalid_arguments",
+            message=f"Nothing was done: {_problems(cause)}.",
+            money_moved="no",
+            retry_safe=False,
+        )
+    raise error
+
+
+def _problems(error: ValidationError) -> str:
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}" for problem in problems)
+
+
+def _without_titles(schema: Any) -> Any:
+    """A JSON schema without generated titles and null defaults, which cost tokens and say nothing."""
+    if isinstance(schema, dict):
+        kept = ((key, value) for key, value in schema.items() if not _is_noise(key, value))
+        return {
+            key: _properties(value) if key in {"properties", "$defs"} else _without_titles(value) for key, value in kept
+        }
+    if isinstance(schema, list):
+        return [_without_titles(part) for part in schema]
+    return schema
+
+
+def _properties(named: Any) -> Any:
+    return {name: _without_titles(schema) for name, schema in named.items()}
+
+
+def _is_noise(key: str, value: Any) -> bool:
+    return (key == "title" and isinstance(value, str)) or (key == "default" and value is None)
+
+
+def registered(offers: Iterable[Offered]) -> list[Tool]:
+    """The tools of these offers, in their order."""
+    return [StrictTool.of(offer) for offer in offers]

@@ -1,0 +1,1 @@
+"""One module for each part of shopping; one tool, one screen. Only `checkout` spends."""

@@ -1,0 +1,75 @@
+"""The shopper's cart at a store. Nothing here costs money; each change answers with the changed cart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from firmly_mcp.api import ref as refs
+from firmly_mcp.api.client import FirmlyClient
+from firmly_mcp.api.models import Cart
+from firmly_mcp.errors import CartNotFound
+from firmly_mcp.server.cart_views import CartsView, CartView
+from firmly_mcp.server.tool import Ctx, offered, services_of
+
+from .arguments import Ref, Store
+
+_NOT_KEPT: Final = "This cart is gone when the server ends: without a usable keyring its session is kept in memory."
+
+
+def cart_view(firmly: FirmlyClient, store: str, cart: Cart, *, warnings: Iterable[str] = ()) -> CartView:
+    """A cart, with what the shopper must know of the session it belongs to."""
+    once = [notice.message for notice in firmly.take_notices() if notice.code != "session_not_kept"]
+    always = [] if firmly.session.kept else [_NOT_KEPT]
+    return CartView.of(store, cart, warnings=[*warnings, *once, *always])
+
+
+@offered("Show the cart", reads=True)
+async def get_cart(
+    ctx: Ctx,
+    store: Annotated[str | None, Field(description="Store domain; without it, every cart", max_length=253)] = None,
+) -> CartsView:
+    """Show the cart at a store, or all carts: lines, shipping and addon choices, and totals as computed now."""
+    firmly = await services_of(ctx).firmly()
+    if store is None:
+        carts = [cart_view(firmly, cart.shop_id or "", cart) for cart in await firmly.get_active_carts()]
+        return CartsView(carts=tuple(carts), next=None if carts else "search_products")
+    try:
+        return CartsView(carts=(cart_view(firmly, store, await firmly.get_cart(store)),))
+    except CartNotFound:
+        return CartsView(carts=(cart_view(firmly, store, Cart()),))
+
+
+@offered("Add to the cart")
+async def add_line_item(
+    ctx: Ctx,
+    store: Store,
+    ref: Ref,
+    quantity: Annotated[int, Field(ge=1, le=9999)] = 1,
+) -> CartView:
+    """Put a variant into the cart at a store. It costs nothing and orders nothing. Next: set_shipping_info."""
+    firmly = await services_of(ctx).firmly()
+    cart = await firmly.add_line_item(store, refs.unpack(ref), quantity)
+    return cart_view(firmly, store, cart)
+
+
+@offered("Change a quantity", destructive=True, idempotent=True)
+async def update_line_item(
+    ctx: Ctx,
+    store: Store,
+    line_item_id: Annotated[str, Field(description="From the cart's lines", min_length=1, max_length=200)],
+    quantity: Annotated[int, Field(description="0 removes the line", ge=0, le=9999)],
+) -> CartView:
+    """Set the quantity of a line in the cart; 0 removes it."""
+    firmly = await services_of(ctx).firmly()
+    cart = await firmly.update_line_item(store, line_item_id, quantity)
+    return cart_view(firmly, store, cart)
+
+
+@offered("Empty the cart", destructive=True, idempotent=True)
+async def clear_cart(ctx: Ctx, store: Store) -> CartView:
+    """Remove every line from the cart at a store."""
+    firmly = await services_of(ctx).firmly()
+    return cart_view(firmly, store, await firmly.clear_cart(store))

@@ -1,0 +1,112 @@
+"""Finding products. Nothing here costs money or changes a cart."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import Field, WithJsonSchema
+
+from firmly_mcp.errors import NotAllowed
+from firmly_mcp.money import Money
+from firmly_mcp.server.product_views import ListingView, ProductView, SearchView
+from firmly_mcp.server.tool import Ctx, offered, services_of
+
+from .arguments import Store
+
+_SEARCH: Final = "/api/v1/discovery/search"
+# Firmly's pages hold a hundred; a model reads half of one at a time.
+_SHOWN: Final = 50
+
+Price = Annotated[
+    Decimal | None,
+    Field(ge=0, allow_inf_nan=False, max_digits=12, decimal_places=2),
+    WithJsonSchema({"type": "string", "description": "In the stores' currency, such as 29.99"}),
+]
+
+
+@offered("Search products", reads=True)
+async def search_products(
+    ctx: Ctx,
+    query: Annotated[str, Field(min_length=1, max_length=300)],
+    *,
+    stores: Annotated[list[Store] | None, Field(description="Only these stores", max_length=50)] = None,
+    min_price: Price = None,
+    max_price: Price = None,
+    in_stock: bool | None = None,
+    options: Annotated[
+        dict[str, list[str]] | None, Field(description='Such as {"color": ["Blue"]}; exact words', max_length=10)
+    ] = None,
+    page_size: Annotated[int, Field(ge=1, le=50)] = 10,
+    next_page: Annotated[str | None, Field(description="From the last result, to go on", max_length=2000)] = None,
+) -> SearchView:
+    """Search products by words, over all stores or some. Prices come from an index; the cart's are the store's.
+
+    Next: get_product.
+    """
+    firmly = await services_of(ctx).firmly()
+    if next_page is not None:
+        page = await firmly.next_products(firmly.session.hosts.api + _checked(next_page))
+    else:
+        page = await firmly.search_products(
+            query,
+            domains=stores,
+            min_price=_cents(min_price),
+            max_price=_cents(max_price),
+            in_stock=in_stock,
+            variants=options,
+            page_size=page_size,
+        )
+    return SearchView.of(page, _path_of(page.next_page), notices=firmly.take_notices())
+
+
+@offered("Show a product", reads=True)
+async def get_product(
+    ctx: Ctx,
+    store: Annotated[str | None, Field(description="Store domain", max_length=253)] = None,
+    handle: Annotated[str | None, Field(description="From a search result", max_length=1000)] = None,
+    url: Annotated[str | None, Field(description="Or the product's page at the store", max_length=2000)] = None,
+) -> ProductView:
+    """Show a product and its variants with prices and refs, by store and handle or by the address of its page.
+
+    Next: add_line_item with a variant's ref.
+    """
+    firmly = await services_of(ctx).firmly()
+    if url is not None:
+        return ProductView.of(await firmly.get_product_by_url(url), store, notices=firmly.take_notices())
+    if store is None or handle is None:
+        raise NotAllowed("Give store and handle, or url. Nothing was asked.", next="search_products")
+    return ProductView.of(await firmly.get_product(store, handle), store, notices=firmly.take_notices())
+
+
+@offered("List a store's products", reads=True)
+async def list_products(ctx: Ctx, store: Store, page: Annotated[int, Field(ge=1, le=10_000)] = 1) -> ListingView:
+    """List a store's products by title and handle, 50 a page. Some stores cannot; then search_products.
+
+    Next: get_product.
+    """
+    firmly = await services_of(ctx).firmly()
+    listed = await firmly.list_products(store, page=(page + 1) // 2, size=100)
+    start = 0 if page % 2 else _SHOWN
+    more = len(listed) > start + _SHOWN or len(listed) == 100
+    return ListingView.of(store, listed[start : start + _SHOWN], page + 1 if more else None)
+
+
+def _cents(price: Decimal | None) -> Money | None:
+    """A price limit: Firmly's index counts in cents whatever the currency is, so USD stands for any that has them."""
+    return None if price is None else Money(price, "USD")
+
+
+def _path_of(next_page: str | None) -> str | None:
+    """The next page without its origin, which is the API's or is not followed."""
+    if next_page is None:
+        return None
+    parts = urlsplit(next_page)
+    return f"{parts.path}?{parts.query}" if parts.path == _SEARCH else None
+
+
+def _checked(next_page: str) -> str:
+    if not next_page.startswith(f"{_SEARCH}?"):
+        raise NotAllowed("next_page is not one that a search returned. Nothing was asked.", next="search_products")
+    return next_page

@@ -1,0 +1,59 @@
+"""What became of orders. Nothing here sends an order."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from firmly_mcp.errors import FirmlyError, NotAllowed
+from firmly_mcp.server.order_views import OrdersView, OrderView
+from firmly_mcp.server.status_views import StatusView
+from firmly_mcp.server.tool import Ctx, offered, services_of
+
+
+@offered("Show how an order stands", reads=True)
+async def get_order_status(
+    ctx: Ctx,
+    attempt: Annotated[str | None, Field(description="Id from an order tool's result", max_length=80)] = None,
+    store: Annotated[str | None, Field(description="Or the store, with order_number", max_length=253)] = None,
+    order_number: Annotated[str | None, Field(max_length=200)] = None,
+) -> StatusView:
+    """Show how an order stands: what is known of the attempt, and what the store says of shipping and returns."""
+    services = services_of(ctx)
+    if attempt is None:
+        if store is None or order_number is None:
+            raise NotAllowed("Give attempt, or store and order_number. Nothing was asked.", next="list_orders")
+        firmly = await services.firmly()
+        return StatusView.of(store, await firmly.order_status(store, order_number))
+    placement = await services.placement()
+    found = await placement.attempt(attempt)
+    if found is None:
+        raise NotAllowed("There is no attempt of this id. Nothing was asked.", next="list_orders")
+    known = OrderView.of(found, environment=services.settings.environment, joined=False)
+    if found.outcome.order_number is None:
+        return StatusView(store=found.draft.store, attempt=known, next=known.next)
+    firmly = await services.firmly()
+    try:
+        status = await firmly.order_status(found.draft.store, found.outcome.order_number)
+    except FirmlyError as error:
+        return StatusView(
+            store=found.draft.store,
+            order_number=found.outcome.order_number,
+            attempt=known,
+            warnings=(f"The store's own status could not be read: {error.message}",),
+            next=known.next,
+        )
+    return StatusView.of(found.draft.store, status, attempt=known)
+
+
+@offered("List orders", reads=True, open_world=False)
+async def list_orders(
+    ctx: Ctx,
+    limit: Annotated[int, Field(ge=1, le=50)] = 10,
+    before: Annotated[int | None, Field(description="From the last result, to go on", ge=1)] = None,
+) -> OrdersView:
+    """List the attempts to order from this machine, newest first: placed, not placed, and those in doubt."""
+    services = services_of(ctx)
+    placement = await services.placement()
+    return OrdersView.of(await placement.attempts(limit=limit + 1, before=before), limit=limit)

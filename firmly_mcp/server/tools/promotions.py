@@ -1,0 +1,57 @@
+"""Promo codes and addons of a cart. An addon can cost money, but only when the cart is paid."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Annotated
+
+from pydantic import Field
+
+from firmly_mcp.api.models import Cart
+from firmly_mcp.server.cart_views import CartView
+from firmly_mcp.server.tool import Ctx, offered, services_of
+
+from .arguments import Store
+from .cart import cart_view
+
+
+@offered("Set promo codes", destructive=True, idempotent=True)
+async def set_promo_codes(
+    ctx: Ctx,
+    store: Store,
+    promo_codes: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=100)]],
+        Field(description="All codes the cart shall have; an empty list removes them", max_length=10),
+    ],
+) -> CartView:
+    """Set the promo codes of the cart. A code that does not count is missing from the answer's promo_codes."""
+    firmly = await services_of(ctx).firmly()
+    if not promo_codes:
+        return cart_view(firmly, store, await firmly.clear_promo_codes(store))
+    cart = await firmly.add_promo_codes(store, promo_codes)
+    missing = sorted({code.casefold() for code in promo_codes} - {code.casefold() for code in cart.coupons})
+    warnings = [f"{len(missing)} of the codes did not count"] if missing else []
+    return cart_view(firmly, store, cart, warnings=warnings)
+
+
+@offered("Choose an addon", destructive=True, idempotent=True)
+async def set_addon(
+    ctx: Ctx,
+    store: Store,
+    addon_id: Annotated[str, Field(description="From the cart's addons", min_length=1, max_length=200)],
+    *,
+    remove: Annotated[bool, Field(description="Take it out instead")] = False,
+    line_item_ids: Annotated[list[str], Field(description="Only for these lines", max_length=50)] = [],  # noqa: B006 - pydantic copies it
+    child_ids: Annotated[list[str], Field(description="Choices within the addon", max_length=50)] = [],  # noqa: B006 - as above
+) -> CartView:
+    """Add an addon that the cart offers, such as a warranty or gift wrap, or remove it. Some stores require one."""
+    firmly = await services_of(ctx).firmly()
+    cart = Cart()
+    if not remove:
+        cart = await firmly.add_addon(store, addon_id, line_item_ids=line_item_ids, child_ids=child_ids)
+        return cart_view(firmly, store, cart)
+    lines: list[str | None] = [*line_item_ids] or [None]
+    children: list[str | None] = [*child_ids] or [None]
+    for line, child in product(lines, children):
+        cart = await firmly.remove_addon(store, addon_id, line_item_id=line, child_id=child)
+    return cart_view(firmly, store, cart)

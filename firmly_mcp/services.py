@@ -1,0 +1,217 @@
+"""Builds the rooms and hands them to each other. Nothing else knows them all.
+
+A room is built when it is first needed: a server that only lists its tools opens no keyring, no journal, no connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from .errors import NotAllowed
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from .api.client import FirmlyClient
+    from .api.hosts import Hosts
+    from .api.session import TokenStore
+    from .api.transport import Http
+    from .checkout.journal import Journal
+    from .checkout.placement import Placement
+    from .wallet.vault import Vault
+
+T = TypeVar("T")
+
+# How long an order in flight may go on after the program was asked to end.
+DRAIN_SECONDS: Final = 20.0
+
+
+class Once(Generic[T]):
+    """Something that is made when it is first asked for, and then kept.
+
+    A failure is not kept: the next call tries again.
+    """
+
+    def __init__(self, make: Callable[[], Awaitable[T]]) -> None:
+        self._make = make
+        self._making = asyncio.Lock()
+        self._made: T | None = None
+
+    async def __call__(self) -> T:
+        """The thing itself."""
+        async with self._making:
+            if self._made is None:
+                self._made = await self._make()
+            return self._made
+
+    @property
+    def made(self) -> T | None:
+        """The thing, if it was made already."""
+        return self._made
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the server's tools and the commands work with."""
+
+    settings: Settings
+    firmly: Once[FirmlyClient]
+    vault: Once[Vault]
+    placement: Once[Placement]
+    close: Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, now: Callable[[], datetime] = lambda: datetime.now(UTC), demo: bool = False
+) -> AsyncIterator[Services]:
+    """The rooms, ready to be built. On leaving, an order in flight gets 20 s to end, then all is closed.
+
+    With `demo`, the wallet holds the simulator's published test card in memory and nothing else.
+    """
+    rooms = _Rooms(settings, now, demo=demo)
+    services = rooms.services = Services(
+        settings=settings,
+        firmly=Once(rooms.firmly),
+        vault=Once(rooms.vault),
+        placement=Once(rooms.placement),
+        close=rooms.close,
+    )
+    try:
+        yield services
+    finally:
+        await services.close()
+
+
+class _Rooms:
+    """How each room is built, and what it is given."""
+
+    services: Services
+
+    def __init__(self, settings: Settings, now: Callable[[], datetime], *, demo: bool) -> None:
+        self._settings = settings
+        self._now = now
+        self._stack = AsyncExitStack()
+        self._demo = demo
+        self._locks = settings.data_dir / "locks"
+        self._own_locks: Path | None = None
+        self._http = Once(self._connect)
+        self._hosts = Once(self._firmly_hosts)
+
+    async def close(self) -> None:
+        """Let an order in flight end, then close what was opened. Calling it again does nothing."""
+        placement = self.services.placement.made
+        if placement is not None:
+            await placement.drain(DRAIN_SECONDS)
+        await self._stack.aclose()
+
+    async def vault(self) -> Vault:
+        from .wallet.keychain import Keychain
+        from .wallet.vault import Vault
+
+        if self._demo:
+            return await self._demo_vault()
+        settings = self._settings
+        return Vault(Keychain(), settings.environment, settings.shopper, self._locks, self._now)
+
+    async def _demo_vault(self) -> Vault:
+        from .wallet.demo import demo_vault
+
+        if self._settings.environment != "simulator":
+            raise NotAllowed("The demo's card works in the simulator environment only.")
+        return await demo_vault(self._settings.shopper, self._locks, self._now)
+
+    async def firmly(self) -> FirmlyClient:
+        """Firmly for the shopper's own device, whose token is kept in the keyring."""
+        vault = await self.services.vault()
+        return await self._device(self._settings.shopper, vault.device_tokens, self._locks)
+
+    async def new_device(self) -> FirmlyClient:
+        """Firmly for a device that lives in memory, and whose locks nobody else needs."""
+        from .api.session import TokensInMemory
+
+        if self._own_locks is None:
+            self._own_locks = Path(self._stack.enter_context(TemporaryDirectory(prefix="firmly-mcp-")))
+        return await self._device(secrets.token_hex(8), TokensInMemory(), self._own_locks)
+
+    async def _device(self, name: str, tokens: TokenStore, locks: Path) -> FirmlyClient:
+        from .api.client import FirmlyClient
+        from .api.session import DeviceSession
+
+        http = await self._http()
+        hosts, app_id = await self._hosts()
+        return FirmlyClient(DeviceSession(http, hosts, app_id, tokens, now=self._now, lock_dir=locks, device=name))
+
+    async def _connect(self) -> Http:
+        from .api.transport import Http
+
+        return await self._stack.enter_async_context(Http())
+
+    async def _firmly_hosts(self) -> tuple[Hosts, str]:
+        from .api.hosts import PRODUCTION, SANDBOX, Hosts
+
+        settings = self._settings
+        if settings.environment == "simulator":
+            return await self._simulator()
+        named = {"sandbox": SANDBOX, "production": PRODUCTION}.get(settings.environment)
+        hosts = named or Hosts(api=str(settings.api_url), payment=str(settings.payment_url))
+        return hosts, str(settings.app_id)
+
+    async def _simulator(self) -> tuple[Hosts, str]:
+        """The simulator of this data directory: started here, unless another process runs it already."""
+        from .api.hosts import Hosts
+        from .simulator import Simulator
+
+        running = await self._stack.enter_async_context(Simulator.join_or_run(simulator_dir(self._settings)))
+        return Hosts(api=running.api_url, payment=running.payment_url), running.app_id
+
+    async def placement(self) -> Placement:
+        from .checkout.placement import Placement
+
+        settings, services = self._settings, self.services
+        return Placement(
+            environment=settings.environment,
+            shopper=settings.shopper,
+            vault=await services.vault(),
+            firmly=services.firmly,
+            new_device=self.new_device,
+            journal=Once(self._journal),
+            security_code=self._security_code,
+            lock_dir=self._locks,
+        )
+
+    async def _journal(self) -> Journal:
+        from .checkout.journal import Journal
+
+        settings = self._settings
+        journal = await Journal.open(
+            settings.data_dir / "journal.sqlite3",
+            environment=settings.environment,
+            shopper=settings.shopper,
+            now=self._now,
+        )
+        return await self._stack.enter_async_context(journal)
+
+    async def _security_code(self) -> SecretStr:
+        from .wallet.security_code import security_code
+
+        if not self._settings.cvv_command:
+            raise NotAllowed(
+                "The card's security code is needed and there is no way to ask for it: set cvv_command in the "
+                "configuration file to a program that prints it. Nothing was sent."
+            )
+        return await security_code(self._settings.cvv_command)
+
+
+def simulator_dir(settings: Settings) -> Path:
+    """Where the simulator of this data directory keeps its books and its address."""
+    return settings.data_dir / "simulator"

@@ -1,0 +1,1 @@
+from tests.shop import client, era, settings, shop  # noqa: F401 - fixtures
