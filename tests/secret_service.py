@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 import secretstorage
-from jeepney import DBusErrorResponse, MatchRule  # type: ignore[import-untyped]  # it ships no types
-from jeepney.bus_messages import message_bus  # type: ignore[import-untyped]  # the same
-from jeepney.io.blocking import (  # type: ignore[import-untyped]  # the same
+from jeepney import DBusErrorResponse, MatchRule
+from jeepney.bus_messages import message_bus
+from jeepney.io.blocking import (
     DBusConnection,
     Proxy,
     open_dbus_connection,
