@@ -101,7 +101,7 @@ PARCEL_METHODS = (
     Method("OVERNIGHT", "Overnight", 3_500, "1 business day", home_only=True),
 )
 FREIGHT_METHODS = (
-    Method("FREIGHT", "Freight, to the door", 7_900, "2-3 weeks"),
+    Method("FREIGHT", "Freight, to the door", 7_900, "2-3 weeks", home_only=True),
     Method("WHITE_GLOVE", "White glove, placed and assembled", 14_900, "2-3 weeks", home_only=True),
 )
 PROMOS = (

@@ -4,7 +4,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -119,11 +119,6 @@ class World:
         if cart.submitted is not None and cart.is_submitted(self.now()):
             return cart.submitted
         return full_cart(self.priced(cart))
-
-
-def utc_now() -> datetime:
-    """The machine's clock."""
-    return datetime.now(UTC)
 
 
 def anonymous() -> Device:

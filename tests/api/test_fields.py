@@ -109,6 +109,7 @@ def test_the_noise_of_doubles_is_no_part_of_an_amount() -> None:
     cart = read(Cart, {"total": {"value": Decimal("53.400000000000006"), "number": 5340, "currency": "USD"}})
     assert cart.total == Money.parse("53.40", "USD")
     assert cart.doubts == ()
+    assert amount({"value": Decimal("100000.10000000001"), "currency": "USD"}) == Money.parse("100000.10", "USD")
     assert amount({"value": Decimal("1e-300"), "currency": "USD"}) == Money.parse("0.00", "USD")
     assert amount({"number": Decimal("2198.9999999999995"), "currency": "USD"}) == Money.parse("21.99", "USD")
     assert amount({"value": Decimal("0.0125"), "currency": "USD"}) == Money.parse("0.0125", "USD")

@@ -31,7 +31,7 @@ from firmly_mcp.errors import (
 )
 from firmly_mcp.simulator import DECLINED_CARD, TEST_CARD, Simulator
 
-from .loopback import RESET, Asked, loopback, reply
+from .loopback import RESET, Asked, loopback, reply, session_reply
 from .shopping import ADDRESS, LUMA, TEE, Clock, client_of, sealed
 
 pytestmark = pytest.mark.anyio
@@ -219,6 +219,21 @@ async def test_a_token_is_renewed_before_an_order_and_never_after(tmp_path: Path
             await order(client)
     assert len(server.sessions) == 2
     assert len(server.asked) == 1
+
+
+@both_ways
+async def test_a_token_that_would_end_during_the_order_sends_nothing(tmp_path: Path, order: Way) -> None:
+    clock = Clock()
+    answers = [session_reply(), reply(503, {"error": "ServiceUnavailable"})]
+    async with (
+        loopback(lambda _: [reply(200, ORDER)], lambda _: [answers.pop(0)]) as server,
+        client_of(server.url, tmp_path, clock=clock) as client,
+    ):
+        await client.session.token()
+        clock.advance(seconds=3600 - 60)
+        with pytest.raises(Unreachable, match="The order was not sent"):
+            await order(client)
+    assert server.asked == []
 
 
 @both_ways

@@ -127,12 +127,13 @@ def test_a_stores_prose_is_bounded() -> None:
     assert len(envelope({"error": "A", "description": "x" * 10_000}).said) == 2000
 
 
-@given(st.sampled_from(sorted(PROVEN)), st.integers(100, 599))
-def test_only_a_4xx_that_is_no_timeout_and_no_conflict_is_proof(name: str, status: int) -> None:
-    proof = 400 <= status < 500 and status not in {408, 409}
-    error = error_of(status, name, order=True)
-    assert proves_not_placed(error) is proof
-    assert error.money_moved == ("no" if proof else "unknown")
+@pytest.mark.parametrize("name", sorted(PROVEN))
+def test_only_a_4xx_that_is_no_timeout_and_no_conflict_is_proof(name: str) -> None:
+    for status in range(100, 600):
+        proof = 400 <= status < 500 and status not in {408, 409}
+        error = error_of(status, name, order=True)
+        assert proves_not_placed(error) is proof
+        assert error.money_moved == ("no" if proof else "unknown")
 
 
 @given(st.text() | st.sampled_from(sorted(set(REFUSALS) - PROVEN)), st.integers(400, 599))

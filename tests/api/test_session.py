@@ -246,6 +246,15 @@ async def test_bearer_before_the_token_is_found_out_once(tmp_path: Path) -> None
     assert sent == ["token-1", "token-2", "Bearer token-2", "Bearer token-2"]
 
 
+async def test_a_token_refused_in_every_way_is_an_error_and_the_usual_way_stays(tmp_path: Path) -> None:
+    async with loopback(lambda _: [REFUSED], numbered()) as server, client_of(server.url, tmp_path) as client:
+        for _ in range(2):
+            with pytest.raises(Unauthorized):
+                await client.get_cart(LUMA)
+    sent = [asked.headers["x-firmly-authorization"] for asked in server.asked]
+    assert sent == ["token-1", "token-2", "Bearer token-2", "token-2", "token-3", "Bearer token-3"]
+
+
 @pytest.mark.parametrize(("away", "told"), [(timedelta(days=6), []), (timedelta(days=8), ["carts_lost"])])
 async def test_a_device_keeps_its_cart_for_a_week(
     sim: Simulator, client: FirmlyClient, away: timedelta, told: list[str]

@@ -140,6 +140,14 @@ async def test_what_cannot_go_there_blocks_the_cart(shopper: Shopper) -> None:
     assert (await shopper.complete(store=HEARTH)).status_code == 200
 
 
+async def test_where_nothing_ships_the_cart_is_blocked(shopper: Shopper) -> None:
+    await shopper.add(await shopper.buyable("sofa", HEARTH), store=HEARTH)
+    ontario = {**ADDRESS, "country": "CA", "state_or_province": "ON", "postal_code": "M5V 2T6"}
+    cart = (await shopper.ship(ontario, store=HEARTH)).json()
+    assert cart["cart_status"] == "checkout_blocked"
+    assert [notice["code"] for notice in cart["notices"]] == ["SHIPPING_NOT_AVAILABLE"]
+
+
 @given(st.integers(-(10**9), 10**9))
 def test_a_money_object_prints_its_exact_value(cents_: int) -> None:
     whole = money(cents_, "USD")

@@ -68,6 +68,13 @@ def test_what_is_no_compact_jwe_is_unreadable(text: str) -> None:
         parse(text)
 
 
+def test_a_content_key_of_another_length_is_refused() -> None:
+    key = fresh_key()
+    numbers = jwk.JWK.from_pyca(key.public_key()).export_public(as_dict=True)
+    with pytest.raises(Unreadable, match="256 bits"):
+        opened(parse(seal({**numbers, "kid": "k"}, {"number": "1"}, enc="A128GCM")), key, hashes.SHA256())
+
+
 def test_short_ivs_and_tags_are_refused() -> None:
     with pytest.raises(Unreadable, match="96 bits"):
         opened(parse("e30.e30.e30.e30.e30"), fresh_key(), hashes.SHA256())

@@ -78,7 +78,7 @@ async def test_a_step_is_not_done_before_the_event_before_it_went_out(shopper: S
 
 
 async def test_a_gate_of_another_store_holds_nothing(shopper: Shopper) -> None:
-    with shopper.sim.hold_events(VOLTA):
+    async with shopper.sim.hold_events(VOLTA):
         async with asyncio.timeout(5):
             assert len(await shopper.stream(TEE)) == 4
 

@@ -130,10 +130,15 @@ async def _until_closed(
     pipe: Path, ready: anyio.Event | None = None, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
     """Return when no process holds the other end of the pipe any more."""
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     task_status.started()
-    with anyio.CancelScope(shield=True), anyio.fail_after(DEADLINE):
-        async with await anyio.open_file(pipe) as reader:
-            assert await reader.readline() == "ready\n"
+    try:
+        with anyio.CancelScope(shield=True), anyio.fail_after(DEADLINE):
+            await anyio.wait_readable(reader)
+            assert os.read(reader, 64) == b"ready\n"
             if ready is not None:
                 ready.set()
-            assert await reader.read() == ""
+            await anyio.wait_readable(reader)
+            assert os.read(reader, 64) == b""
+    finally:
+        os.close(reader)
