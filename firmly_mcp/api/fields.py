@@ -47,7 +47,8 @@ class Reading:
 class Sent(BaseModel):
     """Something that Firmly sent. `dialects` maps a name that some stores use to the documented one."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    # Built when first read: a command that reads nothing does not wait for fifty models.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
     dialects: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")

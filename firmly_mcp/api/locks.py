@@ -122,7 +122,7 @@ class Locks:
                     "An order is being placed at this store. Its cart cannot be read or changed until then."
                 )
             if anyio.current_time() >= deadline:
-                raise Unreachable("Other calls to this store have not ended. Nothing was sent; try again in a moment.")
+                raise Unreachable("Other calls have not ended in time. Nothing was sent; try again in a moment.")
             await anyio.sleep(_POLL_SECONDS)
         return lock
 

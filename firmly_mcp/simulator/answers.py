@@ -120,5 +120,5 @@ class Refusal(Exception):
 
 
 def encode(value: Any) -> bytes:
-    """JSON as it goes out: compact UTF-8."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON as it goes out: compact UTF-8; half a character that someone sent becomes a question mark."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")

@@ -129,8 +129,8 @@ class Exchange:
             if bent.cut is not None:
                 self._run_out(stream, goes_on=bent.cut)
                 raise Hangup(abruptly=False)
-            if self.world.step_delay:
-                await asyncio.sleep(self.world.step_delay)
+            if self.world.step_delay or bent.stall:
+                await asyncio.sleep(self.world.step_delay + bent.stall)
         for frame in bent.rest():
             await self._write(frame)
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -63,7 +63,7 @@ class Call:
         """The body, which must be a JSON object."""
         try:
             body = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refusal(error, "The body is not JSON") from None
         if not isinstance(body, dict):
             raise Refusal(error, "The body must be a JSON object")

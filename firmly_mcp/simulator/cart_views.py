@@ -185,7 +185,7 @@ def _selections(priced: Priced) -> list[Json]:
 
 def _simple_address(address: Json) -> Json:
     country, state = address["country"], address["state_or_province"]
-    return {**address, "country": COUNTRIES.get(country, country), }
+    return {**address, "country": COUNTRIES.get(country, country), "state_name": state_name(country, state)}
 
 
 def _simple_method(method: dict[str, Any]) -> Json:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from firmly_mcp.simulator.answers import Refusal
 from firmly_mcp.simulator.merchants import Merchant
@@ -78,7 +78,7 @@ class Shelf:
 
     def product_at(self, url: str) -> Product:
         """The product whose page this is; query, doubled slashes and `.html` do not matter."""
-        path = unquote(urlsplit(url).path).removesuffix(".html")
+        path = unquote(_split(url).path).removesuffix(".html")
         parts = [part for part in path.split("/") if part and part != "products"]
         return self.product("/".join(parts))
 
@@ -128,8 +128,15 @@ class Catalog:
 
     def shelf_of_url(self, url: str) -> Shelf:
         """The store whose page this address is."""
-        host = (urlsplit(url).hostname or "").removeprefix("www.")
+        host = (_split(url).hostname or "").removeprefix("www.")
         return self.shelf(host)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise Refusal("InvalidRequest", "url is not an address") from None
 
 
 def plain_handle(handle: str) -> str:

@@ -21,7 +21,7 @@ Turn = Callable[[World, dict[str, Any]], Any]
 async def controlled(world: World, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
     """Answer a control request; 404 to everyone who does not know the secret."""
     action = ACTIONS.get((method, path.removeprefix(PREFIX)))
-    if action is None or not hmac.compare_digest(headers.get(SECRET, ""), world.control_secret):
+    if action is None or not _knows(world, headers.get(SECRET, "")):
         return Refusal("RouteNotFound", "No such route").answer()
     try:
         result = action(world, json.loads(body) if body else {})
@@ -31,6 +31,10 @@ async def controlled(world: World, method: str, path: str, headers: Mapping[str,
         return Refusal("BadRequest", str(wrong)).answer()
     world.state.commit()
     return Answer(result)
+
+
+def _knows(world: World, secret: str) -> bool:
+    return hmac.compare_digest(secret.encode(), world.control_secret.encode())
 
 
 def _ping(world: World, body: dict[str, Any]) -> Any:

@@ -68,6 +68,7 @@ ACTIONS: dict[str, Action] = {
     "truncate": Action("answer", {"keep": 0.5}, "the connection is closed within the body, after this share of it"),
     "not-json": Action("answer", {"body": "<html><body>It works!</body></html>"}, "the body is not JSON"),
     "cut-stream": Action("frames", {"after": REQUIRED, "goes_on": True}, "closed after event k; does the order go on?"),
+    "stall-stream": Action("frames", {"after": REQUIRED, "seconds": REQUIRED}, "silence after event k"),
     "repeat-event": Action("frames", {"event": REQUIRED}, "event k comes twice"),
     "swap-events": Action("frames", {"event": REQUIRED}, "event k comes after event k + 1"),
     "unknown-event": Action("frames", {"before": REQUIRED}, "an event nobody knows comes before event k"),

@@ -28,7 +28,7 @@ def _error(refusal: Refusal, dialect: Dialect) -> Event:
 
 
 class Bent:
-    """Frames after the faults had their way. `cut` is set when the stream ends here: whether the order goes on."""
+    """Frames after the faults had their way. `cut` is set when the stream ends here: does the order go on?"""
 
     def __init__(self, dialect: Dialect, faults: Sequence[Fault], answers: Sequence[Fault]) -> None:
         self._dialect = dialect
@@ -36,6 +36,7 @@ class Bent:
         self._answers = answers
         self._late: list[bytes] = []
         self.cut: bool | None = None
+        self.stall = 0.0
 
     def frames(self, number: int, event: Event) -> list[bytes]:
         """What is sent for the event of this number, counted from 1."""
@@ -61,6 +62,8 @@ class Bent:
             case "cut-stream" if number >= told["after"]:
                 self.cut = told["goes_on"]
                 return frames if number == told["after"] else []
+            case "stall-stream":
+                self.stall = told["seconds"] if number == told["after"] else 0.0
             case "repeat-event" if number == told["event"]:
                 return frames * 2
             case "swap-events" if number == told["event"]:

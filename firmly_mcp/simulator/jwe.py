@@ -50,7 +50,7 @@ def parse(text: str) -> Sealed:
         raise Unreadable("a compact JWE has five parts")
     try:
         header = json.loads(_decoded(parts[0]))
-    except ValueError as broken:
+    except (ValueError, RecursionError) as broken:
         raise Unreadable("the protected header is not JSON") from broken
     if not isinstance(header, dict):
         raise Unreadable("the protected header is not an object")

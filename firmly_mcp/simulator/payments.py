@@ -6,6 +6,7 @@ The charge, the order, the submitted cart and the sold stock are kept in one tra
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -97,44 +98,48 @@ def charge(world: World, priced: Priced, payment: Payment) -> Json:
     """Take the money: books, stock, order and cart together. Gives the submitted cart's view."""
     cart, now = priced.cart, world.now()
     number = world.orders.fresh_number()
-    cart.billing_info = payment.billing_info
-    view = {
-        **cart_views.full_cart(priced),
-        "billing_info": payment.billing_info,
-        "cart_status": "submitted",
-        "platform_order_number": number,
-        "submitted_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "urls": {"thank_you_page": f"https://{cart.store}/checkout/success/{number}"},
-        "payment_summary": {
-            "payment_type": "CreditCard",
-            "last_four": payment.card.last_four,
-            "card_type": payment.card.brand,
-            "month": payment.card.month,
-            "year": payment.card.year,
-        },
-    }
+    view = _submitted(priced, payment, number, now)
     for line in priced.lines:
         world.stock.take(cart.store, line.variant.sku, line.line.quantity)
-    cart.order_number, cart.submitted = number, view
+    cart.billing_info, cart.order_number, cart.submitted = payment.billing_info, number, view
     world.changed(cart)
-    currency = priced.merchant.currency
     world.orders.enter(
         Order(
             number=number,
             store=cart.store,
             device_id=cart.device_id,
             placed_at=now.isoformat(),
-            currency=currency,
+            currency=priced.merchant.currency,
             lines=view["line_items"],
             goods=priced.sub_total,
             tax=priced.tax,
         )
     )
-    enter(world.books, world.state, _charge(priced, payment, number, world))
+    enter(world.books, world.state, _charge(priced, payment, number, now))
     return view
 
 
-def _charge(priced: Priced, payment: Payment, number: str, world: World) -> Charge:
+def _submitted(priced: Priced, payment: Payment, number: str, now: datetime) -> Json:
+    """The cart's view from now on."""
+    card, store = payment.card, priced.cart.store
+    return {
+        **cart_views.full_cart(priced),
+        "billing_info": payment.billing_info,
+        "cart_status": "submitted",
+        "platform_order_number": number,
+        "submitted_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "urls": {"thank_you_page": f"https://{store}/checkout/success/{number}"},
+        "payment_summary": {
+            "payment_type": "CreditCard",
+            "last_four": card.last_four,
+            "card_type": card.brand,
+            "month": card.month,
+            "year": card.year,
+        },
+    }
+
+
+def _charge(priced: Priced, payment: Payment, number: str, now: datetime) -> Charge:
     return Charge(
         order_number=number,
         store=priced.cart.store,
@@ -144,7 +149,7 @@ def _charge(priced: Priced, payment: Payment, number: str, world: World) -> Char
         currency=priced.merchant.currency,
         last_four=payment.card.last_four,
         brand=payment.card.brand,
-        placed_at=world.now(),
+        placed_at=now,
         lines=tuple(
             ChargedLine(line.variant.sku, line.line.quantity, line.price, line.line_price) for line in priced.lines
         ),
@@ -182,7 +187,7 @@ def _plaintext(call: Call, text: str) -> Any:
             raise jwe.Unreadable("the header must be exactly alg RSA-OAEP-256, enc A256GCM and kid")
         plain = json.loads(jwe.opened(sealed, key, hashes.SHA256()))
         fields = tuple(plain) if isinstance(plain, dict) else ()
-    except json.JSONDecodeError:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         raise jwe.Unreadable("the card is not JSON") from None
     finally:
         call.world.received.append(Received(call.path, sealed.header, sealed.lengths, fields, call.world.now()))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from firmly_mcp.errors import CartNotFound, NotFound
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.simulator.dialect import Dialect
 
-from .shopping import ADDRESS, LUMA, client_on, sealed
+from .shopping import ADDRESS, LUMA, TEE, client_on, sealed
 
 words: dict[str, st.SearchStrategy[Any]] = {
     "bearer": st.sampled_from(["either", "required", "refused"]),
@@ -95,6 +96,15 @@ async def buys(dialect: Dialect) -> None:
             charged = [(charge.order_number, charge.amount) for charge in sim.books.charges]
             assert [(number, int((total.amount if total else 0) * 100)) for number, total, _ in told] == charged
             assert [doubts for *_, doubts in told] == [(), ()]
+
+
+@pytest.mark.anyio
+async def test_amounts_without_a_currency_are_no_amounts(tmp_path: Path) -> None:
+    async with Simulator() as sim, client_on(sim, tmp_path) as client:
+        sim.dialect = Dialect(money="bare")
+        cart = await client.add_line_item(LUMA, TEE, 1)
+    assert cart.total is None
+    assert "total has no currency" in cart.doubts
 
 
 @settings(max_examples=40, deadline=None)

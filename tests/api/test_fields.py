@@ -112,6 +112,9 @@ def test_the_noise_of_doubles_is_no_part_of_an_amount() -> None:
     assert amount({"value": Decimal("100000.10000000001"), "currency": "USD"}) == Money.parse("100000.10", "USD")
     assert amount({"value": Decimal("1e-300"), "currency": "USD"}) == Money.parse("0.00", "USD")
     assert amount({"number": Decimal("2198.9999999999995"), "currency": "USD"}) == Money.parse("21.99", "USD")
+    endless = amount({"value": Decimal("1.23" + "7" * 5000), "currency": "USD"})
+    assert endless is not None
+    assert len(endless.plain) < 20
     assert amount({"value": Decimal("0.0125"), "currency": "USD"}) == Money.parse("0.0125", "USD")
 
 

@@ -103,6 +103,15 @@ async def test_an_addon_goes_with_the_line_it_was_for(shopper: Shopper) -> None:
     assert "installation" not in {offer["addon_id"] for offer in left["addons"]["offers"]}
 
 
+async def test_a_choice_made_for_what_is_gone_has_to_be_made_again(shopper: Shopper) -> None:
+    cart = await with_sofa(shopper)
+    await choose(shopper, "room_delivery", store=HEARTH)
+    line = f"/line-items/{cart['line_items'][0]['line_item_id']}"
+    await shopper.cart("PUT", line, {"quantity": 0}, store=HEARTH)
+    await with_sofa(shopper)
+    assert error(await shopper.complete(store=HEARTH)) == (422, "ErrorMissingRequiredParameters")
+
+
 async def test_giving_up_all_of_an_addon_and_what_was_never_chosen(shopper: Shopper) -> None:
     await with_sofa(shopper)
     await choose(shopper, "shipping_protection", store=HEARTH)

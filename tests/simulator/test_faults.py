@@ -229,6 +229,14 @@ async def test_a_stream_can_lose_its_last_event_or_end_in_an_error_though_charge
     assert len(shopper.sim.books.charges) == 2
 
 
+async def test_a_stream_can_stall_between_two_events(shopper: Shopper, fault: Any) -> None:
+    fault("stall-stream", PLACE, after=3, seconds=60)
+    body = await shopper.order_body(TEE)
+    with pytest.raises(httpx2.ReadTimeout):
+        await shopper.pay("POST", f"/api/v2/payment/domains/{LUMA}/place-order?sse=true", body, timeout=0.5)
+    assert shopper.sim.books.charges == []
+
+
 async def test_events_can_be_repeated_swapped_unknown_and_malformed(shopper: Shopper, fault: Any) -> None:
     fault("repeat-event", PLACE, event=2)
     fault("unknown-event", PLACE, before=3)

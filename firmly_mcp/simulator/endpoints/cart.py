@@ -102,7 +102,8 @@ def read_quantity(value: Any, *, least: int) -> int:
 
 def read_new_quantity(value: Any) -> int:
     """A line's new quantity: a number that makes no sense is 422, anything else 400."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and (value < 0 or value != int(value)):
+    fraction = isinstance(value, float) and not value.is_integer()
+    if fraction or (isinstance(value, int | float) and value < 0):
         raise Refusal("InvalidQuantity", "quantity must be a whole number from 0")
     return read_quantity(value, least=0)
 

@@ -1,10 +1,13 @@
 """Catalog (contract 5.1)."""
 
+import re
+
 from firmly_mcp.simulator.answers import Answer, Refusal
 from firmly_mcp.simulator.calls import Call
 from firmly_mcp.simulator.product_views import list_entry, product_page
 
 SIZES = {"100", "500", "1000", "2000"}
+PAGE = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def list_products(call: Call) -> Answer:
@@ -15,7 +18,7 @@ def list_products(call: Call) -> Answer:
     size, page = call.query.get("size", "2000"), call.query.get("page", "1")
     if size not in SIZES:
         raise Refusal("SizeInvalid", "size must be one of 100, 500, 1000, 2000")
-    if not page.isdigit() or int(page) < 1:
+    if not PAGE.fullmatch(page):
         raise Refusal("InvalidRequest", "page must be a number from 1")
     start = (int(page) - 1) * int(size)
     products = world.catalog.shelf(merchant.domain).products[start : start + int(size)]

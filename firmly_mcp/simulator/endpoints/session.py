@@ -17,7 +17,7 @@ def browser_session(call: Call) -> Answer:
 def _old_token(raw: bytes) -> str | None:
     try:
         body = json.loads(raw) if raw.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refusal("BadRequest", "The body is not JSON") from None
     token = body.get("access_token") if isinstance(body, dict) else None
     return token if isinstance(token, str) and token else None

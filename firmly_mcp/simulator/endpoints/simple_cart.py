@@ -1,6 +1,7 @@
 """Cart v1, "Simple Cart" (contract 5.9): the same cart as v2's, addressed by sku and shown flat."""
 
 import json
+import re
 from typing import Any
 
 from firmly_mcp.simulator.addresses import SIMPLE_REQUIRED, read_address
@@ -9,6 +10,8 @@ from firmly_mcp.simulator.calls import Call, text_field
 from firmly_mcp.simulator.cart_views import simple_cart
 from firmly_mcp.simulator.carts import Cart
 from firmly_mcp.simulator.endpoints.cart import check_stock, put_in, read_new_quantity
+
+WHOLE = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def get_cart(call: Call) -> Answer:
@@ -19,7 +22,7 @@ def get_cart(call: Call) -> Answer:
 def add_item(call: Call) -> Answer:
     """Put a variant in by its sku. `fast_mode` changes nothing here."""
     store, text = call.store, call.params["quantity"]
-    if not text.isdigit() or int(text) < 1:
+    if not WHOLE.fullmatch(text):
         raise Refusal("ErrorInvalidInputBody", "quantity must be a whole number from 1")
     _check_handles(call)
     product, variant = call.world.catalog.shelf(store).of_sku(call.params["sku"])
@@ -87,7 +90,7 @@ def _check_handles(call: Call) -> None:
         return
     try:
         body: Any = json.loads(call.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refusal("ErrorInvalidInputBody", "The body is not JSON") from None
     if not isinstance(body, dict) or not isinstance(body.get("variant_handles", []), list):
         raise Refusal("ErrorInvalidInputBody", "variant_handles must be a list")
