@@ -20,6 +20,7 @@ from .settings import Settings, read_settings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from .checkout.placement import Placement
     from .wallet.vault import Vault
 
 T = TypeVar("T")
@@ -84,6 +85,49 @@ def simulator(*, data_dir: Path | None, api_port: int, payment_port: int, stores
 
     with suppress(KeyboardInterrupt):
         asyncio.run(serve_simulator(data_dir, api_port=api_port, payment_port=payment_port, stores=stores))
+
+
+@command.command()
+@click.argument("approval", required=False)
+def approve(approval: str | None) -> None:
+    """Approve or decline an order that an assistant asked for; the yes places it."""
+    from .terminal.approve import approve as approve_in_terminal
+
+    sys.exit(0 if _with_placement(lambda placement: approve_in_terminal(placement, approval)) else 1)
+
+
+@command.group()
+def orders() -> None:
+    """What was ordered from here, and what is in doubt."""
+
+
+@orders.command("list")
+@click.option("--limit", default=20, show_default=True, help="How many, newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def orders_list(*, limit: int, as_json: bool) -> None:
+    """List the attempts to order."""
+    from .terminal.orders import list_orders
+
+    _with_placement(lambda placement: list_orders(placement, limit=limit, as_json=as_json))
+
+
+@orders.command("settle")
+@click.argument("attempt", required=False)
+@click.option("--placed", metavar="NUMBER", help="The store confirms this order number.")
+@click.option("--not-placed", is_flag=True, help="The store says that there is no such order.")
+def orders_settle(*, attempt: str | None, placed: str | None, not_placed: bool) -> None:
+    """Read again how orders in doubt ended, or end one yourself after asking the store. Sends no order."""
+    from .terminal.orders import settle
+
+    _with_placement(lambda placement: settle(placement, attempt, placed=placed, not_placed=not_placed))
+
+
+@orders.command("accept-journal")
+def orders_accept_journal() -> None:
+    """Go on with the journal that is there, after a backup was put back or the file was lost."""
+    from .terminal.orders import accept_journal
+
+    _with_placement(accept_journal)
 
 
 @command.group()
@@ -161,6 +205,19 @@ def settings_command(*, as_json: bool) -> None:
 
 def _shown(settings: Settings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude_none=True)
+
+
+def _with_placement(act: Callable[[Placement], Awaitable[T]]) -> T:
+    """Open the rooms that orders need, act, close."""
+    import anyio
+
+    from .services import open_services
+
+    async def run() -> T:
+        async with open_services(read_settings()) as services:
+            return await act(await services.placement())
+
+    return anyio.run(run)
 
 
 def _with_vault(act: Callable[[Vault], Awaitable[T]]) -> T:

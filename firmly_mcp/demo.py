@@ -36,16 +36,24 @@ _QUERY: Final = "orange tee xs under 30"
 _STEP_SECONDS: Final = 0.4
 # What the demo's server hands to `cvv_command`: any code does for a test card.
 _CODE_COMMAND: Final = (sys.executable, "-m", "firmly_mcp.simulator.security_code")
+# A person would write their own; without rules, the purchase would wait for a yes in a terminal.
+_RULES: Final = """\
+[USD]
+ask_above = "100.00"
+ask_above_a_day = "100.00"
+"""
 
 
 def run_demo(*, as_json: bool) -> int:
     """Run the demo; 0 only if the books agree with what was shown."""
     display: Display = JsonLines() if as_json else Panels()
+    agree = False
     try:
-        return 0 if anyio.run(_demo, display) else 1
-    except FirmlyError as error:
-        display.failed(error.message)
-        return 1
+        agree = anyio.run(_demo, display)
+    except* FirmlyError as errors:
+        for error in errors.exceptions:
+            display.failed(str(error))
+    return 0 if agree else 1
 
 
 async def _demo(display: Display) -> bool:
@@ -53,6 +61,7 @@ async def _demo(display: Display) -> bool:
         settings = _settings(Path(folder))
         async with _wallet(settings, display) as in_memory, _simulator(settings) as simulator:
             shopping = Shopping(display)
+            display.note("The demo brings its own spending rules: up to 100.00 USD without asking.")
             async with _client(settings, in_memory=in_memory) as client:
                 await shopping.run(client)
             return await _compare(shopping, simulator, display)
@@ -60,10 +69,15 @@ async def _demo(display: Display) -> bool:
 
 def _settings(folder: Path) -> Settings:
     settings = Settings(
-        environment="simulator", shopper=f"demo-{secrets.token_hex(4)}", data_dir=folder, cvv_command=_CODE_COMMAND
+        environment="simulator",
+        shopper=f"demo-{secrets.token_hex(4)}",
+        data_dir=folder,
+        cvv_command=_CODE_COMMAND,
+        rules_file=folder / "rules.toml",
     )
     command = json.dumps(list(settings.cvv_command))
     (folder / "config.toml").write_text(f"cvv_command = {command}\n", "utf-8")
+    settings.rules_file.write_text(_RULES, "utf-8")
     return settings
 
 
@@ -110,6 +124,7 @@ async def _client(settings: Settings, *, in_memory: bool) -> AsyncIterator[Clien
         "FIRMLY_MCP_DATA_DIR": str(settings.data_dir),
         "FIRMLY_MCP_CONFIG": str(settings.data_dir / "config.toml"),
         "FIRMLY_MCP_SHOPPER": settings.shopper,
+        "FIRMLY_MCP_RULES": str(settings.rules_file),
     }
     bus = {name: os.environ[name] for name in ("DBUS_SESSION_BUS_ADDRESS",) if name in os.environ}
     arguments = ["-m", "firmly_mcp", "serve", *(["--demo"] if in_memory else [])]

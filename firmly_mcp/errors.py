@@ -8,6 +8,7 @@ FirmlyError
 ├─ SettingsError             a setting or the configuration file is wrong
 ├─ WalletError               the keyring is locked, absent, refused by name, or did not keep what it was given
 │  ├─ CardRefused            a card we will not store or use; `problem` says why, never the number
+│  ├─ AddressRefused         an address we will not store; `field` names what is wrong
 │  ├─ CardNotFound           `known` lists the labels there are
 │  └─ AddressNotFound        `known` lists the labels there are
 ├─ StoreError                Firmly or the store answered no: `status`, `name` (Firmly's error name), `request_id`
@@ -96,6 +97,16 @@ class CardRefused(WalletError):
     """A card that is not stored or not used; the message says why and never holds the number."""
 
     code = "card_refused"
+
+
+class AddressRefused(WalletError):
+    """An address that is not stored; `field` is the one that is wrong."""
+
+    code = "address_refused"
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class CardNotFound(WalletError):

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from .errors import NotAllowed
+from .errors import NotAllowed, SettingsError
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from .api.transport import Http
     from .checkout.journal import Journal
     from .checkout.placement import Placement
+    from .checkout.rules import Rules
     from .wallet.vault import Vault
 
 T = TypeVar("T")
 
 # How long an order in flight may go on after the program was asked to end.
 DRAIN_SECONDS: Final = 20.0
+JOURNAL: Final = "journal.sqlite3"
 
 
 class Once(Generic[T]):
@@ -176,6 +178,7 @@ class _Rooms:
 
     async def placement(self) -> Placement:
         from .checkout.placement import Placement
+        from .checkout.sender_locks import SenderLocks
 
         settings, services = self._settings, self.services
         return Placement(
@@ -184,32 +187,67 @@ class _Rooms:
             vault=await services.vault(),
             firmly=services.firmly,
             new_device=self.new_device,
+            devices=_AttemptDevices(self),
             journal=Once(self._journal),
-            security_code=self._security_code,
-            lock_dir=self._locks,
+            rules=self._rules,
+            security_code=self._security_code if settings.cvv_command else None,
+            senders=SenderLocks(self._locks),
+            now=self._now,
         )
 
     async def _journal(self) -> Journal:
         from .checkout.journal import Journal
 
-        settings = self._settings
+        settings, vault = self._settings, await self.services.vault()
         journal = await Journal.open(
-            settings.data_dir / "journal.sqlite3",
+            settings.data_dir / JOURNAL,
+            vault.journal_mark,
             environment=settings.environment,
             shopper=settings.shopper,
             now=self._now,
         )
         return await self._stack.enter_async_context(journal)
 
+    def _rules(self) -> Rules:
+        """The rules as the file now has them; without a file everything is asked."""
+        from .checkout.rules import Rules, read_rules
+
+        try:
+            return read_rules(self._settings.rules_file.read_text("utf-8"))
+        except FileNotFoundError:
+            return Rules()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"The rules cannot be read ({type(error).__name__}): {self._settings.rules_file}. No order is sent "
+                "until they can."
+            ) from None
+
     async def _security_code(self) -> SecretStr:
         from .wallet.security_code import security_code
 
-        if not self._settings.cvv_command:
-            raise NotAllowed(
-                "The card's security code is needed and there is no way to ask for it: set cvv_command in the "
-                "configuration file to a program that prints it. Nothing was sent."
-            )
         return await security_code(self._settings.cvv_command)
+
+    async def attempt_device(self, attempt_id: str) -> FirmlyClient:
+        """Firmly for the device of one attempt, whose token is kept until the attempt's outcome is certain."""
+        vault = await self.services.vault()
+        return await self._device(attempt_id, vault.attempt_tokens(attempt_id), self._locks)
+
+    async def forget_device(self, attempt_id: str) -> None:
+        """Delete that token."""
+        await (await self.services.vault()).attempt_tokens(attempt_id).forget()
+
+
+class _AttemptDevices:
+    """`SendingDevices`, made of the rooms."""
+
+    def __init__(self, rooms: _Rooms) -> None:
+        self._rooms = rooms
+
+    async def of_attempt(self, attempt_id: str) -> FirmlyClient:
+        return await self._rooms.attempt_device(attempt_id)
+
+    async def forget(self, attempt_id: str) -> None:
+        await self._rooms.forget_device(attempt_id)
 
 
 def simulator_dir(settings: Settings) -> Path:

@@ -7,6 +7,8 @@ the person named; an environment variable is read by every child process and end
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,12 +30,17 @@ VARIABLES: Mapping[str, str] = {
     "data_dir": "FIRMLY_MCP_DATA_DIR",
     "api_url": "FIRMLY_MCP_API_URL",
     "payment_url": "FIRMLY_MCP_PAYMENT_URL",
+    "rules_file": "FIRMLY_MCP_RULES",
 }
 CONFIG_VARIABLE = "FIRMLY_MCP_CONFIG"
 
 
 def _default_data_dir() -> Path:
     return Path(platformdirs.user_data_dir("firmly-mcp", appauthor=False))
+
+
+def _config_dir() -> Path:
+    return Path(platformdirs.user_config_dir("firmly-mcp", appauthor=False))
 
 
 class Settings(BaseModel):
@@ -62,6 +69,10 @@ class Settings(BaseModel):
     payment_url: Annotated[
         str | None, Field(description="Another address of the payment host; goes with `api_url`.")
     ] = None
+    rules_file: Annotated[
+        Path,
+        Field(description="The spending rules. Default: `rules.toml` beside `config.toml`; without it, all is asked."),
+    ] = Field(default_factory=lambda: _config_dir() / "rules.toml")
     cvv_command: Annotated[
         tuple[str, ...],
         Field(description="A program and its arguments that print the card's security code when an order needs it."),
@@ -113,7 +124,7 @@ def config_path(environ: Mapping[str, str]) -> Path:
     named = environ.get(CONFIG_VARIABLE)
     if named:
         return Path(named)
-    return Path(platformdirs.user_config_dir("firmly-mcp", appauthor=False)) / "config.toml"
+    return _config_dir() / "config.toml"
 
 
 def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -141,3 +152,19 @@ def _one_problem(problem: dict[str, Any]) -> str:
     said = str(problem["msg"]).removeprefix("Value error, ")
     name = VARIABLES.get(field, field)
     return f"{name}: {said}" if name else said
+
+
+def approve_command(settings: Settings, approval_id: str) -> str:
+    """The command with which a person answers an approval, in full, as it runs in any shell of this user."""
+    chosen = Settings(environment="simulator") if settings.environment == "simulator" else settings
+    told = {
+        VARIABLES[name]: str(value)
+        for name in VARIABLES
+        if (value := getattr(settings, name)) is not None and value != getattr(chosen, name)
+    }
+    if settings.environment != "simulator":
+        told |= {VARIABLES["environment"]: settings.environment, VARIABLES["app_id"]: str(settings.app_id)}
+    variables = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
+    beside = Path(sys.executable).parent / "firmly-mcp"
+    program = [str(beside)] if beside.exists() else [sys.executable, "-m", "firmly_mcp"]
+    return " ".join([*variables, *map(shlex.quote, program), "approve", approval_id])

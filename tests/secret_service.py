@@ -66,25 +66,22 @@ class SecretService:
 def private_bus() -> Iterator[Bus]:
     """A session bus on which nothing runs yet."""
     _need("dbus-daemon", package="dbus")
-    # The shortest path there is: a socket's has at most 107 bytes.
-    directory = Path(tempfile.mkdtemp(prefix="fmcp-"))
-    (directory / "run").mkdir(mode=0o700)
-    configuration = directory / "bus.conf"
-    configuration.write_text(_CONFIGURATION.format(directory=directory), "utf-8")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "XDG_RUNTIME_DIR": str(directory / "run")}
-    environment |= {f"XDG_{kind}_HOME": str(directory / kind.lower()) for kind in ("DATA", "CONFIG", "CACHE")}
-    command = ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile", "--print-address=1"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
-    ) as daemon:
-        try:
-            assert daemon.stdout is not None
-            address = daemon.stdout.readline().strip()
-            assert address, "dbus-daemon did not start"
-            yield Bus(address, environment | {"DBUS_SESSION_BUS_ADDRESS": address})
-        finally:
-            daemon.terminate()
-    shutil.rmtree(directory)
+    # Not pytest's directory: a socket's path has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="fmcp-", ignore_cleanup_errors=True) as directory:
+        configuration = Path(directory) / "bus.conf"
+        configuration.write_text(_CONFIGURATION.format(directory=directory), "utf-8")
+        environment = _environment_in(Path(directory))
+        command = ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile", "--print-address=1"]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
+        ) as daemon:
+            try:
+                assert daemon.stdout is not None
+                address = daemon.stdout.readline().strip()
+                assert address, "dbus-daemon did not start"
+                yield Bus(address, environment | {"DBUS_SESSION_BUS_ADDRESS": address})
+            finally:
+                daemon.terminate()
 
 
 @contextmanager
@@ -149,6 +146,12 @@ def keyring_bus(keyring_daemon: SecretService, monkeypatch: pytest.MonkeyPatch) 
     """The daemon, on this process's session bus for one test. Entries of other tests may be there."""
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", keyring_daemon.bus.address)
     return keyring_daemon
+
+
+def _environment_in(directory: Path) -> dict[str, str]:
+    (directory / "run").mkdir(mode=0o700)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "XDG_RUNTIME_DIR": str(directory / "run")}
+    return environment | {f"XDG_{kind}_HOME": str(directory / kind.lower()) for kind in ("DATA", "CONFIG", "CACHE")}
 
 
 def _need(program: str, *, package: str) -> None:

@@ -61,11 +61,29 @@ def announce(folder: Path, simulator: Simulator) -> None:
     _announced(folder, simulator)
 
 
+# A test is about more than being asked, unless it says so: these rules allow what it buys.
+RULES = """
+[USD]
+ask_above = "1000"
+ask_above_a_day = "5000"
+refuse_above = "2000"
+[GBP]
+ask_above = "1000"
+ask_above_a_day = "5000"
+"""
+ORDER_TOOLS = {"complete_order", "place_order"}
+
+
 @pytest.fixture
 def settings(tmp_path: Path, keyring_bus: SecretService) -> Settings:
-    """The simulator's settings, with a shopper that no other test has."""
+    """The simulator's settings, with a shopper that no other test has, and rules that allow much."""
+    (tmp_path / "rules.toml").write_text(RULES, "utf-8")
     return Settings(
-        environment="simulator", data_dir=tmp_path / "data", shopper=f"t{abs(hash(tmp_path))}", cvv_command=CVV_COMMAND
+        environment="simulator",
+        data_dir=tmp_path / "data",
+        shopper=f"t{abs(hash(tmp_path))}",
+        cvv_command=CVV_COMMAND,
+        rules_file=tmp_path / "rules.toml",
     )
 
 
@@ -91,7 +109,9 @@ async def client(shop: Shop, era: Any) -> AsyncIterator[Client]:
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    """Call a tool that must succeed; its structured result."""
+    """Call a tool that must succeed; its structured result. An order may cost up to 1000 unless the test says else."""
+    if tool in ORDER_TOOLS:
+        arguments.setdefault("max_total", "1000")
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, text_of(result)
     assert result.structured_content is not None

@@ -19,7 +19,7 @@ import pytest
 from tests.raw_server import environment, raw_server
 from tests.secret_service import SecretService
 from tests.server.test_stdio import attempts, fill_cart, slow_down, wait_for_row
-from tests.shop import CVV_COMMAND, STORE, TEE
+from tests.shop import CVV_COMMAND, RULES, STORE, TEE
 
 CANARY = "4012888888881881"
 DECLINED = "4000000000000002"
@@ -45,6 +45,7 @@ def home(tmp_path: Path) -> Path:
     config = tmp_path / ".config" / "firmly-mcp" / "config.toml"
     config.parent.mkdir(parents=True)
     config.write_text(f"cvv_command = {json.dumps(list(CVV_COMMAND))}\n", "utf-8")
+    (config.parent / "rules.toml").write_text(RULES, "utf-8")
     (tmp_path / "tmp").mkdir()
     return tmp_path
 

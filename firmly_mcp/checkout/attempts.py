@@ -45,7 +45,8 @@ MONEY_MOVED: Final[Mapping[State, MoneyMoved]] = {
 class Draft:
     """An attempt before it is written: what would be bought, from whom, for how much, with which card.
 
-    `cart_id` is None where the store makes the cart (place-order). `purchase_key` and `digest` are `quote.Quote`'s.
+    `cart_id` is None where the store makes the cart (place-order). `purchase_key` and `digest` are `quote.Quote`'s;
+    `reference` is an operator's own id, which can join attempts and never separate them.
     """
 
     store: str
@@ -58,6 +59,7 @@ class Draft:
     card_label: str
     card_brand: str
     card_last_four: str
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

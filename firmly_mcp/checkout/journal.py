@@ -6,27 +6,44 @@ leaves either no request or a row that says one may have been sent. The journal 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import ColumnElement, Row, and_, event, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, true, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from firmly_mcp.errors import NotAllowed
+from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.money import Money
 
 from . import schema
+from .approvals import Approvals
 from .attempts import IN_DOUBT, LEGAL, Attempt, Draft, Outcome, State
+from .mark import Kept, Mark, refuse_unless_continued
+from .rows import attempt_of, draft_columns, outcome_columns, stamp
+from .rules import History
 
 # A finished order answers the same wish for this long instead of being placed again.
 PLACED_WINDOW = timedelta(minutes=10)
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """By what right an attempt is made: `check` raises if the rules now say no; `approval` is the yes that is used up.
+
+    `channel` is how the yes came: `rules`, `terminal`, later a page. A finished order answers the same wish for
+    `window` instead of being placed again.
+    """
+
+    check: Callable[[History], None]
+    approval: str | None = None
+    channel: str = "rules"
+    window: timedelta = PLACED_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +57,20 @@ class Begun:
 class Journal:
     """The attempts of one shopper in one environment. Open it with `async with await Journal.open(...)`."""
 
-    def __init__(self, engine: AsyncEngine, environment: str, shopper: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: AsyncEngine, kept: Kept, environment: str, shopper: str, now: Callable[[], datetime]
+    ) -> None:
         self._engine = engine
+        self._kept = kept
+        self._continued = False
         self._mine = and_(schema.attempts.c.environment == environment, schema.attempts.c.shopper == shopper)
+        self.approvals = Approvals(engine, environment, shopper, now)
         self._owner = {"environment": environment, "shopper": shopper}
         self._now = now
 
     @classmethod
-    async def open(cls, path: Path, *, environment: str, shopper: str, now: Callable[[], datetime]) -> Self:
-        """Open the journal file, or make it (0600), and bring its tables up to date.
+    async def open(cls, path: Path, kept: Kept, *, environment: str, shopper: str, now: Callable[[], datetime]) -> Self:
+        """Open the journal file, or make it (0600), and bring its tables up to date. `kept` is where its mark is.
 
         Raises:
             NotAllowed: it cannot be written or is damaged; no order may be sent without it.
@@ -57,14 +79,14 @@ class Journal:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600, exist_ok=True)  # noqa: ASYNC240 - microseconds, once
             async with AsyncExitStack() as stack:
-                engine = _engine(path)
+                engine = schema.open_file(path)
                 stack.push_async_callback(engine.dispose)
                 async with engine.begin() as connection:
                     await schema.migrate(connection)
                 stack.pop_all()
         except (OSError, SQLAlchemyError) as error:
             raise _unusable(error) from None
-        return cls(engine, environment, shopper, now)
+        return cls(engine, kept, environment, shopper, now)
 
     async def close(self) -> None:
         """Close the file."""
@@ -76,33 +98,47 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def begin(self, attempt_id: str, draft: Draft) -> Begun:
+    async def begin(self, attempt_id: str, draft: Draft, permit: Permit, *, repeat: bool = False) -> Begun:
         """Write a new attempt as `sending`, or return the attempt that this wish already belongs to.
 
-        The search and the insert are one `BEGIN IMMEDIATE` transaction: of two processes with the same wish, one writes
-        and the other finds.
+        The search, the permission and the insert are one `BEGIN IMMEDIATE` transaction: of two processes with the same
+        wish, one writes and the other finds; of two that spend the last of a limit, one is refused.
 
         Raises:
-            NotAllowed: the journal cannot be written.
+            NotAllowed: the permission does not hold any more, or the journal cannot be written.
         """
+        await self._refuse_unless_continued()
         try:
             async with self._engine.begin() as connection:
-                found = await self._find(connection, draft)
+                found = await self._find(connection, draft, permit.window, repeat=repeat)
                 if found is not None:
                     return Begun(found, is_new=False)
-                return Begun(await self._insert(connection, attempt_id, draft), is_new=True)
+                permit.check(await self._history(connection, draft))
+                if permit.approval is not None:
+                    await self.approvals.use(connection, permit.approval, permit.channel)
+                attempt = await self._insert(connection, attempt_id, draft, permit.approval)
         except SQLAlchemyError as error:
             raise _unusable(error) from None
+        await self._remember(attempt)
+        return Begun(attempt, is_new=True)
 
-    async def find(self, draft: Draft) -> Attempt | None:
-        """The attempt that this wish already belongs to: one in doubt, or one placed a short while ago."""
+    async def find(self, draft: Draft, window: timedelta = PLACED_WINDOW, *, repeat: bool = False) -> Attempt | None:
+        """The attempt that this wish already belongs to: one in doubt, or one placed within the window.
+
+        With `repeat`, one that is placed does not count: the same is wished once more.
+        """
         async with self._engine.begin() as connection:
-            return await self._find(connection, draft)
+            return await self._find(connection, draft, window, repeat=repeat)
+
+    async def history(self, draft: Draft) -> History:
+        """What was spent in the last 24 hours in the draft's currency, and the doubts at its store."""
+        async with self._engine.begin() as connection:
+            return await self._history(connection, draft)
 
     async def latest(self, store: str, *, within: timedelta) -> Attempt | None:
         """The last attempt at this store, if it began within this time."""
         table = schema.attempts
-        since = _stamp(self._now() - within)
+        since = stamp(self._now() - within)
         rows = await self._select(and_(table.c.store == store, table.c.begun_at >= since), limit=1)
         return rows[0] if rows else None
 
@@ -121,10 +157,23 @@ class Journal:
         table = schema.attempts
         return await self._select(and_(table.c.store == store, table.c.state == State.SENDING))
 
-    async def note(self, attempt: Attempt, step: str) -> None:
-        """Add a step to an attempt's history."""
+    async def in_doubt(self) -> Sequence[Attempt]:
+        """The attempts of which nobody knows yet how they ended."""
+        return await self._select(schema.attempts.c.state.in_(IN_DOUBT))
+
+    async def explain(self, attempt: Attempt, reason: str) -> Attempt:
+        """Say more of why an attempt is in doubt; its state stays."""
+        table = schema.attempts
+        mine = and_(self._mine, table.c.id == attempt.id, table.c.state == State.UNKNOWN)
         async with self._engine.begin() as connection:
-            await self._log(connection, attempt.id, step)
+            await connection.execute(update(table).where(mine).values(reason=reason))
+            row = (await connection.execute(select(table).where(table.c.id == attempt.id))).one()
+            return attempt_of(row)
+
+    async def accept(self) -> None:
+        """Take this journal as the right one from here on, as a person says."""
+        await self._kept.save((await self._mark()).to_text())
+        self._continued = True
 
     async def end(self, attempt: Attempt, outcome: Outcome) -> Attempt:
         """Move an attempt to its outcome, if the table of legal moves allows it, and return it as it now is.
@@ -133,149 +182,100 @@ class Journal:
         """
         table = schema.attempts
         before = [state for state, after in LEGAL.items() if outcome.state in after]
-        values = {**_outcome_columns(outcome), "ended_at": _stamp(self._now())}
+        values = {**outcome_columns(outcome), "ended_at": stamp(self._now())}
         async with self._engine.begin() as connection:
             change = update(table).where(self._mine, table.c.id == attempt.id, table.c.state.in_(before))
             moved = await connection.execute(change.values(values))
             if moved.rowcount:
                 await self._log(connection, attempt.id, outcome.state)
             row = (await connection.execute(select(table).where(table.c.id == attempt.id))).one()
-            return _attempt(row)
+            return attempt_of(row)
 
-    async def _find(self, connection: AsyncConnection, draft: Draft) -> Attempt | None:
+    async def _refuse_unless_continued(self) -> None:
+        if not self._continued:
+            refuse_unless_continued(Mark.from_text(await self._kept.load()), await self._mark())
+            self._continued = True
+
+    async def _remember(self, attempt: Attempt) -> None:
+        """Keep the new number outside the file too; an attempt that cannot be remembered is not sent."""
+        try:
+            await self._kept.save((await self._mark()).to_text())
+        except WalletError as error:
+            await self.end(attempt, Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code))
+            raise
+
+    async def _mark(self) -> Mark:
+        async with self._engine.begin() as connection:
+            journal_id = (await connection.execute(select(schema.identity.c.id))).scalar_one()
+            last = (await connection.execute(select(func.max(schema.attempts.c.number)).where(self._mine))).scalar_one()
+            return Mark(journal_id, last or 0)
+
+    async def _find(
+        self, connection: AsyncConnection, draft: Draft, window: timedelta, *, repeat: bool
+    ) -> Attempt | None:
         table = schema.attempts
-        same_cart = table.c.cart_id == draft.cart_id if draft.cart_id else table.c.id.is_(None)
-        recent = _stamp(self._now() - PLACED_WINDOW)
+        same_cart = table.c.cart_id == draft.cart_id if draft.cart_id else false()
+        same_reference = table.c.reference == draft.reference if draft.reference else false()
+        same_wish = or_(table.c.purchase_key == draft.purchase_key, same_reference)
+        recent = and_(table.c.state == State.PLACED, table.c.ended_at >= stamp(self._now() - window))
+        counts = table.c.state.in_(IN_DOUBT) if repeat else or_(table.c.state.in_(IN_DOUBT), recent)
         # A cart id is sent once, ever; the same wish may be sent again when its last order is old and certain.
-        open_wish = and_(
-            table.c.purchase_key == draft.purchase_key,
-            or_(table.c.state.in_(IN_DOUBT), and_(table.c.state == State.PLACED, table.c.ended_at >= recent)),
-        )
         spent_cart = and_(same_cart, table.c.state != State.NOT_PLACED)
         query = (
             select(table)
-            .where(self._mine, table.c.store == draft.store, or_(open_wish, spent_cart))
+            .where(self._mine, table.c.store == draft.store, or_(and_(same_wish, counts), spent_cart))
             .order_by(table.c.number.desc())
             .limit(1)
         )
         row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _attempt(row)
+        return None if row is None else attempt_of(row)
 
-    async def _insert(self, connection: AsyncConnection, attempt_id: str, draft: Draft) -> Attempt:
+    async def _history(self, connection: AsyncConnection, draft: Draft) -> History:
+        table = schema.attempts
+        # A clock that was set back does not make room for more: the newest row is not later than now.
+        newest = (await connection.execute(select(func.max(table.c.begun_at)).where(self._mine))).scalar_one()
+        now = max(stamp(self._now()), newest or "")
+        since = stamp(datetime.fromisoformat(now) - DAY)
+        spent = and_(table.c.state != State.NOT_PLACED, table.c.currency == draft.total.currency)
+        rows = await connection.execute(select(table).where(self._mine, spent, table.c.begun_at > since))
+        amounts = [attempt.outcome.charged or attempt.draft.total for attempt in map(attempt_of, rows)]
+        same = [amount for amount in amounts if amount.currency == draft.total.currency]
+        doubts = and_(table.c.store == draft.store, table.c.state.in_(IN_DOUBT))
+        count = (await connection.execute(select(func.count()).where(self._mine, doubts))).scalar_one()
+        return History(sum(same, start=Money.parse(0, draft.total.currency)), doubts=count)
+
+    async def _insert(
+        self, connection: AsyncConnection, attempt_id: str, draft: Draft, approval_id: str | None
+    ) -> Attempt:
         table = schema.attempts
         last = (await connection.execute(select(func.max(table.c.number)))).scalar_one()
         values = {
             **self._owner,
-            **_draft_columns(draft),
+            **draft_columns(draft),
             "id": attempt_id,
             "number": (last or 0) + 1,
             "state": State.SENDING,
-            "begun_at": _stamp(self._now()),
+            "begun_at": stamp(self._now()),
+            "approval_id": approval_id,
         }
         await connection.execute(insert(table).values(values))
         await self._log(connection, attempt_id, State.SENDING)
         row = (await connection.execute(select(table).where(table.c.id == attempt_id))).one()
-        return _attempt(row)
+        return attempt_of(row)
 
     async def _log(self, connection: AsyncConnection, attempt_id: str, step: str) -> None:
-        entry = {"attempt_id": attempt_id, "at": _stamp(self._now()), "step": step}
+        entry = {"attempt_id": attempt_id, "at": stamp(self._now()), "step": step}
         await connection.execute(insert(schema.events).values(entry))
 
     async def _select(self, where: ColumnElement[bool], limit: int | None = None) -> Sequence[Attempt]:
         table = schema.attempts
         query = select(table).where(self._mine, where).order_by(table.c.number.desc()).limit(limit)
         async with self._engine.begin() as connection:
-            return [_attempt(row) for row in await connection.execute(query)]
-
-
-def _engine(path: Path) -> AsyncEngine:
-    # One connection, taken in turn: two transactions on it at once would be one.
-    url = f"sqlite+aiosqlite:///{path}"
-    engine = create_async_engine(url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _configure(connection: Any, _: object) -> None:  # SQLAlchemy's adapter has no public type
-        # SQLAlchemy, not the driver, opens the transactions: the driver's own would begin as deferred.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
-            cursor.execute(f"PRAGMA {pragma}")
-        if sys.platform == "darwin":
-            cursor.execute("PRAGMA fullfsync=ON")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
+            return [attempt_of(row) for row in await connection.execute(query)]
 
 
 def _unusable(error: Exception) -> NotAllowed:
     return NotAllowed(
         f"The journal cannot be used ({type(error).__name__}), and no order is sent without it. "
         "Check the data directory's disk and permissions, then try again."
-    )
-
-
-def _stamp(moment: datetime) -> str:
-    """UTC with microseconds, so that the text sorts as the time does."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _draft_columns(draft: Draft) -> dict[str, object]:
-    return {
-        "store": draft.store,
-        "tool": draft.tool,
-        "purchase_key": draft.purchase_key,
-        "digest": draft.digest,
-        "cart_id": draft.cart_id,
-        "total_amount": draft.total.plain,
-        "currency": draft.total.currency,
-        "lines": "\n".join(draft.lines),
-        "card_label": draft.card_label,
-        "card_brand": draft.card_brand,
-        "card_last_four": draft.card_last_four,
-    }
-
-
-def _outcome_columns(outcome: Outcome) -> dict[str, object]:
-    columns: dict[str, object] = {
-        "state": outcome.state,
-        "order_number": outcome.order_number,
-        "charged_amount": outcome.charged.plain if outcome.charged else None,
-        "charged_currency": outcome.charged.currency if outcome.charged else None,
-        "reason": outcome.reason,
-        "error_name": outcome.error_name,
-    }
-    return columns | ({"cart_id": outcome.cart_id} if outcome.cart_id else {})
-
-
-def _attempt(row: Row[Any]) -> Attempt:
-    charged = Money.parse(row.charged_amount, row.charged_currency) if row.charged_amount else None
-    return Attempt(
-        id=row.id,
-        number=row.number,
-        draft=Draft(
-            store=row.store,
-            tool=row.tool,
-            purchase_key=row.purchase_key,
-            digest=row.digest,
-            cart_id=row.cart_id,
-            total=Money.parse(row.total_amount, row.currency),
-            lines=tuple(row.lines.split("\n")) if row.lines else (),
-            card_label=row.card_label,
-            card_brand=row.card_brand,
-            card_last_four=row.card_last_four,
-        ),
-        outcome=Outcome(
-            state=State(row.state),
-            order_number=row.order_number,
-            charged=charged,
-            reason=row.reason,
-            error_name=row.error_name,
-            cart_id=row.cart_id,
-        ),
-        begun_at=datetime.fromisoformat(row.begun_at),
-        ended_at=datetime.fromisoformat(row.ended_at) if row.ended_at else None,
     )

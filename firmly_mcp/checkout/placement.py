@@ -1,80 +1,76 @@
-"""From the yes to the outcome: check, write the attempt, seal, send once, record.
+"""What an order call gets: the attempt it belongs to, a question for a person, or an order by the person's own rules.
 
-An order request is sent at most once. The attempt's row is on disk before its first byte; nothing here loops, retries
-or resends; whatever is not proven is `unknown`. The send is a task of the process: the call that asked may be
-cancelled, it goes on to its end.
+A model cannot approve: nothing here that places an order takes a consent from a tool. The yes comes from rules that a
+person wrote, or from a desk through `approve`, and places the order in the process that took it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
+from typing import Final
 
 from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.locks import Hold
 from firmly_mcp.api.models import Cart
 from firmly_mcp.api.names import store_name
-from firmly_mcp.errors import CartNotFound, FirmlyError, NotAllowed, QuoteChanged
+from firmly_mcp.errors import CartNotFound, FirmlyError, NotAllowed, QuoteChanged, RuleDenied
 from firmly_mcp.money import Money
-from firmly_mcp.wallet.seal import PaymentKey
 from firmly_mcp.wallet.vault import Vault
 
-from .attempts import Attempt, Draft, Outcome, State
-from .feed import Feed, Step
-from .journal import Journal
-from .proof import outcome_of_answer, outcome_of_error
-from .purchases import CartPurchase, Item, ItemsPurchase, Purchase
+from .approvals import ANSWER_WITHIN, Answer, Approval, Wish
+from .attempts import Attempt, State
+from .journal import PLACED_WINDOW, Journal, Permit
+from .purchases import CartPurchase, ItemsPurchase, Purchase, SendingDevices
 from .quote import Payer, Quote, quote, rises
+from .rules import Allow, Ask, Deny, History, Rules, Verdict, decide
 from .sender_locks import SenderLocks
+from .sending import Placing, Sending, Yes, new_draft
+from .settling import Settling
 
 # A cart that is gone after an order was its last use: that order is looked for this far back.
-_LAST_ORDER = timedelta(days=1)
-_SENDER_GONE = "the program that sent the order ended before the store's answer was recorded"
-_LAST_WORDS = {
-    State.PLACED: "The order is placed.",
-    State.NOT_PLACED: "The order was not placed; nothing was charged.",
-    State.UNKNOWN: "There is no proof that the order was placed, and none that it was not.",
-}
-
-_log = logging.getLogger(__name__)
+_LAST_ORDER: Final = timedelta(days=1)
+# Where rules say yes alone, a program may repeat a call for hours; a person would have said yes twice.
+_UNATTENDED_WINDOW: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
-    """An attempt, and its steps where this process is sending it.
+class Asked:
+    """A person has to answer this first. Nothing was sent."""
 
-    `is_new` is False when the call joined an attempt that was there before.
-    """
-
-    attempt: Attempt
-    feed: Feed | None
-    is_new: bool
+    approval: Approval
+    quote: Quote
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """What one send needs: the checked quote, the security code, Firmly's key, and the store's lock."""
+class Review:
+    """What a desk shows: the question, the quote as it is now, doubts at the store, what was bought just before."""
+
+    approval: Approval
+    quote: Quote
+    purchase: Purchase
+    doubts: tuple[Attempt, ...]
+    just_bought: Attempt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an order would be, and what the rules would say of it."""
 
     quote: Quote
-    code: SecretStr
-    key: PaymentKey
-    hold: Hold | None
+    verdict: Verdict
 
 
 class Placement:
     """Places orders, each at most once.
 
     What is handed in as a function is asked for when it is first needed. `firmly` is the shopper's own device,
-    `new_device` makes one that nobody else has.
+    `new_device` makes one that nobody else has; `security_code` is None where no command prints it.
     """
 
     def __init__(
@@ -85,90 +81,209 @@ class Placement:
         vault: Vault,
         firmly: Callable[[], Awaitable[FirmlyClient]],
         new_device: Callable[[], Awaitable[FirmlyClient]],
+        devices: SendingDevices,
         journal: Callable[[], Awaitable[Journal]],
-        security_code: Callable[[], Awaitable[SecretStr]],
-        lock_dir: Path,
+        rules: Callable[[], Rules],
+        security_code: Callable[[], Awaitable[SecretStr]] | None,
+        senders: SenderLocks,
+        now: Callable[[], datetime],
     ) -> None:
         self._environment = environment
         self._shopper = shopper
         self._vault = vault
         self._firmly = firmly
         self._new_device = new_device
+        self._devices = devices
         self._journal = journal
+        self._rules = rules
         self._security_code = security_code
-        self._senders = SenderLocks(lock_dir)
-        self._live: dict[str, Feed] = {}
-        self._sends: set[asyncio.Task[None]] = set()
+        self._now = now
+        self._sending = Sending(vault=vault, firmly=firmly, journal=journal, senders=senders)
+        self._settling = Settling(firmly=firmly, senders=devices, journal=journal)
 
-    async def complete_order(self, store: str, *, card: str | None, max_total: Decimal | None) -> Placing:
-        """Pay the shopper's cart at this store.
+    async def order(self, wish: Wish, *, max_total: Decimal | None = None) -> Placing | Asked:
+        """Place what is wished for if the rules say yes, ask if they say so, or find the attempt it belongs to.
 
         `max_total` is in the cart's currency and can only refuse.
 
         Raises:
-            NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was sent.
+            RuleDenied, NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was
+            sent.
         """
         self._refuse_outside_the_simulator()
-        store = store_name(store)
-        in_flight = await self._being_sent(store)
-        if in_flight is not None:
-            return in_flight
-        purchase = CartPurchase(store, await self._firmly())
-        cart = await _price_or_none(purchase)
+        purchase = await self._purchase(wish)
+        if wish.items is None:
+            in_flight = await self._being_sent(purchase.store)
+            if in_flight is not None:
+                return in_flight
+        cart = await self._priced(purchase)
         if cart is None or cart.is_empty or cart.submitted:
-            return await self._last_order(store)
-        return await self._order(purchase, cart, card=card, max_total=max_total)
+            return await self._last_order(purchase.store)
+        async with _tidied_on_error(purchase):
+            quoted = quote(purchase.store, cart, await self._payer(wish.card))
+            found = await self._belongs_to(purchase, quoted, wish)
+            if found is None:
+                return await self._decided(purchase, quoted, wish, max_total)
+        await purchase.tidy()
+        return await self._sending.join(found)
 
-    async def place_order(
-        self, store: str, items: Sequence[Item], *, address: str | None, card: str | None, max_total: Decimal | None
-    ) -> Placing:
-        """Buy these items for this address without touching the shopper's cart.
+    async def preview(self, wish: Wish) -> Preview:
+        """What the order would be. It charges nothing; for items it builds a cart, so the store learns the address.
 
         Raises:
+            NotAllowed: what is missing, and the tool that supplies it.
+        """
+        purchase = await self._purchase(wish)
+        try:
+            cart = await self._priced(purchase)
+            quoted = quote(purchase.store, cart or Cart(), await self._payer(wish.card))
+            journal = await self._journal()
+            history = await journal.history(new_draft(purchase, quoted, wish.reference))
+            return Preview(quoted, decide(self._rules(), quoted.total, history, repeat=wish.repeat))
+        finally:
+            await purchase.tidy()
+
+    async def open_approvals(self) -> Sequence[Approval]:
+        """The questions that a person can answer now."""
+        return await (await self._journal()).approvals.open()
+
+    async def review(self, approval_id: str) -> Review:
+        """Read everything that a person has to see before a yes, as it is now.
+
+        Raises:
+            NotAllowed: there is no such question, or it cannot be answered any more.
+        """
+        journal = await self._journal()
+        approval = await journal.approvals.get(approval_id)
+        if approval is None or not approval.is_open(self._now()):
+            raise NotAllowed("There is no open approval of this id: it was answered, or its ten minutes are over.")
+        purchase = await self._purchase(approval.wish)
+        cart = await self._priced(purchase)
+        quoted = quote(purchase.store, cart or Cart(), await self._payer(approval.wish.card))
+        recent = await journal.attempts(limit=20)
+        doubts = tuple(a for a in recent if a.draft.store == purchase.store and a.money_moved == "unknown")
+        same = (a for a in recent if a.draft.purchase_key == quoted.purchase_key and a.state is State.PLACED)
+        just_bought = next((a for a in same if a.begun_at > self._now() - _LAST_ORDER), None)
+        return Review(approval, quoted, purchase, doubts, just_bought)
+
+    async def approve(self, review: Review, code: SecretStr, channel: str) -> Placing:
+        """A person's yes to what they were shown: place it, here and now.
+
+        Raises:
+            RuleDenied: the rules now refuse what they asked about.
             NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was sent.
         """
         self._refuse_outside_the_simulator()
-        entry = await self._vault.address(address)
-        pricing, sending = await self._new_device(), await self._new_device()
-        purchase = ItemsPurchase(store_name(store), tuple(items), entry.as_firmly(), pricing, sending)
-        async with _tidied_on_error(purchase):
-            cart = await purchase.price()
-        return await self._order(purchase, cart, card=card, max_total=max_total)
+        wish = review.approval.wish
+        permit = Permit(
+            check=lambda history: self._refuse_denied(review.quote.total, history),
+            approval=review.approval.id,
+            channel=channel,
+        )
+        # The doubt and the earlier order were on the page: a yes to them is a yes to one more.
+        repeat = wish.repeat or review.just_bought is not None
+        yes = Yes(review.quote, permit, code, repeat=repeat, reference=wish.reference)
+        return await self._sending.start(review.purchase, yes)
+
+    async def decline(self, review: Review, channel: str) -> None:
+        """A person's no; it holds until the question would have expired."""
+        await (await self._journal()).approvals.decline(review.approval.id, channel)
+        await review.purchase.tidy()
 
     async def attempt(self, attempt_id: str) -> Attempt | None:
-        """An attempt as it now stands."""
-        journal = await self._journal()
-        found = await journal.attempt(attempt_id)
-        return None if found is None else await self._as_it_stands(journal, found)
+        """An attempt as it now stands; one in doubt is read again."""
+        found = await (await self._journal()).attempt(attempt_id)
+        return None if found is None else await self._settled(found)
 
     async def attempts(self, *, limit: int, before: int | None = None) -> Sequence[Attempt]:
         """Attempts, newest first; `before` is the number of the last one that was seen."""
         journal = await self._journal()
-        return [
-            await self._as_it_stands(journal, found) for found in await journal.attempts(limit=limit, before=before)
-        ]
+        return [await self._sending.as_it_stands(found) for found in await journal.attempts(limit=limit, before=before)]
+
+    async def settle_all(self) -> Sequence[Attempt]:
+        """Read every attempt in doubt again; those that are still in doubt afterwards."""
+        settled = [await self._settled(found) for found in await (await self._journal()).in_doubt()]
+        return [attempt for attempt in settled if attempt.money_moved == "unknown"]
+
+    async def settle_by_hand(self, attempt: Attempt, order_number: str | None) -> Attempt:
+        """End a doubt as a person says: placed under this number, or not placed."""
+        return await self._settling.by_hand(await self._sending.as_it_stands(attempt), order_number)
+
+    async def accept_journal(self) -> None:
+        """Take the journal that is there as the right one, as a person says."""
+        await (await self._journal()).accept()
 
     async def drain(self, seconds: float) -> None:
         """Let sends in flight end, for at most this long; what has not ended by then stays in doubt."""
-        sends = set(self._sends)
-        if sends:
-            _, late = await asyncio.wait(sends, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await self._sending.drain(seconds)
 
-    async def _order(self, purchase: Purchase, cart: Cart, *, card: str | None, max_total: Decimal | None) -> Placing:
+    async def _decided(
+        self, purchase: Purchase, quoted: Quote, wish: Wish, max_total: Decimal | None
+    ) -> Placing | Asked:
+        _refuse_above(quoted, max_total)
+        journal = await self._journal()
+        draft = new_draft(purchase, quoted, wish.reference)
+        verdict = decide(self._rules(), quoted.total, await journal.history(draft), repeat=wish.repeat)
+        if isinstance(verdict, Deny):
+            raise RuleDenied(f"{verdict.reason} Nothing was sent.", rule=verdict.rule)
+        if isinstance(verdict, Allow) and self._security_code is not None:
+            if max_total is None:
+                raise NotAllowed(
+                    "Your rules allow this without asking, and then max_total is required: the most it may cost. "
+                    f"The total is {quoted.total}. Nothing was sent."
+                )
+            permit = Permit(lambda history: self._refuse_unallowed(quoted.total, history), window=_UNATTENDED_WINDOW)
+            yes = Yes(quoted, permit, await self._security_code(), reference=wish.reference)
+            return await self._sending.start(purchase, yes)
+        if isinstance(verdict, Allow):
+            verdict = Ask("security_code", "No command is set that prints the card's security code.")
+        return await self._ask(purchase, quoted, wish, verdict)
+
+    async def _ask(self, purchase: Purchase, quoted: Quote, wish: Wish, verdict: Ask) -> Asked:
+        await purchase.tidy()
+        journal = await self._journal()
+        no = await journal.approvals.declined(quoted.digest)
+        if no is not None:
+            raise NotAllowed(
+                f"The person declined this order. It can be asked again after {no.expires_at:%H:%M} UTC. "
+                "Nothing was sent."
+            )
+        now = self._now()
+        question = Approval(
+            id="ap_" + secrets.token_hex(8),
+            wish=wish,
+            digest=quoted.digest,
+            total=quoted.total,
+            lines=quoted.lines,
+            rule=verdict.rule,
+            reason=verdict.reason,
+            answer=Answer.OPEN,
+            asked_at=now,
+            expires_at=now + ANSWER_WITHIN,
+        )
+        return Asked(await journal.approvals.ask(question, quoted.purchase_key), quoted)
+
+    async def _belongs_to(self, purchase: Purchase, quoted: Quote, wish: Wish) -> Attempt | None:
+        journal = await self._journal()
+        draft = new_draft(purchase, quoted, wish.reference)
+        alone = isinstance(decide(self._rules(), quoted.total, await journal.history(draft)), Allow)
+        window = _UNATTENDED_WINDOW if alone and self._security_code is not None else PLACED_WINDOW
+        found = await journal.find(draft, window, repeat=wish.repeat)
+        return None if found is None else await self._settled(found)
+
+    async def _purchase(self, wish: Wish) -> Purchase:
+        store = store_name(wish.store)
+        if wish.items is None:
+            return CartPurchase(store, await self._firmly())
+        entry = await self._vault.address(wish.address)
+        return ItemsPurchase(store, wish.items, entry.as_firmly(), await self._new_device(), self._devices)
+
+    async def _priced(self, purchase: Purchase) -> Cart | None:
         async with _tidied_on_error(purchase):
-            shown = quote(purchase.store, cart, await self._payer(card))
-            journal = await self._journal()
-            found = await journal.find(_draft(purchase, shown))
-        if found is not None:
-            await purchase.tidy()
-            return await self._join(journal, found)
-        async with _tidied_on_error(purchase):
-            _refuse_above(shown, max_total)
-            code = await self._security_code()
-        return await self._start(purchase, shown, code)
+            try:
+                return await purchase.price()
+            except CartNotFound:
+                return None
 
     async def _payer(self, card: str | None) -> Payer:
         summary = await self._vault.card_summary(card)
@@ -186,135 +301,38 @@ class Placement:
 
     async def _being_sent(self, store: str) -> Placing | None:
         """The attempt that is paying the cart of this store at this moment."""
-        journal = await self._journal()
-        for attempt in await journal.sending(store):
+        for attempt in await (await self._journal()).sending(store):
             if attempt.draft.cart_id is not None:
-                joined = await self._join(journal, attempt)
+                joined = await self._sending.join(attempt)
                 if joined.attempt.state is State.SENDING:
                     return joined
         return None
 
     async def _last_order(self, store: str) -> Placing:
         """The order that used the cart up, where there is one."""
-        journal = await self._journal()
-        last = await journal.latest(store, within=_LAST_ORDER)
+        last = await (await self._journal()).latest(store, within=_LAST_ORDER)
         if last is None or last.state is State.NOT_PLACED:
             raise NotAllowed(f"The cart at {store} is empty. Nothing was sent.", next="add_line_item")
-        return await self._join(journal, last)
+        return await self._sending.join(await self._settled(last))
 
-    async def _join(self, journal: Journal, found: Attempt) -> Placing:
-        return Placing(await self._as_it_stands(journal, found), self._live.get(found.id), is_new=False)
+    async def _settled(self, attempt: Attempt) -> Attempt:
+        return await self._settling.settle(await self._sending.as_it_stands(attempt))
 
-    async def _as_it_stands(self, journal: Journal, attempt: Attempt) -> Attempt:
-        """The attempt; one whose sender is gone without an outcome is in doubt from here on."""
-        if attempt.state is not State.SENDING or attempt.id in self._live:
-            return attempt
-        with self._senders.judged(attempt.id) as sender_is_gone:
-            if not sender_is_gone:
-                return attempt
-            return await journal.end(attempt, Outcome(State.UNKNOWN, reason=_SENDER_GONE))
+    def _refuse_denied(self, total: Money, history: History) -> None:
+        verdict = decide(self._rules(), total, history)
+        if isinstance(verdict, Deny):
+            raise RuleDenied(f"{verdict.reason} Nothing was sent.", rule=verdict.rule)
 
-    async def _start(self, purchase: Purchase, shown: Quote, code: SecretStr) -> Placing:
-        """Hand the purchase to a task of the process, and wait until its attempt is on disk."""
-        begun: asyncio.Future[Placing] = asyncio.get_running_loop().create_future()
-        # A call that was cancelled no longer asks; the error is not lost on anyone then.
-        begun.add_done_callback(lambda done: done.cancelled() or done.exception())
-        task = asyncio.create_task(self._run(purchase, shown, code, begun))
-        self._sends.add(task)
-        task.add_done_callback(self._sends.discard)
-        return await asyncio.shield(begun)
-
-    async def _run(self, purchase: Purchase, shown: Quote, code: SecretStr, begun: asyncio.Future[Placing]) -> None:
-        try:
-            async with purchase.hold() as hold:
-                await self._check_and_send(purchase, shown, code, hold, begun)
-        except Exception as error:  # noqa: BLE001 - it is handed to the waiting call, or logged
-            if begun.done():
-                # The row says `sending`; whoever reads it next finds its lock free and calls it unknown.
-                _log.exception("an attempt's outcome could not be recorded")
-            else:
-                begun.set_exception(error)
-        finally:
-            begun.cancel()
-            await purchase.tidy()
-
-    async def _check_and_send(
-        self,
-        purchase: Purchase,
-        shown: Quote,
-        code: SecretStr,
-        hold: Hold | None,
-        begun: asyncio.Future[Placing],
-    ) -> None:
-        # Another call may have paid this very cart while this one waited for its turn.
-        journal = await self._journal()
-        found = await journal.find(_draft(purchase, shown))
-        if found is not None:
-            begun.set_result(await self._join(journal, found))
-            return
-        now, key = await self._check(purchase, shown, hold)
-        await self._attempt(purchase, Payment(now, code, key, hold), begun)
-
-    async def _check(self, purchase: Purchase, shown: Quote, hold: Hold | None) -> tuple[Quote, PaymentKey]:
-        """Read the cart again, right before paying, beside the payment key that will be needed."""
-        firmly = await self._firmly()
-        sent, cart = await asyncio.gather(firmly.payment_key(), purchase.price_again(hold))
-        now = quote(purchase.store, cart, shown.payer)
-        if difference := rises(shown, now):
-            raise QuoteChanged(
-                "The price or a term changed right before paying. Nothing was sent.", difference=difference
-            )
-        return now, PaymentKey(
-            host=shown.payer.payment_host,
-            kid=sent.kid,
-            n=sent.n or "",
-            e=sent.e or "",
-            kty=sent.kty or "",
-            use=sent.use,
-            alg=sent.alg,
-            header_kid=sent.header_kid,
-        )
-
-    async def _attempt(self, purchase: Purchase, payment: Payment, begun: asyncio.Future[Placing]) -> None:
-        journal = await self._journal()
-        attempt_id = "att_" + secrets.token_hex(8)
-        with self._senders.held(attempt_id):
-            written = await journal.begin(attempt_id, _draft(purchase, payment.quote))
-            if not written.is_new:
-                begun.set_result(await self._join(journal, written.attempt))
-                return
-            feed = self._live[attempt_id] = Feed(purchase.steps)
-            begun.set_result(Placing(written.attempt, feed, is_new=True))
-            try:
-                outcome = await self._send(purchase, payment, feed)
-                ended = await journal.end(written.attempt, outcome)
-                feed.add(Step(ended.state, _LAST_WORDS[ended.state], ended.money_moved))
-            finally:
-                del self._live[attempt_id]
-                feed.end()
-
-    async def _send(self, purchase: Purchase, payment: Payment, feed: Feed) -> Outcome:
-        """Seal and send, once. Every way this can end is an outcome; none of them leads back here."""
-        payer = payment.quote.payer
-        try:
-            sealed = await self._vault.seal(payer.card_label, payment.code, payment.key)
-        except FirmlyError as error:
-            return Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code)
-        feed.add(Step("sending", "Payment sent; waiting for the store's answer.", "unknown"))
-        try:
-            order = await purchase.send(sealed, payer.billing, payment.hold, feed.add)
-        except FirmlyError as error:
-            return outcome_of_error(error)
-        except Exception:  # noqa: BLE001 - after the send, even a bug of ours is a doubt and not a failure
-            _log.exception("an order request ended in a way that proves nothing")
-            return Outcome(State.UNKNOWN, reason="the request broke off in a way that proves nothing")
-        return outcome_of_answer(order)
+    def _refuse_unallowed(self, total: Money, history: History) -> None:
+        self._refuse_denied(total, history)
+        if not isinstance(decide(self._rules(), total, history), Allow):
+            raise NotAllowed("Your rules no longer allow this without asking. Nothing was sent; order again to ask.")
 
     def _refuse_outside_the_simulator(self) -> None:
         if self._environment != "simulator":
             raise NotAllowed(
-                "Orders are placed only in the simulator environment: this version has no spending rules and no "
-                "approvals yet, and without them no real order is sent. Carts work here all the same."
+                "Orders are placed only in the simulator environment: this version has no approval page, no PIN and no "
+                "accepted rules yet, and without them no real order is sent. Carts work here all the same."
             )
 
 
@@ -327,29 +345,17 @@ async def _tidied_on_error(purchase: Purchase) -> AsyncIterator[None]:
         raise
 
 
-async def _price_or_none(purchase: CartPurchase) -> Cart | None:
-    try:
-        return await purchase.price()
-    except CartNotFound:
-        return None
+def _refuse_above(quoted: Quote, max_total: Decimal | None) -> None:
+    if max_total is not None and quoted.total.amount > max_total:
+        limit = Money(max_total, quoted.total.currency)
+        raise NotAllowed(f"The total is {quoted.total}, above the {limit} that max_total allows. Nothing was sent.")
 
 
-def _draft(purchase: Purchase, shown: Quote) -> Draft:
-    return Draft(
-        store=shown.store,
-        tool=purchase.tool,
-        purchase_key=shown.purchase_key,
-        digest=shown.digest,
-        cart_id=shown.cart_id if purchase.sends_cart else None,
-        total=shown.total,
-        lines=shown.lines,
-        card_label=shown.payer.card_label,
-        card_brand=shown.payer.card_brand,
-        card_last_four=shown.payer.card_last_four,
-    )
+def refuse_changed(review: Review, shown: Quote) -> None:
+    """Stop where a desk's quote is not what was asked about any more.
 
-
-def _refuse_above(shown: Quote, max_total: Decimal | None) -> None:
-    if max_total is not None and shown.total.amount > max_total:
-        limit = Money(max_total, shown.total.currency)
-        raise NotAllowed(f"The total is {shown.total}, above the {limit} that max_total allows. Nothing was sent.")
+    Raises:
+        QuoteChanged: with the difference.
+    """
+    if difference := rises(shown, review.quote):
+        raise QuoteChanged("The price or a term changed since it was shown. Nothing was sent.", difference=difference)

@@ -20,7 +20,7 @@ from firmly_mcp.api.events import CreatingCart, ItemAdded, OrderEvent, OrderPlac
 from firmly_mcp.api.locks import Hold
 from firmly_mcp.api.models import Cart, Order
 from firmly_mcp.api.refusals import NoProof
-from firmly_mcp.errors import FirmlyError
+from firmly_mcp.errors import FirmlyError, WalletError
 
 from .feed import Step
 
@@ -33,6 +33,16 @@ class Item:
 
     ref: str
     quantity: int
+
+
+class SendingDevices(Protocol):
+    """Devices at Firmly that live for one attempt; their tokens are kept until the attempt's outcome is certain."""
+
+    async def of_attempt(self, attempt_id: str) -> FirmlyClient:
+        """The attempt's own device, made at the first call and found again at any later one."""
+
+    async def forget(self, attempt_id: str) -> None:
+        """Delete the attempt's token."""
 
 
 class Purchase(Protocol):
@@ -63,6 +73,12 @@ class Purchase(Protocol):
     async def price_again(self, hold: Hold | None) -> Cart:
         """The same cart as it is now."""
 
+    async def prepare(self, attempt_id: str) -> None:
+        """Have at hand what settling this attempt will need, should its outcome stay in doubt."""
+
+    async def settled(self, attempt_id: str) -> None:
+        """Let go of that: the outcome is certain."""
+
     async def send(self, sealed: SecretStr, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
         """Send the order request, once. None is an answer without an order, which proves nothing."""
 
@@ -89,6 +105,13 @@ class CartPurchase:
     async def price_again(self, hold: Hold | None) -> Cart:
         return await self.firmly.get_cart(self.store, hold=hold)
 
+    async def prepare(self, attempt_id: str) -> None:
+        # The shopper's own device is kept anyway; a session in memory could not be asked after a crash.
+        await self.firmly.session.token(for_order=True)
+
+    async def settled(self, attempt_id: str) -> None:
+        return None
+
     async def send(self, sealed: SecretStr, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
         answer = await self.firmly.complete_order(self.store, sealed, billing, hold=hold)
         return answer if isinstance(answer, Order) else None
@@ -97,7 +120,7 @@ class CartPurchase:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ItemsPurchase:
     """Have the store make a cart of these items for this address, and pay it."""
 
@@ -105,9 +128,10 @@ class ItemsPurchase:
     items: Sequence[Item]
     shipping: Mapping[str, str]
     pricing: FirmlyClient
-    sending: FirmlyClient
+    senders: SendingDevices
     tool: str = "place_order"
     sends_cart: bool = False
+    _sender: FirmlyClient | None = None
 
     @property
     def steps(self) -> int:
@@ -125,10 +149,22 @@ class ItemsPurchase:
     async def price_again(self, hold: Hold | None) -> Cart:
         return await self.pricing.get_cart(self.store)
 
+    async def prepare(self, attempt_id: str) -> None:
+        self._sender = await self.senders.of_attempt(attempt_id)
+        await self._sender.session.token(for_order=True)
+        if not self._sender.session.kept:
+            raise WalletError(
+                "The keyring does not keep what is needed to find out how this order ends. Nothing was sent."
+            )
+
+    async def settled(self, attempt_id: str) -> None:
+        await self.senders.forget(attempt_id)
+
     async def send(self, sealed: SecretStr, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
         items = [(ref.unpack(item.ref), item.quantity) for item in self.items]
         order: Order | None = None
-        async with self.sending.place_order(self.store, items, self.shipping, billing, sealed) as events:
+        assert self._sender is not None, "an attempt is prepared before it is sent"
+        async with self._sender.place_order(self.store, items, self.shipping, billing, sealed) as events:
             async for happened in events:
                 if isinstance(happened, StreamError):
                     raise happened.error

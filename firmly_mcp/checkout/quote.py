@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -83,7 +83,7 @@ def rises(shown: Quote, now: Quote) -> tuple[str, ...]:
     """
     names = list(dict.fromkeys((*shown.terms, *now.terms)))
     return tuple(
-        f"{name}: {_in_words(before)} → {_in_words(after)}"
+        f"{name}: {in_words(before)} → {in_words(after)}"
         for name in names
         if _moved_against(before := shown.terms.get(name), after := now.terms.get(name))
     )
@@ -117,21 +117,28 @@ def _terms(store: str, cart: Cart, payer: Payer) -> Iterator[tuple[str, Term]]:
     yield "environment", payer.environment
     yield "payment host", payer.payment_host
     yield "card", f"{payer.card_label}, {payer.card_brand} ending {payer.card_last_four}"
-    for line in cart.line_items:
-        yield from _line_terms(line)
+    for name, line in _named(cart.line_items):
+        yield from _line_terms(name, line)
     yield from _address_terms("ship to", cart.shipping_info)
     yield from ((f"bill to {field}", value) for field, value in payer.billing.items())
-    for shipment in cart.shipments:
-        yield from _shipment_terms(shipment)
+    for number, shipment in enumerate(cart.shipments, start=1):
+        yield from _shipment_terms(f"shipment {number}", shipment)
     for selection in cart.addons.selections:
         yield f"addon {clean(selection.addon_id, 60)}", _canonical(selection.model_dump(mode="json"))
     yield "promo codes", ", ".join(sorted(clean(code, 60) for code in cart.coupons))
     yield from ((name.replace("_", " "), getattr(cart, name)) for name in _TOTALS)
 
 
-def _line_terms(line: LineItem) -> Iterator[tuple[str, Term]]:
-    name = clean(line.sku or line.variant_id or line.line_item_id, 80)
-    yield f"{name}: line", line.line_item_id
+def _named(lines: Iterable[LineItem]) -> Iterator[tuple[str, LineItem]]:
+    """Lines by their sku, in its order: the ids and the order of lines are the cart's own, and no terms."""
+    seen: dict[str, int] = {}
+    for line in sorted(lines, key=lambda line: (_variant(line), line.quantity or 0)):
+        name = clean(_variant(line), 80)
+        seen[name] = seen.get(name, 0) + 1
+        yield (name if seen[name] == 1 else f"{name} #{seen[name]}"), line
+
+
+def _line_terms(name: str, line: LineItem) -> Iterator[tuple[str, Term]]:
     yield f"{name}: variant", line.variant_id
     yield f"{name}: quantity", line.quantity
     yield f"{name}: price", line.price
@@ -139,8 +146,7 @@ def _line_terms(line: LineItem) -> Iterator[tuple[str, Term]]:
     yield f"{name}: recurring", _canonical(line.recurring) if line.recurring else None
 
 
-def _shipment_terms(shipment: Shipment) -> Iterator[tuple[str, Term]]:
-    name = f"shipment {clean(shipment.shipment_id, 60)}"
+def _shipment_terms(name: str, shipment: Shipment) -> Iterator[tuple[str, Term]]:
     yield f"{name}: type", shipment.fulfillment_type.id if shipment.fulfillment_type else None
     yield f"{name}: method", shipment.shipping_method.id if shipment.shipping_method else None
     yield f"{name}: method price", shipment.shipping_method.price if shipment.shipping_method else None
@@ -165,16 +171,21 @@ def _purchase_key(store: str, cart: Cart, payer: Payer) -> str:
     """What finds attempts: who buys what and how many, whatever the price, card, address, cart or tool."""
     wanted: dict[str, int] = {}
     for line in cart.line_items:
-        variant = line.sku or line.variant_id or line.line_item_id or ""
+        variant = _variant(line)
         wanted[variant] = wanted.get(variant, 0) + (line.quantity or 0)
     return _digest([payer.environment, payer.shopper, store, sorted(wanted.items())])
+
+
+def _variant(line: LineItem) -> str:
+    return line.sku or line.variant_id or line.line_item_id or ""
 
 
 def _plain(term: Term) -> Any:
     return [str(term.amount.normalize()), term.currency] if isinstance(term, Money) else term
 
 
-def _in_words(term: Term) -> str:
+def in_words(term: Term) -> str:
+    """A term as a person reads it."""
     return "nothing" if term is None or term == "" else clean(str(term), 120)
 
 

@@ -8,12 +8,13 @@ from typing import Final, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.checkout.attempts import Attempt, State
+from firmly_mcp.checkout.placement import Asked
 from firmly_mcp.errors import MoneyMoved
 from firmly_mcp.store_text import clean
 
 from .views import MoneyView, View, with_next
 
-OrderStatus = Literal["placed", "in_progress", "not_placed", "unknown"]
+OrderStatus = Literal["placed", "in_progress", "approval_required", "not_placed", "unknown"]
 
 _STATUS: Final[dict[State, OrderStatus]] = {
     State.SENDING: "in_progress",
@@ -21,11 +22,12 @@ _STATUS: Final[dict[State, OrderStatus]] = {
     State.NOT_PLACED: "not_placed",
     State.UNKNOWN: "unknown",
 }
-_WORDS: Final = {
-    State.SENDING: "The order was sent and the store has not answered yet.",
-    State.PLACED: "The order is placed.",
-    State.NOT_PLACED: "The order was not placed, and nothing was charged.",
-    State.UNKNOWN: "It is not known whether the order was placed: it was sent, and nothing proves how it ended.",
+_WORDS: Final[dict[OrderStatus, str]] = {
+    "in_progress": "The order was sent and the store has not answered yet.",
+    "approval_required": "The person has to approve this order first. Nothing was sent.",
+    "placed": "The order is placed.",
+    "not_placed": "The order was not placed, and nothing was charged.",
+    "unknown": "It is not known whether the order was placed: it was sent, and nothing proves how it ended.",
 }
 _NEXT: Final = {
     State.SENDING: "Tell the person and end your turn; the same call, made later, tells how it ended. Do not poll.",
@@ -41,7 +43,9 @@ class OrderView(View):
     status: OrderStatus
     money_moved: MoneyMoved
     store: str
-    attempt: str
+    attempt: str | None = None
+    approval: str | None = None
+    command: str | None = None
     order_number: str | None = None
     lines: tuple[str, ...] = ()
     total: MoneyView | None = None
@@ -72,14 +76,35 @@ class OrderView(View):
             next=_NEXT[attempt.state],
         )
 
+    @classmethod
+    def asking(cls, asked: Asked, *, environment: str, command: str) -> Self:
+        """The view of a question that a person has to answer first."""
+        approval, payer = asked.approval, asked.quote.payer
+        return cls(
+            status="approval_required",
+            money_moved="no",
+            store=asked.quote.store,
+            approval=approval.id,
+            command=command,
+            lines=asked.quote.lines,
+            total=MoneyView.of(asked.quote.total),
+            card=f"{payer.card_label}, {payer.card_brand} ending {payer.card_last_four}",
+            reason=approval.reason,
+            environment=environment,
+            next="Ask the person to run the command in a terminal before "
+            f"{approval.expires_at:%H:%M} UTC, and end your turn. Their yes places the order; do not poll.",
+        )
+
     def text(self) -> str:
-        lines = [_WORDS[next(state for state, status in _STATUS.items() if status == self.status)]]
+        lines = [_WORDS[self.status]]
         lines += [f"Order number: {self.order_number} at {self.store}" if self.order_number else f"Store: {self.store}"]
         lines += [f"- {line}" for line in self.lines]
         lines += [f"Total: {self.total}. Charged: {self.charged or 'not known'}. Card: {self.card}."]
         lines += [f"Reason: {self.reason}"] if self.reason else []
         lines += [f"Warning: {warning}" for warning in self.warnings]
-        lines += [f"status: {self.status}. money_moved: {self.money_moved}. attempt: {self.attempt}."]
+        lines += [f"Command: {self.command}"] if self.command else []
+        known = f"attempt: {self.attempt}" if self.attempt else f"approval: {self.approval}"
+        lines += [f"status: {self.status}. money_moved: {self.money_moved}. {known}."]
         lines += [f"Environment: {self.environment}."]
         return with_next(lines, self.next)
 

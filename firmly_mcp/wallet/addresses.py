@@ -13,22 +13,12 @@ from typing import Final, Literal, NotRequired, TypedDict, Unpack, cast
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from firmly_mcp.card_numbers import holds_card_number
-from firmly_mcp.errors import WalletError
+from firmly_mcp.errors import AddressRefused
 
 from .countries import COUNTRIES
 from .plain_text import is_printable, label_problem, one_line
 
 Origin = Literal["person", "tool"]
-
-
-class AddressRefused(WalletError):
-    """An address that is not kept; `field` is the one that is wrong, in Firmly's words (or `label`)."""
-
-    code = "address_refused"
-
-    def __init__(self, message: str, *, field: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from urllib.parse import quote
 from filelock import AsyncFileLock, Timeout
 from pydantic import SecretStr
 
-from firmly_mcp.errors import AddressNotFound, CardNotFound, CardRefused, WalletError
+from firmly_mcp.errors import AddressNotFound, AddressRefused, CardNotFound, CardRefused, WalletError
 
-from .addresses import Address, AddressRefused, address_from
+from .addresses import Address, address_from
 from .addresses import entry_of as entry_of_address
 from .cards import Card, CardSummary, card_from, expiry_problem, number_problem
 from .cards import entry_of as entry_of_card
@@ -30,14 +30,14 @@ from .plain_text import label_key
 from .seal import PaymentKeyLike, seal
 from .shelf import DamagedEntry, Shelf, entry_name
 
-__all__ = ["CardSummary", "DeviceTokens", "Vault"]
+__all__ = ["CardSummary", "KeptText", "Vault"]
 
 _LOCK_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceTokens:
-    """Where the API session keeps its device's token."""
+class KeptText:
+    """One entry of the keyring, for a room that knows nothing of keyrings: a device's token, the journal's mark."""
 
     secrets: Secrets
     name: str
@@ -48,8 +48,12 @@ class DeviceTokens:
         return None if found is None else found.get_secret_value()
 
     async def save(self, text: str) -> None:
-        """Keep a token, and read it back."""
+        """Keep a text, and read it back."""
         await self.secrets.set(self.name, SecretStr(text))
+
+    async def forget(self) -> None:
+        """Delete it; what is not there is no error."""
+        await self.secrets.delete(self.name)
 
 
 class Vault:
@@ -61,7 +65,8 @@ class Vault:
         self.environment = environment
         self.shopper = shopper
         self.now = now
-        self.device_tokens = DeviceTokens(keychain, entry_name(environment, shopper, "device"))
+        self.device_tokens = KeptText(keychain, entry_name(environment, shopper, "device"))
+        self.journal_mark = KeptText(keychain, entry_name(environment, shopper, "journal"))
         self._keychain = keychain
         self._thumbprints = KeptThumbprints(keychain, entry_name(environment, shopper, "payment-keys"))
         self._lock_path = lock_dir / f"wallet-{quote(f'{environment} {shopper}', safe='')}.lock"
@@ -211,12 +216,16 @@ class Vault:
         """What is wrong with each entry that cannot be read, and what to do."""
         return await self.damaged_cards() + await self.damaged_addresses()
 
+    def attempt_tokens(self, attempt_id: str) -> KeptText:
+        """Where the token of an attempt's own device is kept while the attempt's outcome is in doubt."""
+        return KeptText(self._keychain, entry_name(self.environment, self.shopper, "device", attempt_id))
+
     async def forget_everything(self) -> None:
         """Delete all that is kept for this shopper in this environment: cards, addresses, the device, the keys seen."""
         async with self._lock():
             await self._cards.clear()
             await self._addresses.clear()
-            for name in (self.device_tokens.name, self._thumbprints.name):
+            for name in (self.device_tokens.name, self._thumbprints.name, self.journal_mark.name):
                 await self._keychain.delete(name)
 
     def _own_card(self, entry: SecretStr) -> Card | None:

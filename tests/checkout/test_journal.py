@@ -10,7 +10,8 @@ import anyio
 import pytest
 
 from firmly_mcp.checkout.attempts import LEGAL, Draft, Outcome, State
-from firmly_mcp.checkout.journal import PLACED_WINDOW, Journal
+from firmly_mcp.checkout.journal import PLACED_WINDOW, Journal, Permit
+from firmly_mcp.checkout.rules import History
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 
@@ -30,6 +31,26 @@ OTHER_CART = replace(DRAFT, cart_id="cart-2")
 PLACED = Outcome(State.PLACED, order_number="SIM-1", charged=DRAFT.total)
 DECLINED = Outcome(State.NOT_PLACED, reason="declined", error_name="ErrorPaymentDeclined")
 DOUBT = Outcome(State.UNKNOWN, reason="cut")
+
+
+def allowed(_: History) -> None:
+    return None
+
+
+PERMIT = Permit(allowed)
+
+
+class Kept:
+    """Keeps the journal's mark, where a keyring would."""
+
+    def __init__(self) -> None:
+        self.text: str | None = None
+
+    async def load(self) -> str | None:
+        return self.text
+
+    async def save(self, text: str) -> None:
+        self.text = text
 
 
 class Clock:
@@ -56,13 +77,15 @@ async def journal(path: Path, clock: Clock) -> AsyncIterator[Journal]:
         yield opened
 
 
-async def open_journal(path: Path, clock: Clock, shopper: str = "local", environment: str = "simulator") -> Journal:
-    return await Journal.open(path, environment=environment, shopper=shopper, now=clock)
+async def open_journal(
+    path: Path, clock: Clock, shopper: str = "local", environment: str = "simulator", kept: Kept | None = None
+) -> Journal:
+    return await Journal.open(path, kept or Kept(), environment=environment, shopper=shopper, now=clock)
 
 
 @pytest.mark.anyio
 async def test_an_attempt_reads_back_as_it_was_written(journal: Journal) -> None:
-    begun = await journal.begin("att_1", DRAFT)
+    begun = await journal.begin("att_1", DRAFT, PERMIT)
     assert begun.is_new
     assert begun.attempt.draft == DRAFT
     assert begun.attempt.state is State.SENDING
@@ -75,14 +98,14 @@ async def test_an_attempt_reads_back_as_it_was_written(journal: Journal) -> None
 @pytest.mark.anyio
 async def test_an_attempt_outlives_the_process_that_wrote_it(path: Path, clock: Clock) -> None:
     async with await open_journal(path, clock) as journal:
-        await journal.begin("att_1", DRAFT)
+        await journal.begin("att_1", DRAFT, PERMIT)
     async with await open_journal(path, clock) as journal:
         assert [attempt.id for attempt in await journal.sending(DRAFT.store)] == ["att_1"]
 
 
 @pytest.mark.anyio
 async def test_the_row_is_on_disk_when_begin_returns(path: Path, journal: Journal) -> None:
-    await journal.begin("att_1", DRAFT)
+    await journal.begin("att_1", DRAFT, PERMIT)
     with sqlite3.connect(path) as other:
         assert other.execute("SELECT id, state FROM attempts").fetchall() == [("att_1", "sending")]
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -99,22 +122,22 @@ async def test_every_commit_is_synced(journal: Journal) -> None:
 async def test_a_wish_in_doubt_is_joined_without_limit_of_time(
     journal: Journal, clock: Clock, outcome: Outcome | None
 ) -> None:
-    first = (await journal.begin("att_1", DRAFT)).attempt
+    first = (await journal.begin("att_1", DRAFT, PERMIT)).attempt
     if outcome is not None:
         await journal.end(first, outcome)
     clock.time += timedelta(days=400)
-    again = await journal.begin("att_2", OTHER_CART)
+    again = await journal.begin("att_2", OTHER_CART, PERMIT)
     assert not again.is_new
     assert again.attempt.id == "att_1"
 
 
 @pytest.mark.anyio
 async def test_a_placed_wish_is_joined_for_ten_minutes_and_new_after_that(journal: Journal, clock: Clock) -> None:
-    await journal.end((await journal.begin("att_1", DRAFT)).attempt, PLACED)
+    await journal.end((await journal.begin("att_1", DRAFT, PERMIT)).attempt, PLACED)
     clock.time += PLACED_WINDOW
-    assert (await journal.begin("att_2", OTHER_CART)).attempt.id == "att_1"
+    assert (await journal.begin("att_2", OTHER_CART, PERMIT)).attempt.id == "att_1"
     clock.time += timedelta(seconds=1)
-    assert (await journal.begin("att_3", OTHER_CART)).is_new
+    assert (await journal.begin("att_3", OTHER_CART, PERMIT)).is_new
 
 
 @pytest.mark.anyio
@@ -122,35 +145,35 @@ async def test_a_placed_wish_is_joined_for_ten_minutes_and_new_after_that(journa
 async def test_a_cart_is_sent_once_ever_whatever_is_in_it(
     journal: Journal, clock: Clock, outcome: Outcome | None
 ) -> None:
-    first = (await journal.begin("att_1", DRAFT)).attempt
+    first = (await journal.begin("att_1", DRAFT, PERMIT)).attempt
     if outcome is not None:
         await journal.end(first, outcome)
     clock.time += timedelta(days=30)
-    again = await journal.begin("att_2", replace(DRAFT, purchase_key="key-2", total=Money.parse("1", "USD")))
+    again = await journal.begin("att_2", replace(DRAFT, purchase_key="key-2", total=Money.parse("1", "USD")), PERMIT)
     assert again.attempt.id == "att_1"
 
 
 @pytest.mark.anyio
 async def test_a_refusal_that_is_proven_frees_the_wish(journal: Journal) -> None:
-    await journal.end((await journal.begin("att_1", DRAFT)).attempt, DECLINED)
-    assert (await journal.begin("att_2", DRAFT)).is_new
+    await journal.end((await journal.begin("att_1", DRAFT, PERMIT)).attempt, DECLINED)
+    assert (await journal.begin("att_2", DRAFT, PERMIT)).is_new
 
 
 @pytest.mark.anyio
 async def test_shoppers_and_environments_do_not_meet(path: Path, clock: Clock, journal: Journal) -> None:
-    await journal.begin("att_1", DRAFT)
+    await journal.begin("att_1", DRAFT, PERMIT)
     async with await open_journal(path, clock, shopper="ben") as ben:
-        assert (await ben.begin("att_2", DRAFT)).is_new
+        assert (await ben.begin("att_2", DRAFT, PERMIT)).is_new
         assert await ben.attempt("att_1") is None
     async with await open_journal(path, clock, environment="sandbox") as sandbox:
-        assert (await sandbox.begin("att_3", DRAFT)).is_new
+        assert (await sandbox.begin("att_3", DRAFT, PERMIT)).is_new
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("before", list(State))
 @pytest.mark.parametrize("after", [State.PLACED, State.NOT_PLACED, State.UNKNOWN])
 async def test_only_legal_moves_are_made(journal: Journal, before: State, after: State) -> None:
-    attempt = (await journal.begin("att_1", DRAFT)).attempt
+    attempt = (await journal.begin("att_1", DRAFT, PERMIT)).attempt
     if before is not State.SENDING:
         attempt = await journal.end(attempt, Outcome(before))
     moved = await journal.end(attempt, Outcome(after))
@@ -167,7 +190,7 @@ async def test_of_many_calls_at_once_one_begins_and_the_others_join(journal: Jou
     begun = []
 
     async def begin(number: int) -> None:
-        begun.append(await journal.begin(f"att_{number}", replace(DRAFT, cart_id=f"cart-{number}")))
+        begun.append(await journal.begin(f"att_{number}", replace(DRAFT, cart_id=f"cart-{number}"), PERMIT))
 
     async with anyio.create_task_group() as tasks:
         for number in range(20):
@@ -181,14 +204,14 @@ import anyio, sys
 from datetime import datetime, UTC
 from pathlib import Path
 from firmly_mcp.checkout.journal import Journal
-from tests.checkout.test_journal import DRAFT
+from tests.checkout.test_journal import DRAFT, PERMIT, Kept
 
 async def main():
-    async with await Journal.open(Path(sys.argv[1]), environment="simulator", shopper="local",
+    async with await Journal.open(Path(sys.argv[1]), Kept(), environment="simulator", shopper="local",
                                   now=lambda: datetime.now(UTC)) as journal:
         print("ready", flush=True)
         sys.stdin.readline()
-        print((await journal.begin("att_" + sys.argv[2], DRAFT)).is_new, flush=True)
+        print((await journal.begin("att_" + sys.argv[2], DRAFT, PERMIT)).is_new, flush=True)
 
 anyio.run(main)
 """
@@ -222,7 +245,7 @@ async def test_a_damaged_journal_refuses_orders_and_is_left_as_it_is(path: Path,
 
 @pytest.mark.anyio
 async def test_the_journal_is_for_its_owner_alone(path: Path, journal: Journal) -> None:
-    await journal.begin("att_1", DRAFT)
+    await journal.begin("att_1", DRAFT, PERMIT)
     assert {file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir() if file == path} == {
         "journal.sqlite3": "0o600"
     }

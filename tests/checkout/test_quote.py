@@ -104,7 +104,6 @@ def one_more(cart: dict[str, Any]) -> None:
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "quantity": one_more,
     "variant": lambda cart: cart["line_items"][0].update(sku="WS12-S-Orange"),
-    "line": lambda cart: cart["line_items"][0].update(line_item_id="item-2"),
     "recurring": lambda cart: cart["line_items"][0].update(recurring={"every": "month"}),
     "recipient": lambda cart: cart["shipping_info"].update(address1="2 Test Street"),
     "email": lambda cart: cart["shipping_info"].update(email="eve@example.com"),
@@ -143,7 +142,7 @@ def test_a_yes_is_bound_to_the_card_the_billing_address_and_where_the_card_goes(
 
 def test_a_difference_says_what_moved_from_what_to_what() -> None:
     assert rises(quoted(), quoted(dearer_shipping)) == (
-        "shipment ship-1: method price: 5.00 USD → 7.00 USD",
+        "shipment 1: method price: 5.00 USD → 7.00 USD",
         "shipping total: 5.00 USD → 7.00 USD",
         "total: 53.40 USD → 55.40 USD",
     )

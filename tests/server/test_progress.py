@@ -38,7 +38,7 @@ async def test_each_event_of_the_store_is_told_before_the_next_one_is_sent(clien
     told, results = Told(), []
 
     async def order() -> None:
-        arguments = {"store": STORE, "items": ITEMS}
+        arguments = {"store": STORE, "items": ITEMS, "max_total": "1000"}
         results.append(await client.call_tool("place_order", arguments, progress_callback=told))
 
     with shop.simulator.hold_events(STORE) as gate:
@@ -61,8 +61,8 @@ async def test_each_event_of_the_store_is_told_before_the_next_one_is_sent(clien
 async def test_values_rise_strictly_and_never_reach_the_total(client: Client, shop: Shop) -> None:
     await fill_cart(client)
     for tool, arguments in (
-        ("complete_order", {"store": STORE}),
-        ("place_order", {"store": STORE, "items": [{"ref": "MH07-XS-Gray"}]}),
+        ("complete_order", {"store": STORE, "max_total": "1000"}),
+        ("place_order", {"store": STORE, "items": [{"ref": "MH07-XS-Gray"}], "max_total": "1000"}),
     ):
         told = Told()
         result = await client.call_tool(tool, arguments, progress_callback=told)
@@ -75,7 +75,7 @@ async def test_values_rise_strictly_and_never_reach_the_total(client: Client, sh
 @pytest.mark.anyio
 async def test_a_client_that_asks_for_no_progress_gets_its_result(client: Client) -> None:
     await fill_cart(client)
-    result = await client.call_tool("complete_order", {"store": STORE})
+    result = await client.call_tool("complete_order", {"store": STORE, "max_total": "1000"})
     assert result.structured_content
     assert result.structured_content["status"] == "placed"
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.raw_server import RawServer, environment, raw_server
 from tests.secret_service import SecretService, private_bus, secret_service
-from tests.shop import CVV_COMMAND, STORE, TEE
+from tests.shop import CVV_COMMAND, RULES, STORE, TEE
 
 SLOW = {"action": "delay", "match": "*_order_v2", "options": {"seconds": 1.0}}
 
@@ -22,6 +22,7 @@ def home(tmp_path: Path) -> Path:
     config = tmp_path / ".config" / "firmly-mcp" / "config.toml"
     config.parent.mkdir(parents=True)
     config.write_text(f"cvv_command = {json.dumps(list(CVV_COMMAND))}\n", "utf-8")
+    (config.parent / "rules.toml").write_text(RULES, "utf-8")
     return tmp_path
 
 

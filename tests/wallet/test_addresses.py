@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from firmly_mcp.wallet.addresses import FIELDS, AddressRefused, address_from, entry_of
+from firmly_mcp.errors import AddressRefused
+from firmly_mcp.wallet.addresses import FIELDS, address_from, entry_of
 
 from .samples import TEST_VISA, an_address
 

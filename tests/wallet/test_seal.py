@@ -21,11 +21,13 @@ from jwcrypto.jwk import JWK
 from pydantic import SecretStr
 
 from firmly_mcp.errors import CardRefused, UnexpectedAnswer
+from firmly_mcp.simulator import jwe
+from firmly_mcp.simulator.cards import read_card
 from firmly_mcp.wallet.cards import Card
 from firmly_mcp.wallet.number import TEST_NUMBERS
 from firmly_mcp.wallet.seal import PAYMENT_HOSTS, PaymentKey, seal, thumbprint
 
-from .samples import REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, base64url
+from .samples import NOW, REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, base64url
 
 CVV = SecretStr("739")
 
@@ -78,6 +80,14 @@ def test_any_card_that_is_taken_is_sealed_and_opened_unchanged(number: str, digi
     assert plain["number"] == number
     assert plain["verification_value"] == code
     assert plain["name"] == card.name
+
+
+def test_the_simulator_s_own_reader_opens_it_too() -> None:
+    key = a_key_pair()
+    sealed = jwe.parse(sealed_for(key.public).get_secret_value())
+    assert sealed.header == {"alg": "RSA-OAEP-256", "enc": "A256GCM", "kid": key.public.kid}
+    paid = read_card(json.loads(jwe.opened(sealed, key.private, SHA256())), NOW)
+    assert (paid.brand, paid.last_four, paid.declined) == ("visa", "1111", None)
 
 
 def test_two_seals_of_one_card_share_nothing_but_the_header() -> None:

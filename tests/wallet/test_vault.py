@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from firmly_mcp.errors import AddressNotFound, CardNotFound, CardRefused, UnexpectedAnswer, WalletError
+from firmly_mcp.errors import AddressNotFound, AddressRefused, CardNotFound, CardRefused, UnexpectedAnswer, WalletError
 from firmly_mcp.wallet import vault as vault_module
-from firmly_mcp.wallet.addresses import AddressRefused
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.shelf import entry_name
@@ -195,13 +194,29 @@ async def test_a_wallet_that_another_process_holds_is_not_waited_for_forever(
 
 
 @pytest.mark.anyio
-async def test_a_cancelled_addition_leaves_the_wallet_usable(tmp_path: Path) -> None:
-    vault = a_vault(tmp_path)
-    with anyio.CancelScope() as scope:
-        scope.cancel()
-        await vault.add_card(a_card())
-    await vault.add_card(a_card(label="Other"))
-    assert [card.label for card in await vault.cards()][-1:] == ["Other"]
+async def test_an_addition_that_is_cancelled_half_way_leaves_the_wallet_usable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vault_module, "_LOCK_SECONDS", 0.1)
+    writing = anyio.Event()
+
+    class Waiting(MemoryKeychain):
+        async def set(self, name: str, secret: SecretStr) -> None:
+            if name.endswith("/card/one"):
+                writing.set()
+                await anyio.sleep_forever()
+            await super().set(name, secret)
+
+    vault = a_vault(tmp_path, Waiting())
+    async with anyio.create_task_group() as group:
+        group.start_soon(vault.add_card, a_card(label="One"))
+        await writing.wait()
+        group.cancel_scope.cancel()
+    await vault.add_card(a_card(label="Two"))
+    assert [card.label for card in await vault.cards()] == ["Two"]
+    assert "card/one of firmly-mcp is missing" in (await vault.damaged())[0].message
+    await vault.remove_card("One")
+    assert await vault.damaged() == []
 
 
 @pytest.mark.anyio

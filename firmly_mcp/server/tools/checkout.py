@@ -7,11 +7,15 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from firmly_mcp.checkout.placement import Placing
+from firmly_mcp.checkout.approvals import Wish
+from firmly_mcp.checkout.placement import Asked
 from firmly_mcp.checkout.purchases import Item
+from firmly_mcp.errors import AddressNotFound, CardNotFound, NotAllowed
 from firmly_mcp.server.order_views import OrderView
+from firmly_mcp.server.preview_views import PreviewView
 from firmly_mcp.server.progress import Progress
 from firmly_mcp.server.tool import Ctx, offered, services_of
+from firmly_mcp.settings import approve_command
 
 from .arguments import AddressLabel, CardLabel, Ref, Store
 
@@ -27,6 +31,10 @@ MaxTotal = Annotated[
 ]
 
 
+Repeat = Annotated[bool, Field(description="The person wants the same once more; they will be asked")]
+Reference = Annotated[str | None, Field(description="Your own id for this order, if you keep one", max_length=100)]
+
+
 class ItemArgument(BaseModel):
     """A variant and how many of it."""
 
@@ -36,15 +44,40 @@ class ItemArgument(BaseModel):
     quantity: Annotated[int, Field(ge=1, le=9999)] = 1
 
 
-@offered("Pay the cart", destructive=True, idempotent=True)
-async def complete_order(ctx: Ctx, store: Store, *, card: CardLabel = None, max_total: MaxTotal = None) -> OrderView:
-    """Order and pay the cart at a store. THIS SPENDS MONEY. Repeating it never orders twice. Tell the person the
-    cart's total first.
+@offered("Preview an order", reads=True)
+async def preview_order(
+    ctx: Ctx,
+    store: Store,
+    *,
+    items: Annotated[list[ItemArgument] | None, Field(description="Without them: the cart", max_length=50)] = None,
+    address: AddressLabel = None,
+    card: CardLabel = None,
+) -> PreviewView:
+    """Show what an order of the cart, or of these items, would be: every amount, and whether the person will be asked.
+    It charges nothing. Next: complete_order or place_order.
     """
     placement = await services_of(ctx).placement()
-    async with Progress.of(ctx) as progress:
-        await progress.say(_CHECKING)
-        return await _outcome(ctx, progress, await placement.complete_order(store, card=card, max_total=max_total))
+    wish = Wish(store, _items(items), address=address, card=card)
+    try:
+        return PreviewView.of(await placement.preview(wish))
+    except (NotAllowed, CardNotFound, AddressNotFound) as missing:
+        return PreviewView.lacking(store, missing)
+
+
+@offered("Pay the cart", destructive=True, idempotent=True)
+async def complete_order(
+    ctx: Ctx,
+    store: Store,
+    *,
+    card: CardLabel = None,
+    max_total: MaxTotal = None,
+    repeat: Repeat = False,
+    reference: Reference = None,
+) -> OrderView:
+    """Order and pay the cart at a store. THIS SPENDS MONEY, after the person's yes or by their rules. Repeating the
+    call never orders twice. Tell the person the total first.
+    """
+    return await _ordered(ctx, Wish(store, card=card, repeat=repeat, reference=reference), max_total)
 
 
 @offered("Buy items", destructive=True, idempotent=True)
@@ -56,23 +89,32 @@ async def place_order(
     address: AddressLabel = None,
     card: CardLabel = None,
     max_total: MaxTotal = None,
+    repeat: Repeat = False,
+    reference: Reference = None,
 ) -> OrderView:
-    """Order and pay these items in one step, without the cart. THIS SPENDS MONEY. Repeating it never orders twice.
-    Prefer complete_order, which shows the total first.
+    """Order and pay these items in one step, without the cart. THIS SPENDS MONEY, after the person's yes or by their
+    rules. Repeating the call never orders twice. Prefer complete_order.
     """
-    placement = await services_of(ctx).placement()
-    wanted = [Item(item.ref, item.quantity) for item in items]
+    wish = Wish(store, _items(items), address=address, card=card, repeat=repeat, reference=reference)
+    return await _ordered(ctx, wish, max_total)
+
+
+def _items(items: list[ItemArgument] | None) -> tuple[Item, ...] | None:
+    return None if items is None else tuple(Item(item.ref, item.quantity) for item in items)
+
+
+async def _ordered(ctx: Ctx, wish: Wish, max_total: Decimal | None) -> OrderView:
+    """Order, follow the attempt within the time that a call may take, and tell how it then stands."""
+    services = services_of(ctx)
+    environment = services.settings.environment
+    placement = await services.placement()
     async with Progress.of(ctx) as progress:
         await progress.say(_CHECKING)
-        placing = await placement.place_order(store, wanted, address=address, card=card, max_total=max_total)
-        return await _outcome(ctx, progress, placing)
-
-
-async def _outcome(ctx: Ctx, progress: Progress, placing: Placing) -> OrderView:
-    """Follow the attempt while it runs, within the time a call may take, and tell how it then stands."""
-    services = services_of(ctx)
-    if placing.feed is not None:
-        await progress.follow(placing.feed, WAIT_SECONDS)
-    placement = await services.placement()
-    attempt = await placement.attempt(placing.attempt.id) or placing.attempt
-    return OrderView.of(attempt, environment=services.settings.environment, joined=not placing.is_new)
+        answer = await placement.order(wish, max_total=max_total)
+        if isinstance(answer, Asked):
+            command = approve_command(services.settings, answer.approval.id)
+            return OrderView.asking(answer, environment=environment, command=command)
+        if answer.feed is not None:
+            await progress.follow(answer.feed, WAIT_SECONDS)
+        attempt = await placement.attempt(answer.attempt.id) or answer.attempt
+        return OrderView.of(attempt, environment=environment, joined=not answer.is_new)

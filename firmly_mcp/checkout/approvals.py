@@ -1,0 +1,198 @@
+"""An approval: the question that a person answers. One quote, one answer, used once, and only for so long.
+
+A yes is bound to the quote's digest: whoever approves reads the cart anew, and what is shown is what is placed. The
+approval itself holds no address and no card, only their labels; a yes is never in it before a person gave it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, and_, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from firmly_mcp.errors import NotAllowed
+from firmly_mcp.money import Money
+
+from . import schema
+from .purchases import Item
+from .rows import stamp
+
+_TABLE: Final = schema.approvals
+
+# How long a person has to answer.
+ANSWER_WITHIN: Final = timedelta(minutes=10)
+
+
+class Answer(StrEnum):
+    """Where an approval stands. An open one past its time has expired."""
+
+    OPEN = "open"
+    USED = "used"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an order call asked for, in labels and refs: enough to ask Firmly for the price again.
+
+    `items` is None where the shopper's own cart is meant. `repeat` asks for the same once more; `reference` is an
+    operator's own id.
+    """
+
+    store: str
+    items: tuple[Item, ...] | None = None
+    address: str | None = None
+    card: str | None = None
+    repeat: bool = False
+    reference: str | None = None
+
+    @property
+    def tool(self) -> str:
+        """The tool that asks for it."""
+        return "complete_order" if self.items is None else "place_order"
+
+    def to_json(self) -> dict[str, Any]:
+        """As the journal keeps it."""
+        items = None if self.items is None else [[item.ref, item.quantity] for item in self.items]
+        return {
+            "store": self.store,
+            "items": items,
+            "address": self.address,
+            "card": self.card,
+            "repeat": self.repeat,
+            "reference": self.reference,
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Wish:
+        """From that form."""
+        items = kept["items"]
+        return cls(
+            store=kept["store"],
+            items=None if items is None else tuple(Item(ref, quantity) for ref, quantity in items),
+            address=kept["address"],
+            card=kept["card"],
+            repeat=kept["repeat"],
+            reference=kept["reference"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A question that was asked: for which wish, at which total, which rule asked and why."""
+
+    id: str
+    wish: Wish
+    digest: str
+    total: Money
+    lines: tuple[str, ...]
+    rule: str
+    reason: str
+    answer: Answer
+    asked_at: datetime
+    expires_at: datetime
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it can still be answered."""
+        return self.answer is Answer.OPEN and now < self.expires_at
+
+
+class Approvals:
+    """The questions of one shopper in one environment, in the journal's file."""
+
+    def __init__(self, engine: AsyncEngine, environment: str, shopper: str, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._owner = {"environment": environment, "shopper": shopper}
+        self._mine = and_(_TABLE.c.environment == environment, _TABLE.c.shopper == shopper)
+        self._now = now
+
+    async def ask(self, approval: Approval, purchase_key: str) -> Approval:
+        """Write a question down, or return the open one that was asked of the same quote and wish."""
+        same = and_(_TABLE.c.store == approval.wish.store, _TABLE.c.digest == approval.digest, self._is_open())
+        async with self._engine.begin() as connection:
+            for row in await connection.execute(select(_TABLE).where(self._mine, same)):
+                if (asked := _approval_of(row)).wish == approval.wish:
+                    return asked
+            values = {**self._owner, **_columns(approval), "purchase_key": purchase_key}
+            await connection.execute(insert(_TABLE).values(values))
+            return approval
+
+    async def get(self, approval_id: str) -> Approval | None:
+        """One approval by its id."""
+        found = await self._select(_TABLE.c.id == approval_id)
+        return found[0] if found else None
+
+    async def open(self) -> Sequence[Approval]:
+        """The questions that can still be answered, newest first."""
+        return await self._select(self._is_open())
+
+    async def declined(self, digest: str) -> Approval | None:
+        """The no that a person gave to this quote, for as long as its question would have stood."""
+        no = and_(_TABLE.c.answer == Answer.DECLINED, _TABLE.c.expires_at > stamp(self._now()))
+        found = await self._select(and_(no, _TABLE.c.digest == digest))
+        return found[0] if found else None
+
+    async def decline(self, approval_id: str, channel: str) -> bool:
+        """Write down that a person said no, by which channel; False if the question was not open any more."""
+        async with self._engine.begin() as connection:
+            return await self._answer(connection, approval_id, Answer.DECLINED, channel)
+
+    async def use(self, connection: AsyncConnection, approval_id: str, channel: str) -> None:
+        """Use a yes up, inside the transaction that writes its attempt.
+
+        Raises:
+            NotAllowed: it was used, declined, or has expired.
+        """
+        if not await self._answer(connection, approval_id, Answer.USED, channel):
+            raise NotAllowed("This approval was used, declined or has expired. Nothing was sent.")
+
+    async def _answer(self, connection: AsyncConnection, approval_id: str, answer: Answer, channel: str) -> bool:
+        change = update(_TABLE).where(self._mine, _TABLE.c.id == approval_id, self._is_open())
+        values = {"answer": answer, "answered_at": stamp(self._now()), "channel": channel}
+        return bool((await connection.execute(change.values(values))).rowcount)
+
+    async def _select(self, where: ColumnElement[bool]) -> Sequence[Approval]:
+        query = select(_TABLE).where(self._mine, where).order_by(_TABLE.c.asked_at.desc())
+        async with self._engine.begin() as connection:
+            return [_approval_of(row) for row in await connection.execute(query)]
+
+    def _is_open(self) -> ColumnElement[bool]:
+        return and_(_TABLE.c.answer == Answer.OPEN, _TABLE.c.expires_at > stamp(self._now()))
+
+
+def _columns(approval: Approval) -> dict[str, object]:
+    return {
+        "id": approval.id,
+        "store": approval.wish.store,
+        "digest": approval.digest,
+        "wish": json.dumps(approval.wish.to_json()),
+        "total_amount": approval.total.plain,
+        "currency": approval.total.currency,
+        "lines": "\n".join(approval.lines),
+        "rule": approval.rule,
+        "reason": approval.reason,
+        "answer": approval.answer,
+        "asked_at": stamp(approval.asked_at),
+        "expires_at": stamp(approval.expires_at),
+    }
+
+
+def _approval_of(row: Row[Any]) -> Approval:
+    return Approval(
+        id=row.id,
+        wish=Wish.from_json(json.loads(row.wish)),
+        digest=row.digest,
+        total=Money.parse(row.total_amount, row.currency),
+        lines=tuple(row.lines.split("\n")) if row.lines else (),
+        rule=row.rule,
+        reason=row.reason,
+        answer=Answer(row.answer),
+        asked_at=datetime.fromisoformat(row.asked_at),
+        expires_at=datetime.fromisoformat(row.expires_at),
+    )

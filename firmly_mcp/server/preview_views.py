@@ -1,0 +1,72 @@
+"""What an order would be, as a model sees it, or what is still missing for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal, Self
+
+from firmly_mcp.checkout.placement import Preview
+from firmly_mcp.checkout.rules import Allow, Ask
+from firmly_mcp.errors import FirmlyError
+from firmly_mcp.money import Money
+from firmly_mcp.store_text import clean
+
+from .views import MoneyView, View, with_next
+
+_AMOUNTS: Final = ("sub total", "shipping total", "tax total", "addon total", "total")
+
+Rules = Literal["allow", "ask", "refuse"]
+
+
+class PreviewView(View):
+    """A quote. `rules` says what an order of it would meet: allowed, asked of the person, or refused."""
+
+    store: str
+    ready: bool
+    lines: tuple[str, ...] = ()
+    amounts: Mapping[str, MoneyView] = MappingProxyType({})
+    total: MoneyView | None = None
+    card: str | None = None
+    rules: Rules | None = None
+    reason: str | None = None
+    missing: str | None = None
+    money_moved: Literal["no"] = "no"
+    next: str | None = None
+
+    @classmethod
+    def of(cls, preview: Preview) -> Self:
+        """The view of a quote that could be ordered."""
+        quote, verdict = preview.quote, preview.verdict
+        rules: Rules = "allow" if isinstance(verdict, Allow) else "ask" if isinstance(verdict, Ask) else "refuse"
+        return cls(
+            store=quote.store,
+            ready=rules != "refuse",
+            lines=quote.lines,
+            amounts={name: view for name in _AMOUNTS[:-1] if (view := _money(quote.terms.get(name))) is not None},
+            total=MoneyView.of(quote.total),
+            card=f"{quote.payer.card_label}, {quote.payer.card_brand} ending {quote.payer.card_last_four}",
+            rules=rules,
+            reason=verdict.reason,
+            next="Tell the person the total, then complete_order or place_order" if rules != "refuse" else None,
+        )
+
+    @classmethod
+    def lacking(cls, store: str, error: FirmlyError) -> Self:
+        """The view of what is missing, and of the tool that supplies it."""
+        known = ", ".join(clean(label, 80) for label in getattr(error, "known", ()))
+        missing = f"{error.message} Known: {known}." if known else error.message
+        return cls(store=clean(store, 253), ready=False, missing=missing, next=error.next)
+
+    def text(self) -> str:
+        if self.missing is not None:
+            return with_next([f"Not ready to order at {self.store}: {self.missing}"], self.next)
+        lines = [f"An order at {self.store} would be:", *(f"- {line}" for line in self.lines)]
+        lines += [", ".join(f"{name} {amount}" for name, amount in self.amounts.items())]
+        lines += [f"Total: {self.total}. Card: {self.card}."]
+        lines += [f"The rules say: {self.rules}. {self.reason}", "Nothing was charged."]
+        return with_next(lines, self.next)
+
+
+def _money(term: object) -> MoneyView | None:
+    return MoneyView.of(term) if isinstance(term, Money) else None

@@ -1,0 +1,139 @@
+"""A person approves an order in a terminal: every term, the total, why they are asked, then the security code.
+
+The answer is read from the controlling terminal and never from standard input, so no program can pipe one in. The yes
+places the order here and now, and this program follows it to its end.
+"""
+
+from __future__ import annotations
+
+import getpass
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import Final, TextIO
+
+import anyio.to_thread
+from pydantic import SecretStr
+
+from firmly_mcp.checkout.approvals import Approval
+from firmly_mcp.checkout.attempts import Attempt, State
+from firmly_mcp.checkout.placement import Placement, Review
+from firmly_mcp.checkout.quote import in_words
+from firmly_mcp.errors import NotAllowed, QuoteChanged
+
+CHANNEL: Final = "terminal"
+_OUTCOMES: Final = {
+    State.PLACED: "The order is placed. Order number: {number}. Charged: {charged}.",
+    State.NOT_PLACED: "The order was not placed, and nothing was charged. {reason}",
+    State.SENDING: "The store has not answered yet. `firmly-mcp orders` will tell.",
+    State.UNKNOWN: "It is not known whether the order was placed. Do not order again; check with the store. {reason}",
+}
+
+
+async def approve(placement: Placement, approval_id: str | None) -> bool:
+    """Show the question, take the answer, place the order; True if it is placed.
+
+    Raises:
+        NotAllowed: there is nothing to approve, or no terminal to ask in.
+        FirmlyError: nothing was sent.
+    """
+    approval = await _meant(placement, approval_id)
+    with controlling_terminal() as terminal:
+        while True:
+            review = await placement.review(approval.id)
+            _show(review, terminal.write)
+            terminal.flush()
+            if not await anyio.to_thread.run_sync(_says_yes, review, terminal):
+                await placement.decline(review, CHANNEL)
+                terminal.write("Declined. Nothing was sent.\n")
+                return False
+            code = await anyio.to_thread.run_sync(_security_code, terminal)
+            try:
+                return await _placed(placement, review, code, terminal)
+            except QuoteChanged as changed:
+                terminal.write(f"\n{changed.message}\n" + "".join(f"  {line}\n" for line in changed.difference))
+
+
+async def _placed(placement: Placement, review: Review, code: SecretStr, terminal: TextIO) -> bool:
+    placing = await placement.approve(review, code, CHANNEL)
+    told = 0
+    while placing.feed is not None and not placing.feed.ended:
+        await placing.feed.more_than(told)
+        for step in placing.feed.steps[told:]:
+            terminal.write(f"  {step.words}\n")
+        terminal.flush()
+        told = len(placing.feed.steps)
+    attempt = await placement.attempt(placing.attempt.id) or placing.attempt
+    terminal.write(_outcome(attempt) + "\n")
+    return attempt.state is State.PLACED
+
+
+def _outcome(attempt: Attempt) -> str:
+    outcome = attempt.outcome
+    words = _OUTCOMES[attempt.state].format(
+        number=outcome.order_number, charged=outcome.charged or "not known", reason=outcome.reason
+    )
+    if outcome.charged is not None and outcome.charged.currency == attempt.draft.total.currency:
+        risen = outcome.charged > attempt.draft.total
+        words += f" You approved {attempt.draft.total}: the store charged more." if risen else ""
+    return words
+
+
+async def _meant(placement: Placement, approval_id: str | None) -> Approval:
+    waiting = await placement.open_approvals()
+    found = [approval for approval in waiting if approval_id in {None, approval.id}]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotAllowed("There is nothing to approve: no order waits for an answer, or its ten minutes are over.")
+    listed = "; ".join(f"{approval.id} ({approval.total} at {approval.wish.store})" for approval in found)
+    raise NotAllowed(f"Several orders wait for an answer. Say which: {listed}.")
+
+
+def _show(review: Review, write: Callable[[str], object]) -> None:
+    """Every term, in the words of the quote, with the total last and alone."""
+    quote = review.quote
+    environment = quote.payer.environment
+    write(f"\n=== {'SIMULATOR: no money moves' if environment == 'simulator' else environment} ===\n")
+    write(f"An assistant wants to order at {quote.store}. You are asked because: {review.approval.reason}\n\n")
+    for doubt in review.doubts:
+        write(f"IN DOUBT at this store since {doubt.begun_at:%Y-%m-%d %H:%M} UTC: {doubt.draft.total}, ")
+        write(f"{'; '.join(doubt.draft.lines)}. It may have been placed.\n")
+    if review.just_bought is not None:
+        bought = review.just_bought
+        write(f"THE SAME WAS BOUGHT at {bought.begun_at:%H:%M} UTC: order {bought.outcome.order_number}.\n")
+    for line in quote.lines:
+        write(f"  {line}\n")
+    write("\n")
+    for name, term in quote.terms.items():
+        if term not in {None, ""}:
+            write(f"  {name}: {in_words(term)}\n")
+    write(f"\n  TOTAL  {quote.total}\n\n")
+
+
+def _says_yes(review: Review, terminal: TextIO) -> bool:
+    terminal.write(f"Type the amount to pay ({review.quote.total.plain}) to approve, anything else to decline: ")
+    terminal.flush()
+    return terminal.readline().strip() == review.quote.total.plain
+
+
+def _security_code(terminal: TextIO) -> SecretStr:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        return SecretStr(getpass.getpass("Security code of the card (not shown): ", stream=terminal).strip())
+
+
+@contextmanager
+def controlling_terminal() -> Iterator[TextIO]:
+    """The terminal that a person sits at.
+
+    Raises:
+        NotAllowed: there is none.
+    """
+    try:
+        terminal = TextIOWrapper(open("/dev/tty", "r+b", buffering=0), encoding="utf-8", write_through=True)  # noqa: SIM115, PTH123 - closed below
+    except OSError:
+        raise NotAllowed("Orders are approved in a terminal, and this program has none. Nothing was sent.") from None
+    with terminal:
+        yield terminal

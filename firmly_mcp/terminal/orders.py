@@ -1,0 +1,73 @@
+"""Orders in a terminal: what was tried and what became of it, and how a person ends a doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from firmly_mcp.checkout.attempts import Attempt
+from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.errors import NotAllowed
+
+from .tables import show
+
+_COLUMNS: Final = {
+    "id": "Attempt",
+    "at": "At (UTC)",
+    "store": "Store",
+    "total": "Total",
+    "state": "State",
+    "order_number": "Order number",
+    "what": "What",
+}
+
+
+async def list_orders(placement: Placement, *, limit: int, as_json: bool) -> None:
+    """Show the attempts to order, newest first."""
+    show(_rows(await placement.attempts(limit=limit)), _COLUMNS, as_json=as_json)
+
+
+async def settle(placement: Placement, attempt_id: str | None, *, placed: str | None, not_placed: bool) -> None:
+    """Read attempts in doubt again; or end one as a person says.
+
+    Raises:
+        NotAllowed: the words do not fit together, or there is no such attempt.
+    """
+    by_hand = placed is not None or not_placed
+    if (placed is not None and not_placed) or (by_hand and attempt_id is None):
+        raise NotAllowed("Say which attempt, and either --placed with the order number or --not-placed.")
+    if attempt_id is None:
+        left = await placement.settle_all()
+        click.echo("No attempt is in doubt." if not left else "Still in doubt:", err=True)
+        show(_rows(left), _COLUMNS, as_json=False)
+        return
+    attempt = await placement.attempt(attempt_id)
+    if attempt is None:
+        raise NotAllowed("There is no attempt of this id. `firmly-mcp orders list` shows them.")
+    if by_hand:
+        attempt = await placement.settle_by_hand(attempt, placed)
+    show(_rows([attempt]), _COLUMNS, as_json=False)
+
+
+async def accept_journal(placement: Placement) -> None:
+    """Take the journal that is there as the right one."""
+    await placement.accept_journal()
+    click.echo("The journal is accepted; orders go on from it.", err=True)
+
+
+def _rows(attempts: Sequence[Attempt]) -> list[dict[str, str | None]]:
+    return [
+        {
+            "id": attempt.id,
+            "at": f"{attempt.begun_at:%Y-%m-%d %H:%M}",
+            "store": attempt.draft.store,
+            "total": str(attempt.outcome.charged or attempt.draft.total),
+            "state": attempt.state.value,
+            "order_number": attempt.outcome.order_number,
+            "what": "; ".join(attempt.draft.lines),
+            "reason": attempt.outcome.reason,
+        }
+        for attempt in attempts
+    ]
