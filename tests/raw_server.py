@@ -85,9 +85,9 @@ class RawServer:
 
     @staticmethod
     def calling(tool: str, **arguments: Any) -> dict[str, Any]:
-        """The parameters of a call that asks for progress; an order may cost up to 1000."""
+        """The parameters of a call that asks for progress; an order may cost up to 9000."""
         if tool in {"complete_order", "place_order"}:
-            arguments.setdefault("max_total", "1000")
+            arguments.setdefault("max_total", "9000")
         return {"name": tool, "arguments": arguments, "_meta": {"progressToken": "p"}}
 
     def close_input(self) -> int:

@@ -64,12 +64,12 @@ def announce(folder: Path, simulator: Simulator) -> None:
 # A test is about more than being asked, unless it says so: these rules allow what it buys.
 RULES = """
 [USD]
-ask_above = "1000"
-ask_above_a_day = "5000"
-refuse_above = "2000"
+ask_above = "10000"
+ask_above_a_day = "50000"
+refuse_above = "20000"
 [GBP]
-ask_above = "1000"
-ask_above_a_day = "5000"
+ask_above = "10000"
+ask_above_a_day = "50000"
 """
 ORDER_TOOLS = {"complete_order", "place_order"}
 
@@ -109,9 +109,9 @@ async def client(shop: Shop, era: Any) -> AsyncIterator[Client]:
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    """Call a tool that must succeed; its structured result. An order may cost up to 1000 unless the test says else."""
+    """Call a tool that must succeed; its structured result. An order may cost up to 9000 unless the test says else."""
     if tool in ORDER_TOOLS:
-        arguments.setdefault("max_total", "1000")
+        arguments.setdefault("max_total", "9000")
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, text_of(result)
     assert result.structured_content is not None
