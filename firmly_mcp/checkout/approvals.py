@@ -7,7 +7,7 @@ approval itself holds no address and no card, only their labels; a yes is never 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,8 +20,8 @@ from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 
 from . import schema
-from .purchases import Item
 from .rows import stamp
+from .wishes import Wish as Wish
 
 _TABLE: Final = schema.approvals
 
@@ -35,52 +35,6 @@ class Answer(StrEnum):
     OPEN = "open"
     USED = "used"
     DECLINED = "declined"
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What an order call asked for, in labels and refs: enough to ask Firmly for the price again.
-
-    `items` is None where the shopper's own cart is meant. `repeat` asks for the same once more; `reference` is an
-    operator's own id.
-    """
-
-    store: str
-    items: tuple[Item, ...] | None = None
-    address: str | None = None
-    card: str | None = None
-    repeat: bool = False
-    reference: str | None = None
-
-    @property
-    def tool(self) -> str:
-        """The tool that asks for it."""
-        return "complete_order" if self.items is None else "place_order"
-
-    def to_json(self) -> dict[str, Any]:
-        """As the journal keeps it."""
-        items = None if self.items is None else [[item.ref, item.quantity] for item in self.items]
-        return {
-            "store": self.store,
-            "items": items,
-            "address": self.address,
-            "card": self.card,
-            "repeat": self.repeat,
-            "reference": self.reference,
-        }
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Wish:
-        """From that form."""
-        items = kept["items"]
-        return cls(
-            store=kept["store"],
-            items=None if items is None else tuple(Item(ref, quantity) for ref, quantity in items),
-            address=kept["address"],
-            card=kept["card"],
-            repeat=kept["repeat"],
-            reference=kept["reference"],
-        )
 
 
 @dataclass(frozen=True, slots=True)

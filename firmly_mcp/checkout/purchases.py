@@ -23,16 +23,9 @@ from firmly_mcp.api.refusals import NoProof
 from firmly_mcp.errors import FirmlyError, WalletError
 
 from .feed import Step
+from .wishes import Item as Item
 
 Tell = Callable[[Step], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A variant by its `ref` (as search and product results print it) and how many of it."""
-
-    ref: str
-    quantity: int
 
 
 class SendingDevices(Protocol):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.checkout.attempts import Attempt, State
-from firmly_mcp.checkout.placement import Asked
 from firmly_mcp.errors import MoneyMoved
 from firmly_mcp.store_text import clean
 
 from .views import MoneyView, View, with_next
+
+if TYPE_CHECKING:
+    from firmly_mcp.checkout.placement import Asked
 
 OrderStatus = Literal["placed", "in_progress", "approval_required", "not_placed", "unknown"]
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from firmly_mcp.checkout.placement import Preview
+from pydantic import Field
+
 from firmly_mcp.checkout.rules import Allow, Ask
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.money import Money
 from firmly_mcp.store_text import clean
 
 from .views import MoneyView, View, with_next
+
+if TYPE_CHECKING:
+    from firmly_mcp.checkout.placement import Preview
 
 _AMOUNTS: Final = ("sub total", "shipping total", "tax total", "addon total", "total")
 
@@ -25,7 +27,7 @@ class PreviewView(View):
     store: str
     ready: bool
     lines: tuple[str, ...] = ()
-    amounts: Mapping[str, MoneyView] = MappingProxyType({})
+    amounts: dict[str, MoneyView] = Field(default_factory=dict)
     total: MoneyView | None = None
     card: str | None = None
     rules: Rules | None = None

@@ -60,8 +60,7 @@ async def _placed(placement: Placement, review: Review, code: SecretStr, termina
     told = 0
     while placing.feed is not None and not placing.feed.ended:
         await placing.feed.more_than(told)
-        for step in placing.feed.steps[told:]:
-            terminal.write(f"  {step.words}\n")
+        terminal.writelines(f"  {step.words}\n" for step in placing.feed.steps[told:])
         terminal.flush()
         told = len(placing.feed.steps)
     attempt = await placement.attempt(placing.attempt.id) or placing.attempt

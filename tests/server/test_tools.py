@@ -34,6 +34,7 @@ async def test_every_schema_is_closed_and_without_noise(client: Client) -> None:
     for tool in await listed(client):
         assert tool.input_schema["type"] == "object"
         assert tool.input_schema["additionalProperties"] is False
+        assert tool.output_schema, tool.name
         for schema in (tool.input_schema, tool.output_schema or {}):
             assert not _titles(schema), tool.name
         assert not {"anyOf", "oneOf", "allOf"} & set(tool.input_schema), tool.name

@@ -7,9 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from firmly_mcp.checkout.approvals import Wish
-from firmly_mcp.checkout.placement import Asked
-from firmly_mcp.checkout.purchases import Item
+from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import AddressNotFound, CardNotFound, NotAllowed
 from firmly_mcp.server.order_views import OrderView
 from firmly_mcp.server.preview_views import PreviewView
@@ -105,6 +103,8 @@ def _items(items: list[ItemArgument] | None) -> tuple[Item, ...] | None:
 
 async def _ordered(ctx: Ctx, wish: Wish, max_total: Decimal | None) -> OrderView:
     """Order, follow the attempt within the time that a call may take, and tell how it then stands."""
+    from firmly_mcp.checkout.placement import Asked
+
     services = services_of(ctx)
     environment = services.settings.environment
     placement = await services.placement()
