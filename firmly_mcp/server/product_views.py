@@ -5,7 +5,8 @@ The price that is shown is the variant's. Search results come from an index that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
@@ -36,12 +37,12 @@ class HitView(BaseModel):
     ref: str | None = None
 
     @classmethod
-    def of(cls, hit: DiscoveryHit) -> Self:
-        """The view of a discovery hit."""
+    def of(cls, hit: DiscoveryHit, aliases: Mapping[str, str]) -> Self:
+        """The view of a discovery hit; `aliases` are stores by the names that the index alone has for them."""
         low, high = _price_range(hit)
         only = hit.variants[0] if len(hit.variants) == 1 else None
         return cls(
-            store=clean(hit.store, 253) or None,
+            store=clean(aliases.get(hit.store or "", hit.store), 253) or None,
             handle=clean(hit.handle, 300),
             title=clean(hit.title, 120),
             brand=clean(hit.brand, 60) or None,
@@ -67,9 +68,16 @@ class SearchView(View):
     next: str | None = None
 
     @classmethod
-    def of(cls, page: SearchPage, next_page: str | None, *, notices: Iterable[Notice] = ()) -> Self:
+    def of(
+        cls,
+        page: SearchPage,
+        next_page: str | None,
+        *,
+        notices: Iterable[Notice] = (),
+        aliases: Mapping[str, str] = MappingProxyType({}),
+    ) -> Self:
         """The view of a page; `next_page` is what the tool takes to go on."""
-        hits = tuple(HitView.of(hit) for hit in page.products)
+        hits = tuple(HitView.of(hit, aliases) for hit in page.products)
         found = "get_product with store and handle, for the variants" if hits else "search with other words"
         return cls(
             products=hits,

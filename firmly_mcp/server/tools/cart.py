@@ -13,6 +13,7 @@ from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import CartNotFound
 from firmly_mcp.server.cart_views import CartsView, CartView
 from firmly_mcp.server.tool import Ctx, offered, services_of
+from firmly_mcp.store_text import clean
 
 from .arguments import Ref, Store
 
@@ -34,7 +35,7 @@ async def get_cart(
     """Show the cart at a store, or all carts: lines, shipping and addon choices, and totals as computed now."""
     firmly = await services_of(ctx).firmly()
     if store is None:
-        carts = [cart_view(firmly, cart.shop_id or "", cart) for cart in await firmly.get_active_carts()]
+        carts = [cart_view(firmly, clean(cart.shop_id, 253), cart) for cart in await firmly.get_active_carts()]
         return CartsView(carts=tuple(carts), next=None if carts else "search_products")
     try:
         return CartsView(carts=(cart_view(firmly, store, await firmly.get_cart(store)),))

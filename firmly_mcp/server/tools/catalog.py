@@ -19,6 +19,9 @@ _SEARCH: Final = "/api/v1/discovery/search"
 # Firmly's pages hold a hundred; a model reads half of one at a time.
 _SHOWN: Final = 50
 
+# The sandbox's index names its demo store otherwise than its carts do.
+_SANDBOX_ALIASES: Final = {"luma.gift": "staging.luma.gift"}
+
 Price = Annotated[
     Decimal | None,
     Field(ge=0, allow_inf_nan=False, max_digits=12, decimal_places=2),
@@ -58,7 +61,8 @@ async def search_products(
             variants=options,
             page_size=page_size,
         )
-    return SearchView.of(page, _path_of(page.next_page), notices=firmly.take_notices())
+    aliases = {} if services_of(ctx).settings.environment == "production" else _SANDBOX_ALIASES
+    return SearchView.of(page, _path_of(page.next_page), notices=firmly.take_notices(), aliases=aliases)
 
 
 @offered("Show a product", reads=True)

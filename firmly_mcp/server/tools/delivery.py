@@ -12,6 +12,7 @@ from firmly_mcp.errors import FirmlyError, NotAllowed
 from firmly_mcp.server.cart_views import CartView
 from firmly_mcp.server.delivery_views import AvailabilityView, PostalCodeView
 from firmly_mcp.server.tool import Ctx, offered, services_of
+from firmly_mcp.store_text import clean
 
 from .arguments import AddressLabel, Store
 from .cart import cart_view
@@ -107,5 +108,5 @@ def _shipment(cart: Cart, wanted: str | None) -> str:
         return known[0]
     if wanted in known:
         return wanted
-    listed = ", ".join(known) or "none: the cart has nothing to ship"
+    listed = ", ".join(clean(name, 80) for name in known) or "none: the cart has nothing to ship"
     raise NotAllowed(f"Say which shipment is meant. There are: {listed}. Nothing was changed.", next="get_cart")
