@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, case, false, func, insert, or_, select, true, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -117,9 +117,10 @@ class Journal:
                 if permit.approval is not None:
                     await self.approvals.use(connection, permit.approval, permit.channel)
                 attempt = await self._insert(connection, attempt_id, draft, permit.approval)
+                mark = await self._mark(connection)
         except SQLAlchemyError as error:
             raise _unusable(error) from None
-        await self._remember(attempt)
+        await self._remember(attempt, mark)
         return Begun(attempt, is_new=True)
 
     async def find(self, draft: Draft, window: timedelta = PLACED_WINDOW, *, repeat: bool = False) -> Attempt | None:
@@ -172,7 +173,9 @@ class Journal:
 
     async def accept(self) -> None:
         """Take this journal as the right one from here on, as a person says."""
-        await self._kept.save((await self._mark()).to_text())
+        async with self._engine.begin() as connection:
+            mark = await self._mark(connection)
+        await self._kept.save(mark.to_text())
         self._continued = True
 
     async def end(self, attempt: Attempt, outcome: Outcome) -> Attempt:
@@ -193,22 +196,23 @@ class Journal:
 
     async def _refuse_unless_continued(self) -> None:
         if not self._continued:
-            refuse_unless_continued(Mark.from_text(await self._kept.load()), await self._mark())
+            async with self._engine.begin() as connection:
+                mark = await self._mark(connection)
+            refuse_unless_continued(Mark.from_text(await self._kept.load()), mark)
             self._continued = True
 
-    async def _remember(self, attempt: Attempt) -> None:
+    async def _remember(self, attempt: Attempt, mark: Mark) -> None:
         """Keep the new number outside the file too; an attempt that cannot be remembered is not sent."""
         try:
-            await self._kept.save((await self._mark()).to_text())
+            await self._kept.save(mark.to_text())
         except WalletError as error:
             await self.end(attempt, Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code))
             raise
 
-    async def _mark(self) -> Mark:
-        async with self._engine.begin() as connection:
-            journal_id = (await connection.execute(select(schema.identity.c.id))).scalar_one()
-            last = (await connection.execute(select(func.max(schema.attempts.c.number)).where(self._mine))).scalar_one()
-            return Mark(journal_id, last or 0)
+    async def _mark(self, connection: AsyncConnection) -> Mark:
+        journal_id = (await connection.execute(select(schema.identity.c.id))).scalar_one()
+        last = (await connection.execute(select(func.max(schema.attempts.c.number)).where(self._mine))).scalar_one()
+        return Mark(journal_id, last or 0)
 
     async def _find(
         self, connection: AsyncConnection, draft: Draft, window: timedelta, *, repeat: bool
@@ -232,17 +236,26 @@ class Journal:
 
     async def _history(self, connection: AsyncConnection, draft: Draft) -> History:
         table = schema.attempts
-        # A clock that was set back does not make room for more: the newest row is not later than now.
-        newest = (await connection.execute(select(func.max(table.c.begun_at)).where(self._mine))).scalar_one()
-        now = max(stamp(self._now()), newest or "")
-        since = stamp(datetime.fromisoformat(now) - DAY)
-        spent = and_(table.c.state != State.NOT_PLACED, table.c.currency == draft.total.currency)
-        rows = await connection.execute(select(table).where(self._mine, spent, table.c.begun_at > since))
-        amounts = [attempt.outcome.charged or attempt.draft.total for attempt in map(attempt_of, rows)]
-        same = [amount for amount in amounts if amount.currency == draft.total.currency]
+        since = stamp(datetime.fromisoformat(await self._time(connection)) - DAY)
+        currency = draft.total.currency
+        # What was charged counts, and what was approved where the charge is not known or came in another currency.
+        charged = and_(table.c.charged_amount.is_not(None), table.c.charged_currency == currency)
+        amount = case((charged, table.c.charged_amount), else_=table.c.total_amount)
+        in_currency = or_(charged, table.c.currency == currency)
+        spent = and_(table.c.state != State.NOT_PLACED, in_currency, table.c.begun_at > since)
+        amounts = (await connection.execute(select(amount).where(self._mine, spent))).scalars()
         doubts = and_(table.c.store == draft.store, table.c.state.in_(IN_DOUBT))
         count = (await connection.execute(select(func.count()).where(self._mine, doubts))).scalar_one()
-        return History(sum(same, start=Money.parse(0, draft.total.currency)), doubts=count)
+        total = sum((Money.parse(spent, currency) for spent in amounts), start=Money.parse(0, currency))
+        return History(total, doubts=count)
+
+    async def _time(self, connection: AsyncConnection) -> str:
+        """The journal's time: the clock's, but never before its newest attempt.
+
+        A clock that is set back makes no room for more, and neither does one that was ahead for a while.
+        """
+        newest = (await connection.execute(select(func.max(schema.attempts.c.begun_at)).where(self._mine))).scalar_one()
+        return max(stamp(self._now()), newest or "")
 
     async def _insert(
         self, connection: AsyncConnection, attempt_id: str, draft: Draft, approval_id: str | None
@@ -255,7 +268,7 @@ class Journal:
             "id": attempt_id,
             "number": (last or 0) + 1,
             "state": State.SENDING,
-            "begun_at": stamp(self._now()),
+            "begun_at": await self._time(connection),
             "approval_id": approval_id,
         }
         await connection.execute(insert(table).values(values))

@@ -19,15 +19,17 @@ from pydantic import SecretStr
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
 from firmly_mcp.api.names import store_name
-from firmly_mcp.errors import CartNotFound, FirmlyError, NotAllowed, QuoteChanged, RuleDenied
+from firmly_mcp.errors import CartNotFound, FirmlyError, NotAllowed, RuleDenied
 from firmly_mcp.money import Money
+from firmly_mcp.wallet.addresses import Address
 from firmly_mcp.wallet.vault import Vault
 
 from .approvals import ANSWER_WITHIN, Answer, Approval, Wish
 from .attempts import Attempt, State
 from .journal import PLACED_WINDOW, Journal, Permit
 from .purchases import CartPurchase, ItemsPurchase, Purchase, SendingDevices
-from .quote import Payer, Quote, quote, rises
+from .quote import Payer, Quote, quote
+from .recipients import entry_of
 from .rules import Allow, Ask, Deny, History, Rules, Verdict, decide
 from .sender_locks import SenderLocks
 from .sending import Placing, Sending, Yes, new_draft
@@ -49,13 +51,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a desk shows: the question, the quote as it is now, doubts at the store, what was bought just before."""
+    """What a desk shows: the question, the quote as it is now, doubts at the store, what was bought just before.
+
+    `recipient` is the address book's entry that it goes to, if it is one.
+    """
 
     approval: Approval
     quote: Quote
     purchase: Purchase
     doubts: tuple[Attempt, ...]
     just_bought: Attempt | None
+    recipient: Address | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +127,10 @@ class Placement:
             return await self._last_order(purchase.store)
         async with _tidied_on_error(purchase):
             quoted = quote(purchase.store, cart, await self._payer(wish.card))
-            found = await self._belongs_to(purchase, quoted, wish)
+            decision = await self._decision(wish, cart, quoted)
+            found = await self._belongs_to(purchase, quoted, wish, decision)
             if found is None:
-                return await self._decided(purchase, quoted, wish, max_total)
+                return await self._decided(purchase, quoted, wish, decision, max_total)
         await purchase.tidy()
         return await self._sending.join(found)
 
@@ -137,9 +144,9 @@ class Placement:
         try:
             cart = await self._priced(purchase)
             quoted = quote(purchase.store, cart or Cart(), await self._payer(wish.card))
+            decision = await self._decision(wish, cart or Cart(), quoted)
             journal = await self._journal()
-            history = await journal.history(new_draft(purchase, quoted, wish.reference))
-            return Preview(quoted, decide(self._rules(), quoted.total, history, repeat=wish.repeat))
+            return Preview(quoted, decision(await journal.history(new_draft(purchase, quoted, wish.reference))))
         finally:
             await purchase.tidy()
 
@@ -164,7 +171,7 @@ class Placement:
         doubts = tuple(a for a in recent if a.draft.store == purchase.store and a.money_moved == "unknown")
         same = (a for a in recent if a.draft.purchase_key == quoted.purchase_key and a.state is State.PLACED)
         just_bought = next((a for a in same if a.begun_at > self._now() - _LAST_ORDER), None)
-        return Review(approval, quoted, purchase, doubts, just_bought)
+        return Review(approval, quoted, purchase, doubts, just_bought, await self._recipient(approval.wish, cart))
 
     async def approve(self, review: Review, code: SecretStr, channel: str) -> Placing:
         """A person's yes to what they were shown: place it, here and now.
@@ -176,14 +183,17 @@ class Placement:
         self._refuse_outside_the_simulator()
         wish = review.approval.wish
         permit = Permit(
-            check=lambda history: self._refuse_denied(review.quote.total, history),
+            check=lambda history: _refuse_denied(decide(self._rules(), review.quote.total, history)),
             approval=review.approval.id,
             channel=channel,
         )
         # The doubt and the earlier order were on the page: a yes to them is a yes to one more.
         repeat = wish.repeat or review.just_bought is not None
         yes = Yes(review.quote, permit, code, repeat=repeat, reference=wish.reference)
-        return await self._sending.start(review.purchase, yes)
+        placing = await self._sending.start(review.purchase, yes)
+        if placing.is_new and review.recipient is not None:
+            await self._vault.accept_address(review.recipient.label)
+        return placing
 
     async def decline(self, review: Review, channel: str) -> None:
         """A person's no; it holds until the question would have expired."""
@@ -217,25 +227,39 @@ class Placement:
         """Let sends in flight end, for at most this long; what has not ended by then stays in doubt."""
         await self._sending.drain(seconds)
 
+    async def _decision(self, wish: Wish, cart: Cart, quoted: Quote) -> Callable[[History], Verdict]:
+        """The rules as they are when they are asked, over this order."""
+        recipient = await self._recipient(wish, cart)
+        known = recipient is not None and recipient.origin == "person"
+        return lambda history: decide(self._rules(), quoted.total, history, repeat=wish.repeat, known_address=known)
+
+    async def _recipient(self, wish: Wish, cart: Cart | None) -> Address | None:
+        if wish.items is not None:
+            return await self._vault.address(wish.address)
+        return entry_of(await self._vault.addresses(), cart.shipping_info if cart else None)
+
     async def _decided(
-        self, purchase: Purchase, quoted: Quote, wish: Wish, max_total: Decimal | None
+        self,
+        purchase: Purchase,
+        quoted: Quote,
+        wish: Wish,
+        decision: Callable[[History], Verdict],
+        max_total: Decimal | None,
     ) -> Placing | Asked:
         _refuse_above(quoted, max_total)
         journal = await self._journal()
-        draft = new_draft(purchase, quoted, wish.reference)
-        verdict = decide(self._rules(), quoted.total, await journal.history(draft), repeat=wish.repeat)
-        if isinstance(verdict, Deny):
-            raise RuleDenied(f"{verdict.reason} Nothing was sent.", rule=verdict.rule)
+        verdict = decision(await journal.history(new_draft(purchase, quoted, wish.reference)))
+        _refuse_denied(verdict)
         if isinstance(verdict, Allow) and self._security_code is not None:
             if max_total is None:
                 raise NotAllowed(
                     "Your rules allow this without asking, and then max_total is required: the most it may cost. "
                     f"The total is {quoted.total}. Nothing was sent."
                 )
-            permit = Permit(lambda history: self._refuse_unallowed(quoted.total, history), window=_UNATTENDED_WINDOW)
+            permit = Permit(lambda history: _refuse_unallowed(decision(history)), window=_UNATTENDED_WINDOW)
             yes = Yes(quoted, permit, await self._security_code(), reference=wish.reference)
             return await self._sending.start(purchase, yes)
-        if isinstance(verdict, Allow):
+        if not isinstance(verdict, Ask):
             verdict = Ask("security_code", "No command is set that prints the card's security code.")
         return await self._ask(purchase, quoted, wish, verdict)
 
@@ -263,12 +287,13 @@ class Placement:
         )
         return Asked(await journal.approvals.ask(question, quoted.purchase_key), quoted)
 
-    async def _belongs_to(self, purchase: Purchase, quoted: Quote, wish: Wish) -> Attempt | None:
+    async def _belongs_to(
+        self, purchase: Purchase, quoted: Quote, wish: Wish, decision: Callable[[History], Verdict]
+    ) -> Attempt | None:
         journal = await self._journal()
         draft = new_draft(purchase, quoted, wish.reference)
-        alone = isinstance(decide(self._rules(), quoted.total, await journal.history(draft)), Allow)
-        window = _UNATTENDED_WINDOW if alone and self._security_code is not None else PLACED_WINDOW
-        found = await journal.find(draft, window, repeat=wish.repeat)
+        alone = isinstance(decision(await journal.history(draft)), Allow) and self._security_code is not None
+        found = await journal.find(draft, _UNATTENDED_WINDOW if alone else PLACED_WINDOW, repeat=wish.repeat)
         return None if found is None else await self._settled(found)
 
     async def _purchase(self, wish: Wish) -> Purchase:
@@ -318,16 +343,6 @@ class Placement:
     async def _settled(self, attempt: Attempt) -> Attempt:
         return await self._settling.settle(await self._sending.as_it_stands(attempt))
 
-    def _refuse_denied(self, total: Money, history: History) -> None:
-        verdict = decide(self._rules(), total, history)
-        if isinstance(verdict, Deny):
-            raise RuleDenied(f"{verdict.reason} Nothing was sent.", rule=verdict.rule)
-
-    def _refuse_unallowed(self, total: Money, history: History) -> None:
-        self._refuse_denied(total, history)
-        if not isinstance(decide(self._rules(), total, history), Allow):
-            raise NotAllowed("Your rules no longer allow this without asking. Nothing was sent; order again to ask.")
-
     def _refuse_outside_the_simulator(self) -> None:
         if self._environment != "simulator":
             raise NotAllowed(
@@ -345,17 +360,18 @@ async def _tidied_on_error(purchase: Purchase) -> AsyncIterator[None]:
         raise
 
 
+def _refuse_denied(verdict: Verdict) -> None:
+    if isinstance(verdict, Deny):
+        raise RuleDenied(f"{verdict.reason} Nothing was sent.", rule=verdict.rule)
+
+
+def _refuse_unallowed(verdict: Verdict) -> None:
+    _refuse_denied(verdict)
+    if not isinstance(verdict, Allow):
+        raise NotAllowed("Your rules no longer allow this without asking. Nothing was sent; order again to ask.")
+
+
 def _refuse_above(quoted: Quote, max_total: Decimal | None) -> None:
     if max_total is not None and quoted.total.amount > max_total:
         limit = Money(max_total, quoted.total.currency)
         raise NotAllowed(f"The total is {quoted.total}, above the {limit} that max_total allows. Nothing was sent.")
-
-
-def refuse_changed(review: Review, shown: Quote) -> None:
-    """Stop where a desk's quote is not what was asked about any more.
-
-    Raises:
-        QuoteChanged: with the difference.
-    """
-    if difference := rises(shown, review.quote):
-        raise QuoteChanged("The price or a term changed since it was shown. Nothing was sent.", difference=difference)

@@ -100,13 +100,19 @@ def read_rules(text: str) -> Rules:
     return rules
 
 
-def decide(rules: Rules, total: Money, history: History, *, repeat: bool = False) -> Verdict:
-    """What the rules say of an order of this total, now."""
+def decide(
+    rules: Rules, total: Money, history: History, *, repeat: bool = False, known_address: bool = True
+) -> Verdict:
+    """What the rules say of an order of this total, now.
+
+    `repeat`: the same once more is wished for. `known_address`: a person entered the address it goes to, or approved an
+    order to it before.
+    """
     limits = rules.limits.get(total.currency, Limits())
     day = history.spent_today + total
     return (
         _refused(limits, total, day)
-        or _asked_for_another_reason(history, repeat=repeat)
+        or _asked_for_another_reason(history, repeat=repeat, known_address=known_address)
         or _asked(limits, total, day)
         or Allow("ask_above", f"{total} is within what your rules allow without asking.")
     )
@@ -121,11 +127,13 @@ def _refused(limits: Limits, total: Money, day: Money) -> Deny | None:
     return None
 
 
-def _asked_for_another_reason(history: History, *, repeat: bool) -> Ask | None:
+def _asked_for_another_reason(history: History, *, repeat: bool, known_address: bool) -> Ask | None:
     if history.doubts:
         return Ask("doubt", "An earlier order at this store is in doubt: it may have been placed.")
     if repeat:
         return Ask("repeat", "The same was ordered a short while ago.")
+    if not known_address:
+        return Ask("address", "It goes to an address that you did not enter and never approved an order to.")
     return None
 
 

@@ -173,6 +173,18 @@ class Vault:
         """
         return await self._addresses.entry(await self._addresses.known(label))
 
+    async def accept_address(self, label: str) -> None:
+        """Take an address that came through a tool as the person's own: they approved an order to it.
+
+        Raises:
+            AddressNotFound: as for `address`.
+        """
+        async with self._lock():
+            entry = await self._addresses.entry(await self._addresses.known(label))
+            if entry.origin != "person":
+                own = entry.model_copy(update={"origin": "person"})
+                await self._addresses.put(own.label, entry_of_address(own))
+
     async def remove_address(self, label: str) -> None:
         """Forget an address, also one whose entry is damaged.
 

@@ -1,0 +1,32 @@
+"""What the journal adds to an order: the time from the yes to a row that is on the disk."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from firmly_mcp.checkout.journal import Journal
+from tests.checkout.test_journal import DRAFT, PERMIT, Kept
+
+ATTEMPTS = 500
+
+
+async def committed_attempts() -> list[float]:
+    """Seconds for each of many attempts, on the disk of the temporary directory; `Kept` stands for the keyring."""
+    with TemporaryDirectory(prefix="firmly-mcp-bench-") as folder:
+        path = Path(folder) / "journal.sqlite3"
+        journal = await Journal.open(
+            path, Kept(), environment="simulator", shopper="bench", now=lambda: datetime.now(UTC)
+        )
+        async with journal:
+            return [await _timed(journal, number) for number in range(ATTEMPTS)]
+
+
+async def _timed(journal: Journal, number: int) -> float:
+    draft = replace(DRAFT, purchase_key=f"key-{number}", cart_id=f"cart-{number}")
+    before = time.perf_counter()
+    await journal.begin(f"att_{number}", draft, PERMIT)
+    return time.perf_counter() - before
