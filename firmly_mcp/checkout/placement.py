@@ -7,8 +7,7 @@ person wrote, or from a desk through `approve`, and places the order in the proc
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,8 +17,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
-from firmly_mcp.api.names import store_name
-from firmly_mcp.errors import CartNotFound, FirmlyError, NotAllowed, RuleDenied
+from firmly_mcp.errors import NotAllowed, RuleDenied
 from firmly_mcp.money import Money
 from firmly_mcp.wallet.addresses import Address
 from firmly_mcp.wallet.vault import Vault
@@ -27,9 +25,9 @@ from firmly_mcp.wallet.vault import Vault
 from .approvals import ANSWER_WITHIN, Answer, Approval, Wish
 from .attempts import Attempt, State
 from .journal import PLACED_WINDOW, Journal, Permit
-from .purchases import CartPurchase, ItemsPurchase, Purchase, SendingDevices
-from .quote import Payer, Quote, quote
-from .recipients import entry_of
+from .purchases import Purchase, SendingDevices
+from .quote import Quote
+from .quoting import Quoting, tidied_on_error
 from .rules import Allow, Ask, Deny, History, Rules, Verdict, decide
 from .sender_locks import SenderLocks
 from .sending import Placing, Sending, Yes, new_draft
@@ -95,15 +93,19 @@ class Placement:
         now: Callable[[], datetime],
     ) -> None:
         self._environment = environment
-        self._shopper = shopper
         self._vault = vault
-        self._firmly = firmly
-        self._new_device = new_device
-        self._devices = devices
         self._journal = journal
         self._rules = rules
         self._security_code = security_code
         self._now = now
+        self._quoting = Quoting(
+            environment=environment,
+            shopper=shopper,
+            vault=vault,
+            firmly=firmly,
+            new_device=new_device,
+            devices=devices,
+        )
         self._sending = Sending(vault=vault, firmly=firmly, journal=journal, senders=senders)
         self._settling = Settling(firmly=firmly, senders=devices, journal=journal)
 
@@ -117,16 +119,16 @@ class Placement:
             sent.
         """
         self._refuse_outside_the_simulator()
-        purchase = await self._purchase(wish)
+        purchase = await self._quoting.purchase(wish)
         if wish.items is None:
             in_flight = await self._being_sent(purchase.store)
             if in_flight is not None:
                 return in_flight
-        cart = await self._priced(purchase)
+        cart = await self._quoting.priced(purchase)
         if cart is None or cart.is_empty or cart.submitted:
             return await self._last_order(purchase.store)
-        async with _tidied_on_error(purchase):
-            quoted = quote(purchase.store, cart, await self._payer(wish.card))
+        async with tidied_on_error(purchase):
+            quoted = await self._quoting.quoted(purchase, wish, cart)
             decision = await self._decision(wish, cart, quoted)
             found = await self._belongs_to(purchase, quoted, wish, decision)
             if found is None:
@@ -140,10 +142,10 @@ class Placement:
         Raises:
             NotAllowed: what is missing, and the tool that supplies it.
         """
-        purchase = await self._purchase(wish)
+        purchase = await self._quoting.purchase(wish)
         try:
-            cart = await self._priced(purchase)
-            quoted = quote(purchase.store, cart or Cart(), await self._payer(wish.card))
+            cart = await self._quoting.priced(purchase)
+            quoted = await self._quoting.quoted(purchase, wish, cart)
             decision = await self._decision(wish, cart or Cart(), quoted)
             journal = await self._journal()
             return Preview(quoted, decision(await journal.history(new_draft(purchase, quoted, wish.reference))))
@@ -164,14 +166,16 @@ class Placement:
         approval = await journal.approvals.get(approval_id)
         if approval is None or not approval.is_open(self._now()):
             raise NotAllowed("There is no open approval of this id: it was answered, or its ten minutes are over.")
-        purchase = await self._purchase(approval.wish)
-        cart = await self._priced(purchase)
-        quoted = quote(purchase.store, cart or Cart(), await self._payer(approval.wish.card))
+        purchase = await self._quoting.purchase(approval.wish)
+        cart = await self._quoting.priced(purchase)
+        quoted = await self._quoting.quoted(purchase, approval.wish, cart)
         recent = await journal.attempts(limit=20)
-        doubts = tuple(a for a in recent if a.draft.store == purchase.store and a.money_moved == "unknown")
+        doubts = tuple(attempt for attempt in await journal.in_doubt() if attempt.draft.store == purchase.store)
         same = (a for a in recent if a.draft.purchase_key == quoted.purchase_key and a.state is State.PLACED)
         just_bought = next((a for a in same if a.begun_at > self._now() - _LAST_ORDER), None)
-        return Review(approval, quoted, purchase, doubts, just_bought, await self._recipient(approval.wish, cart))
+        return Review(
+            approval, quoted, purchase, doubts, just_bought, await self._quoting.recipient(approval.wish, cart)
+        )
 
     async def approve(self, review: Review, code: SecretStr, channel: str) -> Placing:
         """A person's yes to what they were shown: place it, here and now.
@@ -229,14 +233,9 @@ class Placement:
 
     async def _decision(self, wish: Wish, cart: Cart, quoted: Quote) -> Callable[[History], Verdict]:
         """The rules as they are when they are asked, over this order."""
-        recipient = await self._recipient(wish, cart)
+        recipient = await self._quoting.recipient(wish, cart)
         known = recipient is not None and recipient.origin == "person"
         return lambda history: decide(self._rules(), quoted.total, history, repeat=wish.repeat, known_address=known)
-
-    async def _recipient(self, wish: Wish, cart: Cart | None) -> Address | None:
-        if wish.items is not None:
-            return await self._vault.address(wish.address)
-        return entry_of(await self._vault.addresses(), cart.shipping_info if cart else None)
 
     async def _decided(
         self,
@@ -296,34 +295,6 @@ class Placement:
         found = await journal.find(draft, _UNATTENDED_WINDOW if alone else PLACED_WINDOW, repeat=wish.repeat)
         return None if found is None else await self._settled(found)
 
-    async def _purchase(self, wish: Wish) -> Purchase:
-        store = store_name(wish.store)
-        if wish.items is None:
-            return CartPurchase(store, await self._firmly())
-        entry = await self._vault.address(wish.address)
-        return ItemsPurchase(store, wish.items, entry.as_firmly(), await self._new_device(), self._devices)
-
-    async def _priced(self, purchase: Purchase) -> Cart | None:
-        async with _tidied_on_error(purchase):
-            try:
-                return await purchase.price()
-            except CartNotFound:
-                return None
-
-    async def _payer(self, card: str | None) -> Payer:
-        summary = await self._vault.card_summary(card)
-        billing = await self._vault.address(summary.billing_address)
-        firmly = await self._firmly()
-        return Payer(
-            environment=self._environment,
-            shopper=self._shopper,
-            payment_host=firmly.session.hosts.payment,
-            card_label=summary.label,
-            card_brand=summary.brand,
-            card_last_four=summary.last_four,
-            billing=billing.as_firmly(),
-        )
-
     async def _being_sent(self, store: str) -> Placing | None:
         """The attempt that is paying the cart of this store at this moment."""
         for attempt in await (await self._journal()).sending(store):
@@ -349,15 +320,6 @@ class Placement:
                 "Orders are placed only in the simulator environment: this version has no approval page, no PIN and no "
                 "accepted rules yet, and without them no real order is sent. Carts work here all the same."
             )
-
-
-@asynccontextmanager
-async def _tidied_on_error(purchase: Purchase) -> AsyncIterator[None]:
-    try:
-        yield
-    except FirmlyError:
-        await purchase.tidy()
-        raise
 
 
 def _refuse_denied(verdict: Verdict) -> None:

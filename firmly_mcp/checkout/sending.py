@@ -175,8 +175,13 @@ class Sending:
         with self._senders.held(attempt_id):
             await purchase.prepare(attempt_id)
             draft = draft_of(purchase, yes, payment.quote)
-            written = await journal.begin(attempt_id, draft, yes.permit, repeat=yes.repeat)
+            try:
+                written = await journal.begin(attempt_id, draft, yes.permit, repeat=yes.repeat)
+            except FirmlyError:
+                await purchase.settled(attempt_id)
+                raise
             if not written.is_new:
+                await purchase.settled(attempt_id)
                 begun.set_result(await self.join(written.attempt))
                 return
             feed = self._live[attempt_id] = Feed(purchase.steps)

@@ -1,0 +1,102 @@
+"""From a wish to a quote: which purchase is meant, what its cart says now, who pays, and where it goes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from firmly_mcp.api.client import FirmlyClient
+from firmly_mcp.api.models import Cart
+from firmly_mcp.api.names import store_name
+from firmly_mcp.errors import CartNotFound, FirmlyError
+from firmly_mcp.wallet.addresses import Address
+from firmly_mcp.wallet.vault import Vault
+
+from .purchases import CartPurchase, ItemsPurchase, Purchase, SendingDevices
+from .quote import Payer, Quote, quote
+from .recipients import entry_of
+from .wishes import Wish
+
+
+class Quoting:
+    """Reads what an order would be.
+
+    `firmly` is the shopper's own device, `new_device` makes one that nobody else has.
+    """
+
+    def __init__(
+        self,
+        *,
+        environment: str,
+        shopper: str,
+        vault: Vault,
+        firmly: Callable[[], Awaitable[FirmlyClient]],
+        new_device: Callable[[], Awaitable[FirmlyClient]],
+        devices: SendingDevices,
+    ) -> None:
+        self._environment = environment
+        self._shopper = shopper
+        self._vault = vault
+        self._firmly = firmly
+        self._new_device = new_device
+        self._devices = devices
+
+    async def purchase(self, wish: Wish) -> Purchase:
+        """The way to order that a wish means.
+
+        Raises:
+            InvalidRequest: the store is no host name.
+            AddressNotFound: no address has this label.
+        """
+        store = store_name(wish.store)
+        if wish.items is None:
+            return CartPurchase(store, await self._firmly())
+        entry = await self._vault.address(wish.address)
+        return ItemsPurchase(store, wish.items, entry.as_firmly(), await self._new_device(), self._devices)
+
+    async def priced(self, purchase: Purchase) -> Cart | None:
+        """Its cart with the store's total, or None where there is no cart."""
+        async with tidied_on_error(purchase):
+            try:
+                return await purchase.price()
+            except CartNotFound:
+                return None
+
+    async def quoted(self, purchase: Purchase, wish: Wish, cart: Cart | None) -> Quote:
+        """The cart as something to pay.
+
+        Raises:
+            NotAllowed: it cannot be paid as it is; says what is missing.
+            CardNotFound, AddressNotFound: no card has the wish's label, or its billing address is gone.
+        """
+        return quote(purchase.store, cart or Cart(), await self._payer(wish.card))
+
+    async def recipient(self, wish: Wish, cart: Cart | None) -> Address | None:
+        """The address book's entry that the order goes to, if it is one."""
+        if wish.items is not None:
+            return await self._vault.address(wish.address)
+        return entry_of(await self._vault.addresses(), cart.shipping_info if cart else None)
+
+    async def _payer(self, card: str | None) -> Payer:
+        summary = await self._vault.card_summary(card)
+        billing = await self._vault.address(summary.billing_address)
+        firmly = await self._firmly()
+        return Payer(
+            environment=self._environment,
+            shopper=self._shopper,
+            payment_host=firmly.session.hosts.payment,
+            card_label=summary.label,
+            card_brand=summary.brand,
+            card_last_four=summary.last_four,
+            billing=billing.as_firmly(),
+        )
+
+
+@asynccontextmanager
+async def tidied_on_error(purchase: Purchase) -> AsyncIterator[None]:
+    """Leave no cart behind that was made only to learn a price, should the order end here."""
+    try:
+        yield
+    except FirmlyError:
+        await purchase.tidy()
+        raise
