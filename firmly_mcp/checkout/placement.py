@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
-from firmly_mcp.errors import NotAllowed, RuleDenied
+from firmly_mcp.errors import NotAllowed, RuleDenied, WalletError
 from firmly_mcp.money import Money
 from firmly_mcp.wallet.addresses import Address
 from firmly_mcp.wallet.vault import Vault
@@ -196,7 +197,9 @@ class Placement:
         yes = Yes(review.quote, permit, code, repeat=repeat, reference=wish.reference)
         placing = await self._sending.start(review.purchase, yes)
         if placing.is_new and review.recipient is not None:
-            await self._vault.accept_address(review.recipient.label)
+            # The order is under way, whatever becomes of the address book: at worst the next one asks again.
+            with suppress(WalletError):
+                await self._vault.accept_address(review.recipient.label)
         return placing
 
     async def decline(self, review: Review, channel: str) -> None:
