@@ -101,7 +101,8 @@ class OrderView(View):
         lines = [_WORDS[self.status]]
         lines += [f"Order number: {self.order_number} at {self.store}" if self.order_number else f"Store: {self.store}"]
         lines += [f"- {line}" for line in self.lines]
-        lines += [f"Total: {self.total}. Charged: {self.charged or 'not known'}. Card: {self.card}."]
+        charged = f" Charged: {self.charged or 'not known'}." if self.money_moved != "no" else ""
+        lines += [f"Total: {self.total}.{charged} Card: {self.card}."]
         lines += [f"Reason: {self.reason}"] if self.reason else []
         lines += [f"Warning: {warning}" for warning in self.warnings]
         lines += [f"Command: {self.command}"] if self.command else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Final, TextIO
@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from firmly_mcp.checkout.approvals import Approval
 from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.checkout.placement import Placement, Review
-from firmly_mcp.checkout.quote import in_words
+from firmly_mcp.checkout.quote import Term, in_words
 from firmly_mcp.errors import NotAllowed, QuoteChanged
 
 CHANNEL: Final = "terminal"
@@ -105,10 +105,23 @@ def _show(review: Review, write: Callable[[str], object]) -> None:
     for line in quote.lines:
         write(f"  {line}\n")
     write("\n")
-    for name, term in quote.terms.items():
-        if term not in {None, ""}:
-            write(f"  {name}: {in_words(term)}\n")
+    for name, words in _terms_in_lines(quote.terms):
+        write(f"  {name}: {words}\n")
     write(f"\n  TOTAL  {quote.total}\n\n")
+
+
+def _terms_in_lines(terms: Mapping[str, Term]) -> Iterator[tuple[str, str]]:
+    """The terms, each address in one line."""
+    addresses = {"ship to": "", "bill to": ""}
+    for name, term in terms.items():
+        if term in {None, ""}:
+            continue
+        group = next((group for group in addresses if name.startswith(f"{group} ")), None)
+        if group is None:
+            yield name, in_words(term)
+        else:
+            addresses[group] += (", " if addresses[group] else "") + in_words(term)
+    yield from ((group, words) for group, words in addresses.items() if words)
 
 
 def _says_yes(review: Review, terminal: TextIO) -> bool:

@@ -22,10 +22,11 @@ def show(rows: Sequence[Mapping[str, str | None]], columns: Mapping[str, str], *
 
 def _show_table(rows: Sequence[Mapping[str, str | None]], columns: Mapping[str, str]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*columns.values())
+    # An id that is cut off cannot be typed.
+    table = Table(*(Column(title, overflow="fold") for title in columns.values()))
     for row in rows:
         # Text: a label in square brackets is a label, not markup.
         table.add_row(*(Text(row.get(field) or "") for field in columns))
