@@ -223,8 +223,20 @@ class Placement:
         return [attempt for attempt in settled if attempt.money_moved == "unknown"]
 
     async def settle_by_hand(self, attempt: Attempt, order_number: str | None) -> Attempt:
-        """End a doubt as a person says: placed under this number, or not placed."""
-        return await self._settling.by_hand(await self._sending.as_it_stands(attempt), order_number)
+        """End a doubt as a person says: placed under this number, or not placed.
+
+        Raises:
+            NotAllowed: it is being sent at this moment, here or by another program.
+        """
+        stands = await self._sending.as_it_stands(attempt)
+        if stands.state is State.SENDING:
+            raise NotAllowed(
+                "This order is being sent at this moment, and the store's answer will say how it ended. Look again "
+                "in a few minutes.",
+                money_moved="unknown",
+                next="firmly-mcp orders list",
+            )
+        return await self._settling.by_hand(stands, order_number)
 
     async def accept_journal(self) -> None:
         """Take the journal that is there as the right one, as a person says."""

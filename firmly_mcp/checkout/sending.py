@@ -152,13 +152,21 @@ class Sending:
         if found is not None:
             begun.set_result(await self.join(found))
             return
-        payment = await self._check(purchase, yes.shown, hold)
-        await self._attempt(purchase, yes, payment, begun)
+        attempt_id = "att_" + secrets.token_hex(8)
+        # What asks the network comes before the check: between that and the send a price has no time to rise.
+        await purchase.prepare(attempt_id)
+        try:
+            payment = await self._check(purchase, yes.shown, hold)
+        except FirmlyError:
+            await purchase.settled(attempt_id)
+            raise
+        await self._attempt(attempt_id, purchase, yes, payment, begun)
 
     async def _check(self, purchase: Purchase, shown: Quote, hold: Hold | None) -> _Payment:
-        """Read the cart again, right before paying, beside the payment key that will be needed."""
+        """Read the cart again, right before paying, with the payment key at hand."""
         firmly = await self._firmly()
-        key, cart = await asyncio.gather(firmly.payment_key(), purchase.price_again(hold))
+        key = await firmly.payment_key()
+        cart = await purchase.price_again(hold)
         now = quote(purchase.store, cart, shown.payer)
         if difference := rises(shown, now):
             raise QuoteChanged(
@@ -169,11 +177,11 @@ class Sending:
         sealed_for = PaymentKey(host, key.kid, **plain, use=key.use, alg=key.alg, header_kid=key.header_kid)
         return _Payment(now, sealed_for, hold)
 
-    async def _attempt(self, purchase: Purchase, yes: Yes, payment: _Payment, begun: asyncio.Future[Placing]) -> None:
+    async def _attempt(
+        self, attempt_id: str, purchase: Purchase, yes: Yes, payment: _Payment, begun: asyncio.Future[Placing]
+    ) -> None:
         journal = await self._journal()
-        attempt_id = "att_" + secrets.token_hex(8)
         with self._senders.held(attempt_id):
-            await purchase.prepare(attempt_id)
             draft = draft_of(purchase, yes, payment.quote)
             try:
                 written = await journal.begin(attempt_id, draft, yes.permit, repeat=yes.repeat)

@@ -26,7 +26,7 @@ CHANNEL: Final = "terminal"
 _OUTCOMES: Final = {
     State.PLACED: "The order is placed. Order number: {number}. Charged: {charged}.",
     State.NOT_PLACED: "The order was not placed, and nothing was charged. {reason}",
-    State.SENDING: "The store has not answered yet. `firmly-mcp orders` will tell.",
+    State.SENDING: "The store has not answered yet. `firmly-mcp orders list` will tell.",
     State.UNKNOWN: "It is not known whether the order was placed. Do not order again; check with the store. {reason}",
 }
 

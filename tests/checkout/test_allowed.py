@@ -1,0 +1,210 @@
+"""What a person's rules allow without asking, and what stops it. No tool's argument widens it."""
+
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import anyio
+import pytest
+
+from firmly_mcp.checkout.attempts import State
+from firmly_mcp.checkout.placement import Asked, Placement
+from firmly_mcp.checkout.sending import Placing
+from firmly_mcp.checkout.wishes import Item, Wish
+from firmly_mcp.errors import NotAllowed, RuleDenied, SettingsError, WalletError
+from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate, open_gate
+from tests.shop import TEE
+
+EXACT = Decimal("53.40")
+
+
+async def placed(gate: Gate, wish: Wish, max_total: Decimal = MUCH) -> Placing:
+    """An order that the rules allow, or the one it belongs to."""
+    placing = await gate.placement.order(wish, max_total=max_total)
+    assert isinstance(placing, Placing)
+    assert (await gate.ended(placing)).state is State.PLACED
+    return placing
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_what_the_rules_allow_is_placed_without_a_question(gate: Gate, wish: Wish) -> None:
+    gate.rules('[USD]\nask_above = "53.40"\nask_above_a_day = "53.40"')
+    await placed(gate, wish, EXACT)
+    assert gate.charges == [5340]
+    assert not await gate.placement.open_approvals()
+
+
+@BOTH
+@pytest.mark.parametrize(("order", "day", "rule"), [("53.39", "900", "ask_above"), ("900", "53.39", "ask_above_a_day")])
+@pytest.mark.anyio
+async def test_a_cent_above_what_is_allowed_asks(gate: Gate, wish: Wish, order: str, day: str, rule: str) -> None:
+    gate.rules(f'[USD]\nask_above = "{order}"\nask_above_a_day = "{day}"')
+    assert (await gate.asked(wish)).rule == rule
+    assert not gate.orders_sent()
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_where_rules_allow_alone_the_call_has_to_say_the_most_it_may_cost(gate: Gate, wish: Wish) -> None:
+    gate.rules(ALLOW)
+    with pytest.raises(NotAllowed, match=r"max_total is required.*53\.40 USD"):
+        await gate.placement.order(wish)
+    with pytest.raises(NotAllowed, match=r"above the 53\.39 USD that max_total allows"):
+        await gate.placement.order(wish, max_total=Decimal("53.39"))
+    assert not gate.orders_sent()
+    await placed(gate, wish, EXACT)
+
+
+@BOTH
+@pytest.mark.parametrize("rule", ["refuse_above", "refuse_above_a_day"])
+@pytest.mark.anyio
+async def test_what_the_rules_refuse_is_denied_by_name_whatever_the_call_says(
+    gate: Gate, wish: Wish, rule: str
+) -> None:
+    gate.rules(f'[USD]\n{rule} = "53.39"')
+    for asked in (wish, replace(wish, repeat=True), replace(wish, reference="mine")):
+        with pytest.raises(RuleDenied, match="Nothing was sent") as caught:
+            await gate.placement.order(asked, max_total=MUCH)
+        assert caught.value.rule == rule
+    assert not gate.orders_sent()
+    assert not await gate.placement.open_approvals()
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_rules_that_cannot_be_read_let_nothing_be_ordered_or_asked(gate: Gate, wish: Wish) -> None:
+    rules = gate.settings.rules_file
+    for broken in ("[USD", "[USD]\nask_abov = 1", "[USD]\nask_above = 2\nrefuse_above = 1"):
+        gate.rules(broken)
+        with pytest.raises(SettingsError, match="No order is sent"):
+            await gate.placement.order(wish, max_total=MUCH)
+    rules.write_bytes(b"\xff\xfe[USD]")
+    with pytest.raises(SettingsError, match=str(rules)):
+        await gate.placement.order(wish, max_total=MUCH)
+    rules.unlink()
+    rules.mkdir()
+    with pytest.raises(SettingsError, match=str(rules)):
+        await gate.placement.order(wish, max_total=MUCH)
+    assert not gate.orders_sent()
+    assert not await gate.placement.open_approvals()
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_without_a_command_that_prints_the_code_what_is_allowed_is_asked(gate: Gate, wish: Wish) -> None:
+    gate.rules(ALLOW)
+    async with gate.another(cvv_command=()) as other:
+        asked = await other.order(wish, max_total=MUCH)
+    assert isinstance(asked, Asked)
+    assert asked.approval.rule == "security_code"
+    assert not gate.orders_sent()
+
+
+@pytest.mark.anyio
+async def test_a_command_that_prints_no_code_sends_nothing(gate: Gate) -> None:
+    gate.rules(ALLOW)
+    async with gate.another(cvv_command=(sys.executable, "-c", "print('none')")) as other:
+        with pytest.raises(WalletError):
+            await other.order(ITEMS, max_total=MUCH)
+    assert not gate.orders_sent()
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_the_same_once_more_goes_to_a_person_whatever_the_rules_allow(gate: Gate, wish: Wish) -> None:
+    gate.rules(ALLOW)
+    first = await placed(gate, wish)
+    await gate.fill_cart()
+    review = await gate.reviewed(replace(wish, repeat=True))
+    assert review.approval.rule == "repeat"
+    assert review.just_bought is not None
+    assert review.just_bought.id == first.attempt.id
+    assert gate.orders_sent() == 1
+    again = await gate.ended(await gate.placement.approve(review, CODE, "test"))
+    assert again.id != first.attempt.id
+    assert gate.charges == [5340, 5340]
+
+
+@pytest.mark.anyio
+async def test_what_rules_allowed_alone_is_the_answer_to_the_same_call_for_a_day(gate: Gate) -> None:
+    gate.rules(ALLOW)
+    first = await placed(gate, ITEMS)
+    gate.clock.time += timedelta(hours=23, minutes=59)
+    assert (await placed(gate, ITEMS)).attempt.id == first.attempt.id
+    gate.clock.time += timedelta(minutes=2)
+    assert (await placed(gate, ITEMS)).is_new
+    assert len(gate.charges) == 2
+
+
+@pytest.mark.anyio
+async def test_a_reference_joins_orders_and_never_separates_them(gate: Gate) -> None:
+    gate.rules(ALLOW)
+    three = replace(ITEMS, items=(Item(TEE, 3),))
+    first = await placed(gate, replace(ITEMS, reference="mine"))
+    for same in (replace(ITEMS, reference="other"), ITEMS, replace(three, reference="mine")):
+        joined = await placed(gate, same)
+        assert (joined.is_new, joined.attempt.id) == (False, first.attempt.id)
+    assert (await placed(gate, three)).is_new
+    assert len(gate.charges) == 2
+
+
+BARRIER = """
+import os, pathlib, sys, time
+here = pathlib.Path(sys.argv[1])
+(here / str(os.getpid())).touch()
+until = time.monotonic() + 9
+while len(list(here.iterdir())) < 2 and time.monotonic() < until:
+    os.sched_yield()
+print("123")
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules", "error"),
+    [
+        ('ask_above = "900"\nask_above_a_day = "900"\nrefuse_above_a_day = "900"', NotAllowed),
+        ('ask_above = "60"\nask_above_a_day = "80"\nrefuse_above_a_day = "80"', RuleDenied),
+    ],
+    ids=["a doubt", "the day"],
+)
+@pytest.mark.anyio
+async def test_of_two_allowed_at_once_that_are_too_much_together_one_is_refused_as_it_is_written(
+    tmp_path: Path, rules: str, error: type[NotAllowed]
+) -> None:
+    """Both were decided before either was written: each command waits for the other's."""
+    (tmp_path / "here").mkdir()
+    command = (sys.executable, "-c", BARRIER, str(tmp_path / "here"))
+    refused: list[NotAllowed] = []
+    async with open_gate(tmp_path, cvv_command=command) as gate, gate.another() as other:
+        gate.rules(f"[USD]\n{rules}")
+
+        async def order(placement: Placement, quantity: int) -> None:
+            try:
+                placing = await placement.order(replace(ITEMS, items=(Item(TEE, quantity),)), max_total=MUCH)
+            except NotAllowed as no:
+                refused.append(no)
+            else:
+                assert isinstance(placing, Placing)
+                await gate.ended(placing)
+
+        gate.simulator.faults.add("delay", "place_order_v2", seconds=0.5)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(order, gate.placement, 2)
+            tasks.start_soon(order, other, 1)
+        assert [type(no) for no in refused] == [error]
+        assert gate.orders_sent() == len(gate.charges) == 1
+        assert not gate.kept_devices()
+
+
+@pytest.mark.anyio
+async def test_of_two_yeses_that_pass_a_limit_together_the_second_is_refused(gate: Gate) -> None:
+    gate.rules('[USD]\nrefuse_above_a_day = "80"')
+    first, second = [await gate.reviewed(replace(ITEMS, items=(Item(TEE, n),))) for n in (1, 2)]
+    await gate.ended(await gate.placement.approve(first, CODE, "test"))
+    with pytest.raises(RuleDenied) as caught:
+        await gate.placement.approve(second, CODE, "test")
+    assert caught.value.rule == "refuse_above_a_day"
+    assert len(gate.charges) == 1
