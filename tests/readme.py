@@ -10,6 +10,7 @@ from firmly_mcp import errors
 from firmly_mcp.cli import command
 from firmly_mcp.server.app import TOOLS
 from firmly_mcp.settings import VARIABLES, Settings
+from tests.endpoints import ENDPOINTS
 
 
 def tools_table() -> str:
@@ -37,6 +38,24 @@ def errors_table() -> str:
         for kind in _tree(errors.FirmlyError)
     )
     return _table(("code", "class", "safe to repeat", "meaning"), rows)
+
+
+def endpoints_table() -> str:
+    """Each endpoint with the client's method, the tools behind it, and how sure its contract is."""
+    rows = (
+        (
+            f"{endpoint.methods.replace(' ', ', ')} `{endpoint.path}`",
+            _code(endpoint.client),
+            ", ".join(_code(tool) for tool in endpoint.tools) or _code(None),
+            endpoint.sure,
+        )
+        for endpoint in ENDPOINTS
+    )
+    return _table(("endpoint", "client method", "tool", "its contract is"), rows)
+
+
+def _code(name: str | None) -> str:
+    return f"`{name}`" if name else "–"  # noqa: RUF001 - a dash in a cell, not a minus
 
 
 def _variable(name: str) -> str:

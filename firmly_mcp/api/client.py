@@ -6,7 +6,7 @@ may raise Unreachable, UnexpectedAnswer, Unauthorized, RateLimited and StoreUnav
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from firmly_mcp.errors import NotFound
@@ -14,12 +14,13 @@ from firmly_mcp.errors import NotFound
 from .bodies import AddressFields, Item, address_body, at_least, given, items_body
 from .calls import Calls
 from .catalog import Catalog
+from .device import Device
 from .events import OrderEvent
 from .fields import read
 from .locks import Hold
-from .models import Cart, Order, PaymentKey, carts
+from .models import Cart, Order, PaymentKey
 from .names import query, segment, store_name
-from .orders import ActiveDomains, Availability, OrderStatus, PostalCode
+from .orders import Availability, OrderStatus
 from .payments import NotConfirmed, Payments, SealedCard
 from .refusals import invalid, method_kept
 from .session import DeviceSession, Notice
@@ -41,6 +42,11 @@ class FirmlyClient:
         self.list_products = catalog.list_products
         self.get_product = catalog.get_product
         self.get_product_by_url = catalog.get_product_by_url
+        device = Device(session, self._calls)
+        self.get_active_domains = device.get_active_domains
+        self.get_active_carts = device.get_active_carts
+        self.get_postal_code = device.get_postal_code
+        self.set_postal_code = device.set_postal_code
 
     def take_notices(self) -> tuple[Notice, ...]:
         """What the shopper must be told since the last call: carts that are lost, a session that is not kept."""
@@ -56,33 +62,21 @@ class FirmlyClient:
         async with self.session.locks.hold(store_name(store)) as hold:
             yield hold
 
-    # Session: across stores
+    async def transfer_session(
+        self,
+        store: str,
+        handle: str | Mapping[str, object],
+        cookies: Sequence[object] = (),
+        *,
+        hold: Hold | None = None,
+    ) -> Cart:
+        """POST session/transfer (Firmly: session-transfer): the cart of the store's own site becomes this device's.
 
-    async def get_active_domains(self) -> tuple[str, ...]:
-        """GET carts/active-domains: stores where this device has a cart with something in it."""
-        async with self.session.locks.device():
-            answer = await self._calls.read("GET", f"{self._api}/v2/carts/active-domains")
-        return read(ActiveDomains, answer.body).domains
-
-    async def get_active_carts(self, excludes: Collection[str] = ()) -> tuple[Cart, ...]:
-        """GET carts/active: every cart with something in it; a store that fails is missing."""
-        left_out = ",".join(store_name(store) for store in excludes) or None
-        async with self.session.locks.device():
-            answer = await self._calls.read("GET", f"{self._api}/v2/carts/active{query(excludes=left_out)}")
-        return carts(answer.body)
-
-    async def get_postal_code(self) -> str | None:
-        """GET carts/postal-code: the shopper's, for all stores; None when unset."""
-        async with self.session.locks.device():
-            answer = await self._calls.read("GET", f"{self._api}/v2/carts/postal-code")
-        return read(PostalCode, answer.body).postal_code or None
-
-    async def set_postal_code(self, postal_code: str) -> str | None:
-        """POST carts/postal-code (Firmly: set-postal-code): shipping is computed anew in every active cart."""
-        body = {"postal_code": postal_code}
-        async with self.session.locks.device():
-            answer = await self._calls.change("POST", f"{self._api}/v2/carts/postal-code", body)
-        return read(PostalCode, answer.body).postal_code or None
+        Raises:
+            InvalidRequest, OutOfStock: nothing was taken over.
+        """
+        body = {"handle": handle if isinstance(handle, str) else dict(handle), "cookies": list(cookies) or None}
+        return await self._cart("POST", store, "/transfer", given(body), room="session", hold=hold)
 
     # Cart
 
@@ -289,9 +283,18 @@ class FirmlyClient:
         url = f"{self._api}/v1/orders/domains/{store_name(store)}/order/{segment(order_number)}/status"
         return read(OrderStatus, (await self._calls.read("GET", url)).body)
 
-    async def _cart(self, method: str, store: str, path: str, body: object = None, *, hold: Hold | None = None) -> Cart:
+    async def _cart(
+        self,
+        method: str,
+        store: str,
+        path: str,
+        body: object = None,
+        *,
+        room: str = "cart",
+        hold: Hold | None = None,
+    ) -> Cart:
         name = store_name(store)
-        url = f"{self._api}/v2/domains/{name}/cart{path}"
+        url = f"{self._api}/v2/domains/{name}/{room}{path}"
         async with self.session.locks.cart(name, hold):
             call = self._calls.read if method == "GET" else self._calls.change
             return read(Cart, (await call(method, url, body)).body)

@@ -97,7 +97,7 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
     "ProductUrlNotImplemented": Refusal(
         NotFound, "This store cannot be asked by a page's address. Search it.", "search_products"
     ),
-    "ErrorSizeInvalid": Refusal(InvalidRequest, "A catalog page has 100, 500, 1000 or 2000 products."),
+    "SizeInvalid": Refusal(InvalidRequest, "A catalog page has 100, 500, 1000 or 2000 products."),
     # Shipments, checkout, promo codes, addons
     "ErrorShipmentNotFound": Refusal(NotFound, "The cart has no such shipment or location.", "get_cart"),
     "ErrorInvalidFulfillmentType": Refusal(
@@ -199,9 +199,10 @@ def refusal(
 
 
 def stream_refusal(body: object, *, request_id: str | None = None) -> StoreError:
-    """The error that a stream's `error` event is. Its status is 0, or the event's own `code` where that is no 4xx."""
+    """The error that a stream's `error` event is. Its status is 0, or the event's own `code` where that proves nothing."""
     found = envelope(body)
-    status = 0 if found.status is None or 400 <= found.status < 500 else found.status
+    refused = found.status is None or (400 <= found.status < 500 and found.status not in _NO_PROOF_STATUSES)
+    status = 0 if refused or found.status is None else found.status
     return _error(found, status, request_id, order=True)
 
 

@@ -1,101 +1,228 @@
 """Whatever way Firmly speaks, the same things are bought for the same money."""
 
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
-import anyio
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmly_mcp.api import ref
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.events import OrderPlaced
+from firmly_mcp.api.events import OrderEvent, OrderPlaced, ShippingUpdated, StreamError
 from firmly_mcp.api.models import Cart, Order
-from firmly_mcp.errors import CartNotFound, NotFound
-from firmly_mcp.simulator import Simulator
+from firmly_mcp.errors import CartNotFound, NotFound, PaymentDeclined, PromoRejected
+from firmly_mcp.money import Money
+from firmly_mcp.simulator import DECLINED_CARD, TEST_CARD, Simulator
+from firmly_mcp.simulator.books import Charge
 from firmly_mcp.simulator.dialect import Dialect
 
+from .documented_errors import NAMED
 from .shopping import ADDRESS, LUMA, TEE, client_on, sealed
 
-words: dict[str, st.SearchStrategy[Any]] = {
-    "bearer": st.sampled_from(["either", "required", "refused"]),
-    "shipping_method_path": st.sampled_from(["documented", "other", "both", "neither"]),
-    "cart_slash": st.sampled_from(["either", "required", "refused"]),
-    "cleared_address": st.sampled_from(["usual", "other"]),
-    "countries": st.sampled_from(["by_version", "codes", "names"]),
-    "image_key": st.sampled_from(["url", "src"]),
-    "cart_tax": st.sampled_from(["tax_total", "tax", "both"]),
-    "order_tax": st.sampled_from(["tax", "tax_total", "both"]),
-    "no_postal_code": st.sampled_from(["empty", "null"]),
-    "promo_key": st.sampled_from(["coupons", "promo_codes"]),
-    "no_cart_error": st.sampled_from(["ErrorCartNotFound", "CartNotFound"]),
-    "envelope": st.sampled_from(["by_page", "description", "message"]),
-    "auth_error": st.sampled_from(["by_page", "InvalidToken", "InvalidJWTToken", "ErrorUnauthorized", "Unauthorized"]),
-    "statuses": st.sampled_from([(), (("InvalidToken", 400),), (("ErrorCartNotFound", 400), ("CartNotFound", 422))]),
-    "method_key": st.sampled_from(["by_version", "id", "sku", "both"]),
-    "accessor": st.sampled_from(["option", "name"]),
-    "items_at_once": st.booleans(),
-    "comments": st.booleans(),
-    "crlf": st.booleans(),
-    "no_cart": st.sampled_from(["empty", "not_found"]),
-    "notices": st.sampled_from(["objects", "strings"]),
-    "next_page_method": st.sampled_from(["GET", "POST"]),
-    "placed_cart": st.sampled_from(["separate", "replaces"]),
-    "money": st.sampled_from(["whole", "value"]),
-    "strips_empty": st.booleans(),
-    "fulfillment_is_null": st.booleans(),
-    "hits_without_domain": st.booleans(),
+VOLTA, SEATTLE = "volta-electronics.example", "volta-seattle"
+TELEVISION = "/us/tvs/horizon-oled-smart-tv-sku-ol109"
+HOODIE = {"variant_id": "MH07-XS-Gray"}
+PRICE, RAISED = 2200, 2300
+
+
+# Every word of every switch. Amounts without a currency are none: a test of their own is about that.
+CLOSED: dict[str, tuple[Any, ...]] = {
+    name: tuple(word for word in (get_args(kind) or (False, True)) if word != "bare" or name != "money")
+    for name, kind in get_type_hints(Dialect).items()
+    if name != "statuses"
 }
+STATUSES = [
+    *((error.name, status) for error in NAMED for status in error.statuses),
+    *(("ErrorCartNotFound", 400), ("CartNotFound", 422), ("ErrorPaymentDeclined", 403)),
+]
+SPOKEN = st.fixed_dictionaries(
+    {},
+    optional={
+        "statuses": st.lists(st.sampled_from(STATUSES), max_size=4).map(tuple),
+        **{name: st.sampled_from(words) for name, words in CLOSED.items()},
+    },
+)
 
 
-async def filled(client: FirmlyClient) -> Cart:
-    """A cart with two orange tees, found by search, its fastest method chosen where that can be done."""
-    page = await client.search_products("orange tee xs", page_size=2)
+def cents(amount: Money | None) -> int:
+    assert amount is not None
+    return int(amount.amount * 100)
+
+
+def is_charged(charge: Charge, order: Order, read: Cart) -> None:
+    """The books have this order once, for what the cart said before."""
+    assert charge.order_number == order.platform_order_number
+    assert charge.cart_id == order.cart_id == read.cart_id
+    assert charge.amount == cents(order.total) == cents(read.total)
+    for shown in (order, read):
+        assert shown.doubts == ()
+        assert [(each.sku, each.quantity, each.price, each.line_price) for each in charge.lines] == [
+            (line.sku, line.quantity, cents(line.price), cents(line.line_price)) for line in shown.line_items
+        ]
+
+
+async def found(client: FirmlyClient, dialect: Dialect) -> dict[str, object]:
+    """The orange tee in XS, by search, next page, page and address."""
+    most = Money.parse("30", "USD")
+    page = await client.search_products("orange tee xs", max_price=most, page_size=2)
     assert page.next_page is not None
-    assert (await client.next_products(page.next_page)).products
-    product = await client.get_product(LUMA, page.products[0].handle or "")
+    more = (await client.next_products(page.next_page)).products
+    assert more
+    if dialect.cursor_keeps_filters:
+        assert all(hit.price_from is None or hit.price_from.amount <= most.amount for hit in more)
+    hit = page.products[0]
+    assert hit.store == ("luma.gift" if dialect.luma_alias and not dialect.hits_without_domain else LUMA)
+    product = await client.get_product(LUMA, hit.handle or "")
+    assert (await client.get_product_by_url(hit.pdp_url or "")) == product
     orange = {"Size": "XS", "Color": "Orange"}
     variant = next(variant for variant in product.variants if product.choices(variant) == orange)
+    return ref.unpack(variant.ref or "")
+
+
+async def before_a_cart(client: FirmlyClient) -> None:
+    """What a device without a cart is told."""
+    assert await client.get_postal_code() is None
+    assert await client.set_postal_code("98101") == "98101"
     with suppress(CartNotFound):
         assert (await client.get_cart(LUMA)).is_empty
-    await client.add_line_item(LUMA, ref.unpack(variant.ref or ""), 2)
-    cart = await client.set_shipping_info(LUMA, ADDRESS)
+    with pytest.raises(CartNotFound):
+        await client.set_billing_info(VOLTA, ADDRESS)
+
+
+async def filled(client: FirmlyClient, dialect: Dialect, tee: dict[str, object]) -> Cart:
+    """Two orange tees after a cleared cart, with promo codes and, where it can be chosen, the fastest method."""
+    await client.add_line_item(LUMA, tee, 1)
+    assert (await client.set_shipping_info(LUMA, ADDRESS)).shipping_info is not None
+    cleared = await client.clear_cart(LUMA)
+    assert (cleared.is_empty, cleared.doubts) == (True, ())
+    assert (cleared.shipping_info is not None) is dialect.clear_keeps_address
+    if cleared.shipping_info is not None:
+        assert (cleared.shipping_info.postal_code, cleared.shipping_info.address1) == ("98101", "1 Test St")
+    await client.add_line_item(LUMA, tee, 2)
+    await client.set_shipping_info(LUMA, ADDRESS)
+    with suppress(PromoRejected):
+        assert (await client.add_promo_codes(LUMA, ["NOBODYS", "SAVE10"])).coupons == ("SAVE10",)
+        assert dialect.bad_promos == "skipped"
+    await client.add_promo_codes(LUMA, ["SAVE10"])
+    cart = await client.add_promo_codes(LUMA, ["FIVEOFF"])
+    assert cart.coupons == (("SAVE10", "FIVEOFF") if dialect.promo_codes == "add" else ("FIVEOFF",))
     shipment = cart.shipments[0]
     with suppress(NotFound):
         fastest = shipment.shipping_method_options[-1].id or ""
         cart = await client.set_shipping_method(LUMA, shipment.shipment_id or "", fastest)
+        assert dialect.shipping_method_path != "neither"
         assert cart.shipments[0].shipping_method is not None
         assert cart.shipments[0].shipping_method.id == fastest
     assert cart.line_items[0].image is not None
-    assert cart.shipping_info is not None
-    assert cart.shipping_info.postal_code == "98101"
-    assert cart.doubts == ()
     return cart
 
 
-async def buys(dialect: Dialect) -> None:
-    """Pay the cart, and have the store make another of the same tee."""
+async def pays(sim: Simulator, client: FirmlyClient, dialect: Dialect) -> None:
+    """The cart, after its price rose under it."""
+    await filled(client, dialect, await found(client, dialect))
+    sim.set_price(LUMA, str(TEE["variant_id"]), RAISED)
+    cart = await client.get_cart(LUMA)
+    assert [notice.code for notice in cart.notices] == ["PRICE_INCREASED"]
+    paid = await client.complete_order(LUMA, sealed(await client.payment_key()), ADDRESS)
+    assert isinstance(paid, Order)
+    assert paid.tax_total == cart.tax_total is not None
+    is_charged(sim.books.charges[-1], paid, cart)
+    assert (await client.get_cart(LUMA)).submitted
+
+
+async def picks_up(sim: Simulator, client: FirmlyClient, dialect: Dialect) -> None:
+    """A television, at the shop in Seattle."""
+    product = await client.get_product(VOLTA, TELEVISION)
+    variant = next(variant for variant in product.variants if variant.available)
+    await client.add_line_item(VOLTA, variant.add_to_cart_ref or {}, 1)
+    cart = await client.set_shipping_info(VOLTA, ADDRESS)
+    kind = next(kind.id for kind in cart.shipments[0].fulfillment_type_options if kind.is_pickup)
+    assert kind == dialect.pickup_id
+    cart = await client.set_fulfillment_type(VOLTA, cart.shipments[0].shipment_id or "", kind, SEATTLE)
+    assert (cart.shipments[0].fulfillment_type is None) is dialect.fulfillment_is_null
+    assert cents(cart.shipping_total) == 0
+    paid = await client.complete_order(VOLTA, sealed(await client.payment_key()), ADDRESS)
+    assert isinstance(paid, Order)
+    is_charged(sim.books.charges[-1], paid, cart)
+    sim.set_stock(VOLTA, variant.sku or "", None)
+
+
+async def streamed(client: FirmlyClient, card: dict[str, str]) -> list[OrderEvent]:
+    sealed_card = sealed(await client.payment_key(), card)
+    async with client.place_order(LUMA, [(TEE, 1), (HOODIE, 1)], ADDRESS, ADDRESS, sealed_card) as events:
+        return [event async for event in events]
+
+
+async def has_it_made(sim: Simulator, client: FirmlyClient, dialect: Dialect) -> None:
+    """A tee and a hoodie in one stream, beside a cart; a first card is declined."""
+    other = await client.add_line_item(LUMA, HOODIE, 3)
+    before = len(sim.books.charges)
+    declined = (await streamed(client, DECLINED_CARD))[-1]
+    assert isinstance(declined, StreamError)
+    assert (type(declined.error), declined.error.money_moved) == (PaymentDeclined, "no")
+    assert len(sim.books.charges) == before
+    *told, placed = await streamed(client, TEST_CARD)
+    assert len(told) == (3 if dialect.items_at_once else 4)
+    assert isinstance(told[-1], ShippingUpdated)
+    assert isinstance(placed, OrderPlaced)
+    is_charged(sim.books.charges[-1], placed.order, told[-1].cart)
+    shown = await client.get_cart(LUMA)
+    assert (shown.cart_id == other.cart_id, shown.submitted) == (
+        (True, False) if dialect.placed_cart == "separate" else (False, True)
+    )
+
+
+async def shops(sim: Simulator, dialect: Dialect) -> None:
+    """All of it, on a device of its own; nothing else may be in the books."""
+    sim.dialect = dialect
+    sim.set_price(LUMA, str(TEE["variant_id"]), PRICE)
+    before = len(sim.books.charges)
     with tempfile.TemporaryDirectory() as locks:
-        async with Simulator() as sim, client_on(sim, Path(locks)) as client:
-            sim.dialect = dialect
-            cart = await filled(client)
-            paid = await client.complete_order(LUMA, sealed(await client.payment_key()), ADDRESS)
-            assert isinstance(paid, Order)
-            items = [({"variant_id": cart.line_items[0].sku}, 1)]
-            card = sealed(await client.payment_key())
-            async with client.place_order(LUMA, items, ADDRESS, ADDRESS, card) as events:
-                last = [event async for event in events][-1]
-            assert isinstance(last, OrderPlaced)
-            told = [(order.platform_order_number, order.total, order.doubts) for order in (paid, last.order)]
-            assert paid.total == cart.total
-            assert [order.tax_total is not None for order in (paid, last.order)] == [True, True]
+        async with client_on(sim, Path(locks)) as client:
+            await before_a_cart(client)
+            await pays(sim, client, dialect)
+            await picks_up(sim, client, dialect)
+            await has_it_made(sim, client, dialect)
             assert client.take_notices() == ()
-            charged = [(charge.order_number, charge.amount) for charge in sim.books.charges]
-            assert [(number, int((total.amount if total else 0) * 100)) for number, total, _ in told] == charged
-            assert [doubts for *_, doubts in told] == [(), ()]
+    assert len(sim.books.charges) - before == 3
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[BlockingPortal]:
+    """An event loop that outlives the examples."""
+    with start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.fixture(scope="module")
+def lasting(portal: BlockingPortal) -> Iterator[Simulator]:
+    """One simulator for all of them: it is asked to speak otherwise, again and again."""
+    with portal.wrap_async_context_manager(Simulator()) as sim:
+        yield sim
+
+
+@settings(max_examples=40, deadline=None)
+@given(spoken=SPOKEN)
+def test_the_books_are_right_in_every_dialect(
+    portal: BlockingPortal, lasting: Simulator, spoken: dict[str, Any]
+) -> None:
+    portal.call(shops, lasting, Dialect(**spoken))
+
+
+ROUNDS = max(len(words) for words in CLOSED.values())
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_the_books_are_right_with_every_word_of_every_switch(
+    portal: BlockingPortal, lasting: Simulator, number: int
+) -> None:
+    spoken = {name: words[number % len(words)] for name, words in CLOSED.items()}
+    portal.call(shops, lasting, Dialect(**spoken))
 
 
 @pytest.mark.anyio
@@ -105,9 +232,3 @@ async def test_amounts_without_a_currency_are_no_amounts(tmp_path: Path) -> None
         cart = await client.add_line_item(LUMA, TEE, 1)
     assert cart.total is None
     assert "total has no currency" in cart.doubts
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.fixed_dictionaries({}, optional=words))
-def test_the_books_are_right_in_every_dialect(spoken: dict[str, Any]) -> None:
-    anyio.run(buys, Dialect(**spoken))

@@ -43,6 +43,7 @@ ENDPOINTS: list[tuple[Call, str, str, object]] = [
         },
     ),
     (lambda c: c.search_products("tee"), "POST", "/api/v1/discovery/search", {"query": "tee"}),
+    (lambda c: c.list_products(LUMA), "GET", f"/api/v1/domains-products/{LUMA}?page=1&size=100", None),
     (lambda c: c.discovery_options(), "GET", "/api/v1/discovery/options", None),
     (lambda c: c.get_product(LUMA, "/us/tv"), "GET", f"/api/v1/domains-products/{LUMA}/%2Fus%2Ftv", None),
     (
@@ -62,6 +63,18 @@ ENDPOINTS: list[tuple[Call, str, str, object]] = [
     (lambda c: c.get_active_carts(["a.b", "c.d"]), "GET", "/api/v2/carts/active?excludes=a.b%2Cc.d", None),
     (lambda c: c.get_postal_code(), "GET", "/api/v2/carts/postal-code", None),
     (lambda c: c.set_postal_code("98101"), "POST", "/api/v2/carts/postal-code", {"postal_code": "98101"}),
+    (
+        lambda c: c.transfer_session(LUMA, "native-cart"),
+        "POST",
+        f"/api/v2/domains/{LUMA}/session/transfer",
+        {"handle": "native-cart"},
+    ),
+    (
+        lambda c: c.transfer_session(LUMA, {"handle": "h", "token": "t"}, [{"name": "sid", "value": "7"}]),
+        "POST",
+        f"/api/v2/domains/{LUMA}/session/transfer",
+        {"handle": {"handle": "h", "token": "t"}, "cookies": [{"name": "sid", "value": "7"}]},
+    ),
     (lambda c: c.get_cart(LUMA), "GET", CART, None),
     (
         lambda c: c.add_line_item(LUMA, {"variant_id": "v", "weight": Decimal("1.5")}, 2),
@@ -133,7 +146,10 @@ ENDPOINTS: list[tuple[Call, str, str, object]] = [
 async def test_an_endpoint_is_called_as_documented(
     tmp_path: Path, call: Call, method: str, path: str, body: object
 ) -> None:
-    async with loopback(lambda _: [reply(200, {})]) as server, client_of(server.url, tmp_path) as client:
+    async with (
+        loopback(lambda asked: [reply(200, [] if "size=" in asked.path else {})]) as server,
+        client_of(server.url, tmp_path) as client,
+    ):
         await call(client)
     asked = server.asked[-1]
     assert (asked.method, asked.path, asked.json) == (method, path, body)

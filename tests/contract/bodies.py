@@ -105,7 +105,7 @@ class FullAddress(Body):
 
 
 class SimpleAddress(Body):
-    """An address of a Simple Cart: the country is a name, the phone may be missing (simple-cart-api/set-shipping-info)."""
+    """An address of a Simple Cart, the country by name (simple-cart-api/checkout/set-shipping-info)."""
 
     first_name: str = "Ana"
     last_name: str = "Lima"

@@ -109,17 +109,17 @@ class Offer(Answer):
     scope: str
     price: Money
     coverage_mode: str | None = None
-    eligible_line_item_ids: list[str] = []
-    line_item_pricing: dict[str, Money] = {}
-    child_offers: list[ChildOffer] = []
+    eligible_line_item_ids: list[str] = Field(default_factory=list)
+    line_item_pricing: dict[str, Money] = Field(default_factory=dict)
+    child_offers: list[ChildOffer] = Field(default_factory=list)
 
 
 class Selection(Answer):
     """An addon that was chosen (addon-management/add-addon)."""
 
     addon_id: str
-    selected_line_item_ids: list[str] = []
-    selected_child_ids: list[str] = []
+    selected_line_item_ids: list[str] = Field(default_factory=list)
+    selected_child_ids: list[str] = Field(default_factory=list)
 
 
 class Addons(Answer):
@@ -148,12 +148,10 @@ class AnyCart(Answer):
     shipping_total: Money
     total: Money
     cart_discount: Money | None = None
-    coupons: list[str] = []
-    cart_status: str | None = Field(
-        default=None, pattern="^(active|submitted|item_not_shippable|checkout_blocked)$"
-    )
+    coupons: list[str] = Field(default_factory=list)
+    cart_status: str | None = Field(default=None, pattern="^(active|submitted|item_not_shippable|checkout_blocked)$")
     shipping_info: Address | None = None
-    payment_method_options: list[PaymentOption] = []
+    payment_method_options: list[PaymentOption] = Field(default_factory=list)
 
 
 class Cart(AnyCart):
@@ -163,7 +161,7 @@ class Cart(AnyCart):
     addons: Addons
     tax_total: Money
     addon_total: Money
-    notices: list[Any] = []
+    notices: list[Any] = Field(default_factory=list)
     billing_info: Address | None = None
     schema_version: str = Field(pattern=r"^2\.0$")
     platform_order_number: str | None = None
@@ -174,7 +172,7 @@ class SimpleCart(AnyCart):
 
     tax: Money
     shipping_method: SimpleMethod | None = None
-    shipping_method_options: list[SimpleMethod] = []
+    shipping_method_options: list[SimpleMethod] = Field(default_factory=list)
 
 
 class ActiveCarts(Answer):

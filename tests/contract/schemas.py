@@ -38,7 +38,7 @@ class Error(Answer):
 
 
 class Money(Answer):
-    """An amount: `value` in major units, `number` in minor ones (api-reference/overview; every cart and catalog page)."""
+    """An amount: `value` in major units, `number` in minor ones (api-reference/overview, every cart page)."""
 
     currency: str = Field(pattern="^[A-Z]{3}$")
     value: Decimal

@@ -1,0 +1,46 @@
+"""What a device has over all stores. Its calls wait for those at every store, and none begins meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from .calls import Calls
+from .fields import read
+from .models import Cart, carts
+from .names import query, store_name
+from .orders import ActiveDomains, PostalCode
+from .session import DeviceSession
+
+
+class Device:
+    """Its stores, carts and postal code; `FirmlyClient` has its methods."""
+
+    def __init__(self, session: DeviceSession, calls: Calls) -> None:
+        self._locks = session.locks
+        self._calls = calls
+        self._carts = f"{session.hosts.api}/api/v2/carts"
+
+    async def get_active_domains(self) -> tuple[str, ...]:
+        """GET carts/active-domains: stores where this device has a cart with something in it."""
+        async with self._locks.device():
+            answer = await self._calls.read("GET", f"{self._carts}/active-domains")
+        return read(ActiveDomains, answer.body).domains
+
+    async def get_active_carts(self, excludes: Collection[str] = ()) -> tuple[Cart, ...]:
+        """GET carts/active: every cart with something in it; a store that fails is missing."""
+        left_out = ",".join(store_name(store) for store in excludes) or None
+        async with self._locks.device():
+            answer = await self._calls.read("GET", f"{self._carts}/active{query(excludes=left_out)}")
+        return carts(answer.body)
+
+    async def get_postal_code(self) -> str | None:
+        """GET carts/postal-code: the shopper's, for all stores; None when unset."""
+        async with self._locks.device():
+            answer = await self._calls.read("GET", f"{self._carts}/postal-code")
+        return read(PostalCode, answer.body).postal_code or None
+
+    async def set_postal_code(self, postal_code: str) -> str | None:
+        """POST carts/postal-code (Firmly: set-postal-code): shipping is computed anew in every active cart."""
+        async with self._locks.device():
+            answer = await self._calls.change("POST", f"{self._carts}/postal-code", {"postal_code": postal_code})
+        return read(PostalCode, answer.body).postal_code or None
