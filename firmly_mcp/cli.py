@@ -30,7 +30,13 @@ def main() -> None:
     """Run the command, and turn our own errors into a message and an exit code."""
     log_to_stderr()
     try:
-        command(prog_name="firmly-mcp")
+        command.main(prog_name="firmly-mcp", standalone_mode=False)
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(wrong.exit_code)
+    except click.Abort:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
     except FirmlyError as error:
         hint = f"\n  next: {error.next}" if error.next else ""
         click.echo(redact(f"firmly-mcp: {error.message}{hint}"), err=True)

@@ -62,7 +62,7 @@ class Catalog:
         try:
             answer = await self._calls.read("GET", url)
         except NotFound as error:
-            # The method is not documented (firmly-api U-17); where GET is not routed, the search's own is.
+            # The method is not documented; where GET is not routed, the search's own is.
             if error.name != "RouteNotFound":
                 raise
             answer = await self._calls.read("POST", url, _query_of(url))

@@ -85,7 +85,7 @@ class FirmlyClient:
         try:
             return await self._cart("GET", store, self._get_cart_tail, hold=hold)
         except NotFound as error:
-            # One client found that this call alone wants a slash at its end (firmly-api C-5).
+            # One client found that this call alone wants a slash at its end.
             if error.name != "RouteNotFound" or self._get_cart_tail:
                 raise
         cart = await self._cart("GET", store, "/", hold=hold)
@@ -203,7 +203,7 @@ class FirmlyClient:
         """
         choice = {"shipment_id": shipment_id, "shipping_method_id": shipping_method_id}
         body = choice | given({"notes": notes, "selected_date": selected_date})
-        # The documented path, then the one that another client calls (firmly-api C-4).
+        # The documented path, then the one that another client calls.
         try:
             return await self._cart("POST", store, "/shipment/methods", body, hold=hold)
         except NotFound as error:

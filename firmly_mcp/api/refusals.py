@@ -225,7 +225,7 @@ def invalid(name: str, message: str, *, next: str | None = None) -> InvalidReque
 
 
 def method_kept(error: StoreError) -> StoreError:
-    """The store has no call to choose a shipping method: what it preselected stays (firmly-api C-4)."""
+    """The store has no call to choose a shipping method: what it preselected stays."""
     message = "The shipping method cannot be chosen at this store; the one it preselected stays."
     return NotFound(message, status=error.status, name=error.name, request_id=error.request_id, next="get_cart")
 

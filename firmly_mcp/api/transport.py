@@ -96,7 +96,7 @@ class Http:
         self._proxy = proxy
         self._new_id = new_id
         self._pooled: httpx2.AsyncClient | None = None
-        # Firmly's pages disagree on `Bearer ` before the token (firmly-api C-1); what was taken is remembered.
+        # Firmly's pages disagree on `Bearer ` before the token; what was taken is remembered.
         self.token_prefix = ""
 
     async def __aenter__(self) -> Self:

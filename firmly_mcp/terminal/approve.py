@@ -6,14 +6,16 @@ places the order here and now, and this program follows it to its end.
 
 from __future__ import annotations
 
+import asyncio
 import getpass
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from io import TextIOWrapper
-from typing import Final, TextIO
+from typing import Any, Final, TextIO, TypeVar
 
-import anyio.to_thread
 from pydantic import SecretStr
 
 from firmly_mcp.checkout.approvals import Approval
@@ -21,6 +23,8 @@ from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.checkout.placement import Placement, Review
 from firmly_mcp.checkout.quote import Term, in_words
 from firmly_mcp.errors import NotAllowed, QuoteChanged
+
+T = TypeVar("T")
 
 CHANNEL: Final = "terminal"
 _OUTCOMES: Final = {
@@ -44,11 +48,11 @@ async def approve(placement: Placement, approval_id: str | None) -> bool:
             review = await placement.review(approval.id)
             _show(review, terminal.write)
             terminal.flush()
-            if not await anyio.to_thread.run_sync(_says_yes, review, terminal):
+            if not await _answered(partial(_says_yes, review), terminal):
                 await placement.decline(review, CHANNEL)
                 terminal.write("Declined. Nothing was sent.\n")
                 return False
-            code = await anyio.to_thread.run_sync(_security_code, terminal)
+            code = await _answered(_security_code, terminal)
             try:
                 return await _placed(placement, review, code, terminal)
             except QuoteChanged as changed:
@@ -124,6 +128,34 @@ def _terms_in_lines(terms: Mapping[str, Term]) -> Iterator[tuple[str, str]]:
     yield from ((group, words) for group, words in addresses.items() if words)
 
 
+async def _answered(ask: Callable[[TextIO], T], terminal: TextIO) -> T:
+    """What a person answers. Ctrl-C ends it at once, and leaves the terminal as it was before the question."""
+    import termios
+
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def tell(how: Callable[[Any], None], what: object) -> None:
+        if not answer.done():
+            how(what)
+
+    def wait() -> None:
+        try:
+            told: tuple[Callable[[Any], None], object] = (answer.set_result, ask(terminal))
+        except Exception as error:  # noqa: BLE001 - it is raised where the answer is awaited
+            told = (answer.set_exception, error)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, *told)
+
+    before = termios.tcgetattr(terminal.fileno())
+    # Nobody waits for this thread at the end of the program, as they would for one of a pool.
+    threading.Thread(target=wait, daemon=True).start()
+    try:
+        return await answer
+    finally:
+        termios.tcsetattr(terminal.fileno(), termios.TCSANOW, before)
+
+
 def _says_yes(review: Review, terminal: TextIO) -> bool:
     terminal.write(f"Type the amount to pay ({review.quote.total.plain}) to approve, anything else to decline: ")
     terminal.flush()
@@ -144,8 +176,8 @@ def controlling_terminal() -> Iterator[TextIO]:
         NotAllowed: there is none.
     """
     try:
-        terminal = TextIOWrapper(open("/dev/tty", "r+b", buffering=0), encoding="utf-8", write_through=True)  # noqa: SIM115, PTH123 - closed below
+        opened = open("/dev/tty", "r+b", buffering=0)  # noqa: SIM115, PTH123 - closed below, with what is around it
     except OSError:
         raise NotAllowed("Orders are approved in a terminal, and this program has none. Nothing was sent.") from None
-    with terminal:
+    with TextIOWrapper(opened, encoding="utf-8", errors="replace", write_through=True) as terminal:
         yield terminal

@@ -23,7 +23,7 @@ from .cards import Card
 
 ALGORITHM: Final = "RSA-OAEP-256"
 ENCRYPTION: Final = "A256GCM"
-# Law 11: these environments are fixed pairs of hosts, and this is the half that cards are sealed for.
+# These environments are fixed pairs of hosts, and this is the half that cards are sealed for.
 PAYMENT_HOSTS: Final = {"sandbox": "cc.firmly.work", "production": "cc.firmly.online"}
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _NOTHING_SENT: Final = "The card was not encrypted and nothing was sent."

@@ -1,4 +1,4 @@
-"""Law 1: a card number leaves the wallet only inside a JWE.
+"""A card number leaves the wallet only inside a JWE.
 
 A canary number goes through everything that the wallet does, and through every refusal. Then every byte that came of
 it is searched: messages, tracebacks with the variables of their frames, reprs, logs, output, and files.
