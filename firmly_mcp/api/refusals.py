@@ -199,7 +199,7 @@ def refusal(
 
 
 def stream_refusal(body: object, *, request_id: str | None = None) -> StoreError:
-    """The error that a stream's `error` event is. Its status is 0, or the event's own `code` where that proves nothing."""
+    """What a stream's `error` event says; its status is 0, or the event's own `code` where that proves nothing."""
     found = envelope(body)
     refused = found.status is None or (400 <= found.status < 500 and found.status not in _NO_PROOF_STATUSES)
     status = 0 if refused or found.status is None else found.status
