@@ -226,8 +226,10 @@ class Placement:
         """End a doubt as a person says: placed under this number, or not placed.
 
         Raises:
-            NotAllowed: it is being sent at this moment, here or by another program.
+            NotAllowed: it is being sent at this moment, here or by another program; or the number is blank.
         """
+        if order_number is not None and not order_number.strip():
+            raise NotAllowed("The order number is blank. Nothing was changed.", money_moved="unknown")
         stands = await self._sending.as_it_stands(attempt)
         if stands.state is State.SENDING:
             raise NotAllowed(

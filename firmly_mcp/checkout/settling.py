@@ -56,7 +56,7 @@ class Settling:
         if cart.submitted and cart.platform_order_number:
             outcome = outcome_of_answer(cart)
             ended = await journal.end(attempt, outcome)
-            if own_device:
+            if own_device and ended.state is State.PLACED:
                 await self._senders.forget(attempt.id)
             return ended
         return await journal.explain(attempt, _READS_ACTIVE)
@@ -64,7 +64,7 @@ class Settling:
     async def by_hand(self, attempt: Attempt, order_number: str | None) -> Attempt:
         """End a doubt as a person says: with the order's number, or without one as not placed."""
         journal = await self._journal()
-        state = State.PLACED if order_number else State.NOT_PLACED
+        state = State.NOT_PLACED if order_number is None else State.PLACED
         ended = await journal.end(attempt, Outcome(state, order_number=order_number, reason="settled by a person"))
         if attempt.draft.cart_id is None and ended.state is state:
             await self._senders.forget(attempt.id)

@@ -115,6 +115,16 @@ async def test_a_person_ends_a_doubt(gate: Gate, wish: Wish, number: str | None,
 
 @BOTH
 @pytest.mark.anyio
+async def test_a_blank_order_number_ends_no_doubt(gate: Gate, wish: Wish) -> None:
+    doubt = await in_doubt(gate, wish, NOTHING_DONE)
+    for number in ("", "  "):
+        with pytest.raises(NotAllowed, match="blank"):
+            await gate.placement.settle_by_hand(doubt, number)
+    assert [one.id for one in await gate.placement.settle_all()] == [doubt.id]
+
+
+@BOTH
+@pytest.mark.anyio
 async def test_what_a_person_called_not_placed_becomes_placed_when_its_number_turns_up(gate: Gate, wish: Wish) -> None:
     doubt = await in_doubt(gate, wish, HIDDEN, CHARGED)
     await gate.placement.settle_by_hand(doubt, None)

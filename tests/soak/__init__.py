@@ -1,0 +1,1 @@
+"""Thousands of purchases with kills and faults; the simulator's books say whether money was safe."""

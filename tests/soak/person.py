@@ -1,0 +1,76 @@
+"""The person: says yes or no to what is asked, and ends doubts after asking the store."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Final
+
+from pydantic import SecretStr
+
+from firmly_mcp.checkout.attempts import Attempt, State
+from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.errors import FirmlyError
+from firmly_mcp.services import Services
+from firmly_mcp.simulator import Simulator
+
+from .wishes import Wished, cents
+
+OUTCOME_SECONDS: Final = 30.0
+# More doubts than this, and the person asks the stores about the oldest ones.
+BEARABLE: Final = 3
+CODE: Final = SecretStr("123")
+
+
+class Person:
+    """Sits at a desk of their own, which is one more process's rooms over the same journal."""
+
+    def __init__(self, desk: Services, simulator: Simulator, rng: Random) -> None:
+        self._desk = desk
+        self._simulator = simulator
+        self._rng = rng
+        self.ended = 0
+
+    async def answer(self, approval: str, wish: Wished) -> int | None:
+        """Say yes to a question, mostly; the total that was said yes to, in cents, or None."""
+        placement = await self._desk.placement()
+        try:
+            review = await placement.review(approval)
+            if review.just_bought is not None or self._rng.random() < 0.2:
+                await placement.decline(review, "terminal")
+                return None
+            placing = await placement.approve(review, CODE, "terminal")
+        except FirmlyError:
+            return None
+        async with asyncio.timeout(OUTCOME_SECONDS):
+            while placing.feed is not None and not placing.feed.ended:
+                await placing.feed.more_than(len(placing.feed.steps))
+        return cents(review.quote.total.amount) if placing.is_new else None
+
+    async def look_after_doubts(self) -> None:
+        """Settle what can be read; of many doubts that are left, end the older ones as the stores' books say."""
+        placement = await self._desk.placement()
+        try:
+            doubts = sorted(await placement.settle_all(), key=lambda attempt: attempt.number)
+        except FirmlyError:
+            return
+        for doubt in doubts[:-BEARABLE]:
+            await self._end(placement, doubt)
+
+    async def _end(self, placement: Placement, doubt: Attempt) -> None:
+        """Ask the store, which looks into its books, and write down what it says."""
+        if doubt.state is not State.UNKNOWN or self._simulator_is_busy():
+            return
+        quantity = sum(int(line.partition(" x ")[0]) for line in doubt.draft.lines)
+        known = (
+            charge.order_number
+            for charge in self._simulator.books.charges
+            if charge.store == doubt.draft.store and charge.lines[0].quantity == quantity
+        )
+        await placement.settle_by_hand(doubt, next(known, None))
+        self.ended += 1
+
+    def _simulator_is_busy(self) -> bool:
+        return any(
+            fault.action in {"delay", "delay-answer", "stall-stream"} for fault in self._simulator.faults.waiting
+        )

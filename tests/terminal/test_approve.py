@@ -1,0 +1,246 @@
+"""A person approves an order at a real terminal, as they would type it; nobody else can."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.checkout.quote import Term, in_words
+from tests.secret_service import DEADLINE, SecretService
+from tests.shop import STORE
+
+from .assistant import Assistant, an_assistant
+from .person import Terminal, at_a_terminal
+
+AMOUNT = "Type the amount to pay (53.40) to approve, anything else to decline: "
+CODE = "Security code of the card (not shown): "
+SECRET = "739"
+
+
+@pytest.fixture
+def assistant(keyring_bus: SecretService, tmp_path: Path) -> Iterator[Assistant]:
+    with an_assistant(tmp_path) as running:
+        yield running
+
+
+def fill_cart(assistant: Assistant) -> None:
+    assistant.server.call("add_line_item", store=STORE, ref="WS12-XS-Orange", quantity=2)
+    assistant.server.call("set_shipping_info", store=STORE)
+
+
+def total_on(terminal: Terminal) -> str:
+    return terminal.lines.rpartition("TOTAL  ")[2].split()[0]
+
+
+def terms(assistant: Assistant, approval: str) -> Mapping[str, Term]:
+    async def of_review(placement: Placement) -> Mapping[str, Term]:
+        return (await placement.review(approval)).quote.terms
+
+    return assistant.with_placement(of_review)
+
+
+@pytest.mark.parametrize("tool", ["complete_order", "place_order"])
+def test_a_person_reads_every_term_types_the_amount_and_the_code_and_the_order_is_placed(
+    assistant: Assistant, tool: str
+) -> None:
+    fill_cart(assistant)
+    approval = assistant.asked(tool=tool)
+    expected = terms(assistant, approval)
+    with at_a_terminal("approve", approval, environment=assistant.environment) as terminal:
+        terminal.answer(AMOUNT, "53.40")
+        shown = terminal.lines
+        terminal.answer(CODE, SECRET)
+        assert terminal.end() == 0
+    assert "=== SIMULATOR: no money moves ===" in shown
+    assert f"wants to order at {STORE}. You are asked because: Your rules allow nothing in USD without asking." in shown
+    assert re.search(r"^  TOTAL  53\.40 USD$", shown, re.MULTILINE)
+    assert {"store", "card", "total", "shipment 1: method"} < set(expected)
+    for name, term in expected.items():
+        assert term in {None, ""} or in_words(term) in shown, name
+    (charge,) = assistant.charges
+    assert charge[1] == 5340
+    assert f"The order is placed. Order number: {charge[0]}. Charged: 53.40 USD." in terminal.lines
+    assert SECRET not in terminal.screen
+    assert assistant.order(tool=tool)["order_number"] == charge[0]
+    assert assistant.orders_sent == 1
+
+
+def test_anything_but_the_amount_declines(assistant: Assistant) -> None:
+    for quantity, typed in enumerate(("", "y", "{} USD", "{}0"), start=1):
+        assistant.asked(quantity=quantity)
+        with at_a_terminal("approve", environment=assistant.environment) as terminal:
+            terminal.until("to approve, anything else to decline: ")
+            terminal.type(typed.format(total_on(terminal)) + "\n")
+            terminal.until("Declined. Nothing was sent.")
+            assert terminal.end() == 1
+        assert CODE not in terminal.lines
+        answer = assistant.order(quantity=quantity)
+        assert answer["code"] == "not_allowed"
+        assert "declined" in answer["message"]
+    assert not assistant.orders_sent
+    assert not assistant.open_approvals()
+
+
+def test_what_is_piped_in_approves_nothing_where_there_is_no_terminal(assistant: Assistant) -> None:
+    approval = assistant.asked()
+    done = subprocess.run(
+        [sys.executable, "-m", "firmly_mcp", "approve", approval],
+        input=f"53.40\n{SECRET}\n", env=assistant.environment, start_new_session=True,
+        capture_output=True, text=True, timeout=DEADLINE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "approved in a terminal, and this program has none. Nothing was sent." in done.stderr
+    assert assistant.open_approvals() == [approval]
+    assert not assistant.orders_sent
+
+
+# Takes the terminal of this name as its own, as a shell's child has it, whatever its streams are.
+_BESIDE_A_TERMINAL = (
+    "import os, runpy, sys\n"
+    "os.open(sys.argv.pop(1), os.O_RDWR)\n"
+    "sys.argv[0] = 'firmly-mcp'\n"
+    "runpy.run_module('firmly_mcp', run_name='__main__')\n"
+)
+
+
+@contextmanager
+def piped_beside_a_terminal(*arguments: str, environment: Mapping[str, str], given: bytes) -> Iterator[Terminal]:
+    """Run `firmly-mcp ARGUMENTS` with `given` on a pipe, at a terminal at which a person may sit."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BESIDE_A_TERMINAL, os.ttyname(theirs), *arguments],
+        stdin=subprocess.PIPE, stdout=theirs, stderr=theirs, env=dict(environment), start_new_session=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    with process.stdin as pipe:
+        pipe.write(given)
+    try:
+        terminal = Terminal(ours, process)
+        yield terminal
+    finally:
+        process.kill()
+        process.wait(DEADLINE)
+        os.close(theirs)
+        os.close(ours)
+
+
+def test_what_is_piped_in_is_no_answer_at_a_terminal_either(assistant: Assistant) -> None:
+    assistant.asked()
+    given = f"53.40\n{SECRET}\n".encode()
+    with piped_beside_a_terminal("approve", environment=assistant.environment, given=given) as terminal:
+        terminal.answer(AMOUNT, "no")
+        terminal.until("Declined. Nothing was sent.")
+    assert CODE not in terminal.lines
+    assert not assistant.orders_sent
+
+
+def test_with_nothing_to_approve_it_says_so(assistant: Assistant) -> None:
+    for arguments in ((), ("ap_0123456789abcdef",)):
+        with at_a_terminal("approve", *arguments, environment=assistant.environment) as terminal:
+            assert terminal.end() == 1
+        assert "There is nothing to approve" in terminal.lines
+
+
+def test_of_several_questions_one_has_to_be_named(assistant: Assistant) -> None:
+    two, one = assistant.asked(quantity=2), assistant.asked(quantity=1)
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        assert terminal.end() == 1
+    assert f"{two} (53.40 USD at {STORE})" in terminal.lines
+    assert one in terminal.lines
+    assert "TOTAL" not in terminal.lines
+    with at_a_terminal("approve", two, environment=assistant.environment) as terminal:
+        terminal.answer(AMOUNT, "53.40")
+        terminal.answer(CODE, SECRET)
+        assert terminal.end() == 0
+    assert assistant.open_approvals() == [one]
+    assert [amount for _, amount in assistant.charges] == [5340]
+
+
+def test_a_price_that_rises_while_a_person_reads_is_shown_and_asked_about_again(assistant: Assistant) -> None:
+    assistant.asked()
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        terminal.until(AMOUNT)
+        assistant.set_price(2300)
+        terminal.type("53.40\n")
+        terminal.answer(CODE, SECRET)
+        terminal.until("Nothing was sent.")
+        terminal.until("WS12-XS-Orange: price: 22.00 USD → 23.00 USD")
+        terminal.until("Type the amount to pay (")
+        assert not assistant.orders_sent
+        total = total_on(terminal)
+        assert total != "53.40"
+        terminal.type(f"{total}\n")
+        terminal.answer(CODE, SECRET)
+        assert terminal.end() == 0
+    assert [amount for _, amount in assistant.charges] == [int(total.replace(".", ""))]
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "said"),
+    [
+        ("refuse", {"error": "ErrorPaymentDeclined"}, "The order was not placed, and nothing was charged."),
+        ("reset-after-body", {}, "It is not known whether the order was placed. Do not order again; check with the"),
+    ],
+)
+def test_how_it_ended_is_said_and_is_no_success(
+    assistant: Assistant, fault: str, options: dict[str, str], said: str
+) -> None:
+    assistant.asked()
+    assistant.fault(fault, **options)
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        terminal.answer(AMOUNT, "53.40")
+        terminal.answer(CODE, SECRET)
+        assert terminal.end() == 1
+    assert said in terminal.lines
+    assert "is placed" not in terminal.lines
+    assert not assistant.charges
+
+
+def test_a_doubt_and_what_was_just_bought_are_shown_first(assistant: Assistant) -> None:
+    for quantity, faults in ((3, ["reset-after-body"]), (2, [])):
+        assistant.asked(quantity=quantity)
+        for fault in faults:
+            assistant.fault(fault)
+        with at_a_terminal("approve", environment=assistant.environment) as terminal:
+            terminal.until("Type the amount to pay (")
+            terminal.type(f"{total_on(terminal)}\n")
+            terminal.answer(CODE, SECRET)
+            terminal.end()
+    assistant.asked(repeat=True)
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        terminal.answer(AMOUNT, "no")
+        assert terminal.end() == 1
+    above = terminal.lines.partition("TOTAL")[0]
+    assert re.search(
+        r"IN DOUBT at this store since .* UTC: .* USD, 3 x Radiant Tee .* It may have been placed\.", above
+    )
+    assert f"UTC: order {assistant.charges[0][0]}." in above.partition("THE SAME WAS BOUGHT at ")[2]
+    assert "You are asked because: An earlier order at this store is in doubt" in above
+
+
+def is_as_a_shell_left_it(terminal: Terminal) -> bool:
+    """Whether what is typed is shown again."""
+    return bool(termios.tcgetattr(terminal._descriptor)[3] & termios.ECHO)
+
+
+@pytest.mark.parametrize("at", [AMOUNT, CODE])
+def test_an_interruption_sends_nothing_and_leaves_the_question(assistant: Assistant, at: str) -> None:
+    approval = assistant.asked()
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        if at == CODE:
+            terminal.answer(AMOUNT, "53.40")
+        terminal.until(at)
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert is_as_a_shell_left_it(terminal)
+    assert "Traceback" not in terminal.lines
+    assert assistant.open_approvals() == [approval]
+    assert not assistant.orders_sent

@@ -1,0 +1,133 @@
+"""What was ordered, and how a person ends a doubt: as commands, in a script and at a terminal."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from firmly_mcp.checkout.attempts import Attempt
+from firmly_mcp.checkout.placement import Placement
+from tests.secret_service import SecretService
+from tests.shop import STORE
+
+from .assistant import Assistant, an_assistant, serving
+from .person import at_a_terminal, in_a_script
+
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def assistant(keyring_bus: SecretService, tmp_path: Path) -> Iterator[Assistant]:
+    with an_assistant(tmp_path) as running:
+        yield running
+
+
+def orders(assistant: Assistant, *arguments: str) -> Done:
+    return in_a_script("orders", *arguments, environment=assistant.environment)
+
+
+def sent(assistant: Assistant, quantity: int, *faults: str) -> Attempt:
+    """An order that a person approved and that was sent, as its sender left it."""
+    approval = assistant.asked(quantity=quantity)
+    for fault in faults:
+        assistant.fault(fault)
+
+    async def approve(placement: Placement) -> Attempt:
+        placing = await placement.approve(await placement.review(approval), SecretStr("123"), "test")
+        assert placing.feed is not None
+        while not placing.feed.ended:
+            await placing.feed.more_than(len(placing.feed.steps))
+        return placing.attempt
+
+    return assistant.with_placement(approve)
+
+
+def states(assistant: Assistant) -> dict[str, str]:
+    """Each attempt's state, by its id, as the list tells them."""
+    return {row["id"]: row["state"] for row in json.loads(orders(assistant, "list", "--json").stdout)}
+
+
+def test_orders_are_listed_newest_first_for_a_pipe_a_program_and_a_person(assistant: Assistant) -> None:
+    assert orders(assistant, "list").stdout == ""
+    first, second = sent(assistant, 2), sent(assistant, 1, "reset-after-body")
+    number = assistant.charges[0][0]
+    listed = orders(assistant, "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    rows = [line.split("\t") for line in listed.stdout.splitlines()]
+    assert [row[0] for row in rows] == [second.id, first.id]
+    assert rows[1][2:] == [STORE, "53.40 USD", "placed", number, "2 x Radiant Tee (Color: Orange, Size: XS)"]
+    assert orders(assistant, "list", "--limit", "1").stdout.count("\n") == 1
+    newest = json.loads(orders(assistant, "list", "--json").stdout)[0]
+    assert (newest["id"], newest["state"], newest["order_number"]) == (second.id, "unknown", None)
+    assert newest["reason"]
+    with at_a_terminal("orders", "list", environment=assistant.environment) as terminal:
+        assert terminal.end() == 0
+    assert all(word in terminal.lines for word in ("Attempt", "State", "placed", "unknown"))
+
+
+def test_settling_reads_what_became_of_doubts_and_sends_nothing(assistant: Assistant) -> None:
+    nothing = orders(assistant, "settle")
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "No attempt is in doubt.\n")
+    charged, left = sent(assistant, 2, "lose-answer"), sent(assistant, 1, "reset-after-body")
+    done = orders(assistant, "settle")
+    assert (done.returncode, done.stderr) == (0, "Still in doubt:\n")
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == [left.id]
+    assert states(assistant) == {left.id: "unknown", charged.id: "placed"}
+    assert assistant.orders_sent == 2
+
+
+def test_a_person_ends_doubts_with_what_the_store_told_them(assistant: Assistant) -> None:
+    one, two = sent(assistant, 1, "reset-after-body"), sent(assistant, 2, "reset-after-body")
+    by_number = orders(assistant, "settle", one.id, "--placed", "A-77")
+    assert by_number.returncode == 0
+    assert by_number.stdout.split("\t")[4:6] == ["placed", "A-77"]
+    assert orders(assistant, "settle", two.id, "--not-placed").stdout.split("\t")[4] == "not_placed"
+    assert states(assistant) == {two.id: "not_placed", one.id: "placed"}
+    late = orders(assistant, "settle", two.id, "--placed", "A-78")
+    assert late.stdout.split("\t")[4:6] == ["placed", "A-78"]
+    assert orders(assistant, "settle", two.id, "--not-placed").stdout.split("\t")[4:6] == ["placed", "A-78"]
+    assert assistant.order(quantity=2)["order_number"] == "A-78"
+    assert assistant.orders_sent == 2
+
+
+def test_words_that_do_not_fit_together_end_nothing(assistant: Assistant) -> None:
+    doubt = sent(assistant, 2, "reset-after-body")
+    for arguments in (
+        [doubt.id, "--placed", "A-1", "--not-placed"],
+        ["--placed", "A-1"],
+        ["--not-placed"],
+        [doubt.id, "--placed", ""],
+        [doubt.id, "--placed", " "],
+        ["att_0123456789abcdef", "--not-placed"],
+    ):
+        done = orders(assistant, "settle", *arguments)
+        assert (done.returncode, done.stdout) == (1, ""), arguments
+        assert done.stderr.startswith("firmly-mcp: "), arguments
+    assert states(assistant) == {doubt.id: "unknown"}
+
+
+def test_a_journal_that_was_lost_is_named_with_the_command_that_accepts_the_new_one(assistant: Assistant) -> None:
+    sent(assistant, 2)
+    assistant.server.close_input()
+    (assistant.settings.data_dir / "journal.sqlite3").unlink()
+    with serving(assistant.environment) as later:
+        approval = later.asked(quantity=1)
+        with at_a_terminal("approve", approval, environment=later.environment) as terminal:
+            terminal.until("Type the amount to pay (")
+            terminal.type(terminal.lines.rpartition("TOTAL  ")[2].split()[0] + "\n")
+            terminal.answer("(not shown): ", "123")
+            assert terminal.end() == 1
+        assert "missing, new or another's" in terminal.lines
+        assert "firmly-mcp orders accept-journal" in terminal.lines
+        accepted = orders(later, "accept-journal")
+        assert (accepted.returncode, accepted.stdout) == (0, "")
+        assert accepted.stderr == "The journal is accepted; orders go on from it.\n"
+        with at_a_terminal("approve", approval, environment=later.environment) as terminal:
+            terminal.until("Type the amount to pay (")
+            terminal.type(terminal.lines.rpartition("TOTAL  ")[2].split()[0] + "\n")
+            terminal.answer("(not shown): ", "123")
+            assert terminal.end() == 0
+        assert len(later.charges) == 2
