@@ -1,0 +1,59 @@
+"""What a model is shown of payloads that were really observed, and of amounts that contradict each other."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmly_mcp.api.fields import read
+from firmly_mcp.api.models import Cart
+from firmly_mcp.api.products import Product, search_page
+from firmly_mcp.server.cart_views import CartView
+from firmly_mcp.server.product_views import ProductView, SearchView
+from tests.checkout.test_quote import cart_json
+
+OBSERVED = Path(__file__).parents[1] / "api" / "observed"
+
+
+def observed(name: str) -> Any:
+    return json.loads((OBSERVED / name).read_text("utf-8"), parse_float=Decimal)
+
+
+def test_the_price_that_is_shown_is_the_variants_and_not_the_indexs() -> None:
+    view = ProductView.of(read(Product, observed("product-detail.json")), "samsung.com")
+    shown = {variant.ref: variant.price.amount for variant in view.variants if variant.price}
+    assert shown["QN55LS03FAFXZA"] == "799.99"
+    hit = SearchView.of(search_page({"products": [observed("discovery-hit.json")]}), None).products[0]
+    assert hit.price is not None
+    assert (hit.price.amount, hit.price.currency) == ("699.99", "USD")
+
+
+def test_no_image_and_no_undefined_reaches_the_model() -> None:
+    view = ProductView.of(read(Product, observed("product-detail.json")), "samsung.com")
+    assert "undefined" not in json.dumps(view.structured()) + view.text()
+
+
+def test_stock_is_what_the_store_says_now() -> None:
+    view = ProductView.of(read(Product, observed("product-detail.json")), "samsung.com")
+    assert next(variant for variant in view.variants if variant.ref == "QN43LS03FAFXZA").available is False
+
+
+CONTRADICTIONS: list[Callable[[dict[str, Any]], object]] = [
+    lambda cart: cart["total"].update(number=1),
+    lambda cart: cart["total"].update(value=1, number=100),
+    lambda cart: cart["line_items"][0]["line_price"].update(value=1, number=100),
+]
+
+
+@pytest.mark.parametrize("contradict", CONTRADICTIONS)
+def test_amounts_that_contradict_each_other_are_shown_with_a_warning(
+    contradict: Callable[[dict[str, Any]], object],
+) -> None:
+    sent = cart_json()
+    contradict(sent)
+    view = CartView.of("staging.luma.gift", read(Cart, json.loads(json.dumps(sent), parse_float=Decimal)))
+    assert view.warnings
+    assert "Warning: " in view.text()
