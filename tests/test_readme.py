@@ -32,8 +32,15 @@ def test_every_command_of_ours_that_the_readme_names_exists() -> None:
 
 
 def test_every_tool_and_setting_stands_in_the_readme() -> None:
-    for table in (readme.tools_table(), readme.settings_table(), readme.commands_table(), readme.errors_table()):
-        assert table.strip() in README
+    tables = (
+        readme.tools_table,
+        readme.settings_table,
+        readme.commands_table,
+        readme.errors_table,
+        readme.endpoints_table,
+    )
+    for table in tables:
+        assert table().strip() in README
 
 
 def test_no_index_and_no_path_of_a_machine_is_written_anywhere() -> None:

@@ -134,3 +134,10 @@ async def test_a_next_page_is_asked_for_as_it_stands_and_posted_where_it_cannot_
 def test_a_client_is_imported_without_loading_http() -> None:
     lines = "import sys, firmly_mcp.api.client; print({'httpx2', 'stamina', 'filelock'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+async def test_the_cart_of_a_stores_own_site_is_taken_over(client: FirmlyClient) -> None:
+    cart = await client.transfer_session(LUMA, {"handle": "luma-native-cart-two", "token": "t" * 36})
+    assert [(line.sku, line.quantity) for line in cart.line_items] == [("WS12-XS-Orange", 1), ("MH07-XS-Gray", 1)]
+    assert await client.get_cart(LUMA) == cart
+    assert cart.doubts == ()
