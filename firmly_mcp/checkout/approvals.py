@@ -21,6 +21,7 @@ from firmly_mcp.money import Money
 
 from . import schema
 from .rows import stamp
+from .whole import whole
 from .wishes import Wish as Wish
 
 _TABLE: Final = schema.approvals
@@ -66,6 +67,7 @@ class Approvals:
         self._mine = and_(_TABLE.c.environment == environment, _TABLE.c.shopper == shopper)
         self._now = now
 
+    @whole
     async def ask(self, approval: Approval, purchase_key: str) -> Approval:
         """Write a question down, or return the open one that was asked of the same quote and wish."""
         same = and_(_TABLE.c.store == approval.wish.store, _TABLE.c.digest == approval.digest, self._is_open())
@@ -92,6 +94,7 @@ class Approvals:
         found = await self._select(and_(no, _TABLE.c.digest == digest))
         return found[0] if found else None
 
+    @whole
     async def decline(self, approval_id: str, channel: str) -> bool:
         """Write down that a person said no, by which channel; False if the question was not open any more."""
         async with self._engine.begin() as connection:
@@ -111,6 +114,7 @@ class Approvals:
         values = {"answer": answer, "answered_at": stamp(self._now()), "channel": channel}
         return bool((await connection.execute(change.values(values))).rowcount)
 
+    @whole
     async def _select(self, where: ColumnElement[bool]) -> Sequence[Approval]:
         query = select(_TABLE).where(self._mine, where).order_by(_TABLE.c.asked_at.desc())
         async with self._engine.begin() as connection:

@@ -26,6 +26,7 @@ from .attempts import IN_DOUBT, LEGAL, Attempt, Draft, Outcome, State
 from .mark import Kept, Mark, refuse_unless_continued
 from .rows import attempt_of, draft_columns, outcome_columns, stamp
 from .rules import History
+from .whole import whole
 
 # A finished order answers the same wish for this long instead of being placed again.
 PLACED_WINDOW = timedelta(minutes=10)
@@ -98,6 +99,7 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    @whole
     async def begin(self, attempt_id: str, draft: Draft, permit: Permit, *, repeat: bool = False) -> Begun:
         """Write a new attempt as `sending`, or return the attempt that this wish already belongs to.
 
@@ -123,6 +125,7 @@ class Journal:
         await self._remember(attempt, mark)
         return Begun(attempt, is_new=True)
 
+    @whole
     async def find(self, draft: Draft, window: timedelta = PLACED_WINDOW, *, repeat: bool = False) -> Attempt | None:
         """The attempt that this wish already belongs to: one in doubt, or one placed within the window.
 
@@ -131,6 +134,7 @@ class Journal:
         async with self._engine.begin() as connection:
             return await self._find(connection, draft, window, repeat=repeat)
 
+    @whole
     async def history(self, draft: Draft) -> History:
         """What was spent in the last 24 hours in the draft's currency, and the doubts at its store."""
         async with self._engine.begin() as connection:
@@ -162,6 +166,7 @@ class Journal:
         """The attempts of which nobody knows yet how they ended."""
         return await self._select(schema.attempts.c.state.in_(IN_DOUBT))
 
+    @whole
     async def explain(self, attempt: Attempt, reason: str) -> Attempt:
         """Say more of why an attempt is in doubt; its state stays."""
         table = schema.attempts
@@ -171,6 +176,7 @@ class Journal:
             row = (await connection.execute(select(table).where(table.c.id == attempt.id))).one()
             return attempt_of(row)
 
+    @whole
     async def accept(self) -> None:
         """Take this journal as the right one from here on, as a person says."""
         async with self._engine.begin() as connection:
@@ -178,6 +184,7 @@ class Journal:
         await self._kept.save(mark.to_text())
         self._continued = True
 
+    @whole
     async def end(self, attempt: Attempt, outcome: Outcome) -> Attempt:
         """Move an attempt to its outcome, if the table of legal moves allows it, and return it as it now is.
 
@@ -280,6 +287,7 @@ class Journal:
         entry = {"attempt_id": attempt_id, "at": stamp(self._now()), "step": step}
         await connection.execute(insert(schema.events).values(entry))
 
+    @whole
     async def _select(self, where: ColumnElement[bool], limit: int | None = None) -> Sequence[Attempt]:
         table = schema.attempts
         query = select(table).where(self._mine, where).order_by(table.c.number.desc()).limit(limit)
