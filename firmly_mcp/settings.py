@@ -155,16 +155,26 @@ def _one_problem(problem: dict[str, Any]) -> str:
 
 
 def approve_command(settings: Settings, approval_id: str) -> str:
-    """The command with which a person answers an approval, in full, as it runs in any shell of this user."""
-    chosen = Settings(environment="simulator") if settings.environment == "simulator" else settings
+    """The command with which a person answers an approval, in full, as it runs in any directory of this user."""
+    plain = _without_variables()
     told = {
-        VARIABLES[name]: str(value)
+        VARIABLES[name]: _as_text(value)
         for name in VARIABLES
-        if (value := getattr(settings, name)) is not None and value != getattr(chosen, name)
+        if (value := getattr(settings, name)) is not None and (plain is None or value != getattr(plain, name))
     }
-    if settings.environment != "simulator":
-        told |= {VARIABLES["environment"]: settings.environment, VARIABLES["app_id"]: str(settings.app_id)}
     variables = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
     beside = Path(sys.executable).parent / "firmly-mcp"
     program = [str(beside)] if beside.exists() else [sys.executable, "-m", "firmly_mcp"]
     return " ".join([*variables, *map(shlex.quote, program), "approve", approval_id])
+
+
+def _without_variables() -> Settings | None:
+    """The settings of a person's shell: what their own file says. None where that is no whole by itself."""
+    try:
+        return read_settings({})
+    except SettingsError:
+        return None
+
+
+def _as_text(value: Any) -> str:
+    return str(value.absolute() if isinstance(value, Path) else value)
