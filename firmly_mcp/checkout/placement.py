@@ -169,14 +169,14 @@ class Placement:
             raise NotAllowed("There is no open approval of this id: it was answered, or its ten minutes are over.")
         purchase = await self._quoting.purchase(approval.wish)
         cart = await self._quoting.priced(purchase)
-        quoted = await self._quoting.quoted(purchase, approval.wish, cart)
+        async with tidied_on_error(purchase):
+            quoted = await self._quoting.quoted(purchase, approval.wish, cart)
+            recipient = await self._quoting.recipient(approval.wish, cart)
         recent = await journal.attempts(limit=20)
         doubts = tuple(attempt for attempt in await journal.in_doubt() if attempt.draft.store == purchase.store)
         same = (a for a in recent if a.draft.purchase_key == quoted.purchase_key and a.state is State.PLACED)
         just_bought = next((a for a in same if a.begun_at > self._now() - _LAST_ORDER), None)
-        return Review(
-            approval, quoted, purchase, doubts, just_bought, await self._quoting.recipient(approval.wish, cart)
-        )
+        return Review(approval, quoted, purchase, doubts, just_bought, recipient)
 
     async def approve(self, review: Review, code: SecretStr, channel: str) -> Placing:
         """A person's yes to what they were shown: place it, here and now.
@@ -266,6 +266,7 @@ class Placement:
         journal = await self._journal()
         verdict = decision(await journal.history(new_draft(purchase, quoted, wish.reference)))
         _refuse_denied(verdict)
+        await self._refuse_declined(quoted)
         if isinstance(verdict, Allow) and self._security_code is not None:
             if max_total is None:
                 raise NotAllowed(
@@ -282,12 +283,6 @@ class Placement:
     async def _ask(self, purchase: Purchase, quoted: Quote, wish: Wish, verdict: Ask) -> Asked:
         await purchase.tidy()
         journal = await self._journal()
-        no = await journal.approvals.declined(quoted.digest)
-        if no is not None:
-            raise NotAllowed(
-                f"The person declined this order. It can be asked again after {no.expires_at:%H:%M} UTC. "
-                "Nothing was sent."
-            )
         now = self._now()
         question = Approval(
             id="ap_" + secrets.token_hex(8),
@@ -303,13 +298,24 @@ class Placement:
         )
         return Asked(await journal.approvals.ask(question, quoted.purchase_key), quoted)
 
+    async def _refuse_declined(self, quoted: Quote) -> None:
+        no = await (await self._journal()).approvals.declined(quoted.digest)
+        if no is not None:
+            raise NotAllowed(
+                f"The person declined this order. It can be asked again after {no.expires_at:%H:%M} UTC. "
+                "Nothing was sent."
+            )
+
     async def _belongs_to(
         self, purchase: Purchase, quoted: Quote, wish: Wish, decision: Callable[[History], Verdict]
     ) -> Attempt | None:
         journal = await self._journal()
         draft = new_draft(purchase, quoted, wish.reference)
-        alone = isinstance(decision(await journal.history(draft)), Allow) and self._security_code is not None
-        found = await journal.find(draft, _UNATTENDED_WINDOW if alone else PLACED_WINDOW, repeat=wish.repeat)
+        # Rules that cannot be read send nothing, and keep nobody from what was sent before.
+        found = await journal.find(draft, PLACED_WINDOW, repeat=wish.repeat)
+        alone = found is None and self._security_code is not None
+        if alone and isinstance(decision(await journal.history(draft)), Allow):
+            found = await journal.find(draft, _UNATTENDED_WINDOW, repeat=wish.repeat)
         return None if found is None else await self._settled(found)
 
     async def _being_sent(self, store: str) -> Placing | None:

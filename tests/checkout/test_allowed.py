@@ -94,6 +94,30 @@ async def test_rules_that_cannot_be_read_let_nothing_be_ordered_or_asked(gate: G
 
 @BOTH
 @pytest.mark.anyio
+async def test_rules_that_cannot_be_read_do_not_hide_what_was_sent(gate: Gate, wish: Wish) -> None:
+    gate.simulator.faults.add("reset-after-body", "*_order_v2")
+    doubt = await gate.bought(wish)
+    gate.rules("[USD")
+    found = await gate.placement.order(wish, max_total=MUCH)
+    assert isinstance(found, Placing)
+    assert (found.attempt.id, found.attempt.state) == (doubt.id, State.UNKNOWN)
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_what_a_person_declined_is_not_placed_by_rules_that_allow_it_since(gate: Gate, wish: Wish) -> None:
+    review = await gate.reviewed(wish)
+    await gate.placement.decline(review, "test")
+    gate.rules(ALLOW)
+    with pytest.raises(NotAllowed, match="declined this order"):
+        await gate.placement.order(wish, max_total=MUCH)
+    assert not gate.orders_sent()
+    gate.clock.time += timedelta(minutes=10)
+    await placed(gate, wish)
+
+
+@BOTH
+@pytest.mark.anyio
 async def test_without_a_command_that_prints_the_code_what_is_allowed_is_asked(gate: Gate, wish: Wish) -> None:
     gate.rules(ALLOW)
     async with gate.another(cvv_command=()) as other:

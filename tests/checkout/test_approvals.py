@@ -11,7 +11,7 @@ from firmly_mcp.checkout.attempts import Outcome, State
 from firmly_mcp.checkout.placement import Asked, Placement, Review
 from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
-from firmly_mcp.errors import FirmlyError, NotAllowed, QuoteChanged, RuleDenied, SettingsError
+from firmly_mcp.errors import CardNotFound, FirmlyError, NotAllowed, QuoteChanged, RuleDenied, SettingsError
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
 from tests.checkout.test_journal import DRAFT, PERMIT
 from tests.shop import STORE, TEE
@@ -297,6 +297,10 @@ async def test_a_question_about_items_leaves_no_cart_at_the_store(gate: Gate) ->
     await gate.asked(ITEMS)
     review = await gate.reviewed(ITEMS)
     await gate.placement.decline(review, "test")
+    asked = await gate.asked(replace(ITEMS, items=(Item(TEE, 1),)))
+    await (await gate.services.vault()).remove_card("test-visa")
+    with pytest.raises(CardNotFound):
+        await gate.placement.review(asked.id)
     made = [request for request in gate.simulator.requests if request.path.endswith("/shipping-info")]
     emptied = [request for request in gate.simulator.requests if request.method == "DELETE"]
-    assert len(made) - 1 == len(emptied) == 3
+    assert len(made) - 1 == len(emptied) == 5
