@@ -139,7 +139,8 @@ async def test_a_journal_that_is_not_the_last_one_lets_no_order_go_until_a_perso
         journal.unlink()
     async with gate.another() as accepting:
         await accepting.accept_journal()
-        assert await placed(gate, NEXT, accepting) is State.PLACED
+    async with gate.another() as later:
+        assert await placed(gate, NEXT, later) is State.PLACED
     async with gate.another() as later:
         assert await placed(gate, replace(ITEMS, items=(Item(TEE, 4),)), later) is State.PLACED
     assert gate.orders_sent() == 4

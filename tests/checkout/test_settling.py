@@ -1,5 +1,6 @@
 """How a doubt ends: by reading what the store says, or by a person's word. An order request is never sent again."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +15,7 @@ from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import NotAllowed
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
-from tests.shop import STORE, TEE
+from tests.shop import TEE
 
 PROBABLY_NOT = "The cart still reads as not ordered, so it probably was not; that is no proof. Check with the store"
 
@@ -211,9 +212,12 @@ async def test_a_store_that_cannot_be_read_leaves_the_doubt(gate: Gate, wish: Wi
 
 @pytest.mark.anyio
 async def test_another_cart_of_the_shopper_proves_nothing_of_an_attempt(gate: Gate) -> None:
-    doubt = await in_doubt(gate, CART, NOTHING_DONE)
-    await (await gate.services.firmly()).clear_cart(STORE)
+    doubt = await in_doubt(gate, CART, CHARGED)
+    # As if the cart that was sent were gone, and the one that is there, submitted, were of another purchase.
+    with sqlite3.connect(gate.settings.data_dir / "journal.sqlite3") as journal:
+        journal.execute("UPDATE attempts SET cart_id = 'the-cart-that-was-sent'")
     assert [one.id for one in await gate.placement.settle_all()] == [doubt.id]
-    await gate.fill_cart()
-    assert [one.id for one in await gate.placement.settle_all()] == [doubt.id]
-    assert gate.orders_sent() == 1
+    left = await gate.placement.attempt(doubt.id)
+    assert left is not None
+    assert left.state is State.UNKNOWN
+    assert left.outcome.order_number is None
