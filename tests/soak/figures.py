@@ -19,8 +19,8 @@ def line(told: Told, verdict: Verdict, untold: int) -> str:
         f"unknown: {verdict.unknown}",
         f"settled later: {verdict.settled_later}",
         f"ended by a person: {verdict.by_a_person}",
-        f"risen inside the payment: {verdict.risen} (told with both amounts: {verdict.risen - untold}), "
-        f"in doubt or ended by a person: {verdict.risen_in_doubt}",
+        f"risen inside the payment: {verdict.risen} (told with both amounts: {verdict.risen - untold}; in doubt: "
+        f"{verdict.risen_in_doubt})",
         f"charged twice: {verdict.twice}",
         f"charged above what was approved: {verdict.above}",
         f"placed but lost: {verdict.lost}",

@@ -131,8 +131,7 @@ def _judge_charge(verdict: Verdict, charge: Charge, rows: Sequence[Row], approve
         return
     if not rises:
         _broken(verdict, "above", f"{charge.order_number} took {charge.amount} cents, {approved} were approved")
-    elif not placed or all(row.by_a_person for row in placed):
-        # The journal knows no amount: nobody answered, or a person who asked the store said how it ended.
+    elif not placed:
         verdict.risen_in_doubt += 1
     elif all(row.charged == charge.amount for row in placed):
         verdict.risen += 1
