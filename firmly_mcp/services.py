@@ -178,19 +178,28 @@ class _Rooms:
 
     async def placement(self) -> Placement:
         from .checkout.placement import Placement
+        from .checkout.quoting import Quoting
         from .checkout.sender_locks import SenderLocks
 
         settings, services = self._settings, self.services
-        return Placement(
+        vault, devices = await services.vault(), _AttemptDevices(self)
+        quoting = Quoting(
             environment=settings.environment,
             shopper=settings.shopper,
-            vault=await services.vault(),
+            vault=vault,
             firmly=services.firmly,
             new_device=self.new_device,
-            devices=_AttemptDevices(self),
+            devices=devices,
+        )
+        return Placement(
+            vault=vault,
+            firmly=services.firmly,
+            quoting=quoting,
+            devices=devices,
             journal=Once(self._journal),
             rules=self._rules,
             security_code=self._security_code if settings.cvv_command else None,
+            may_order=self._may_order,
             senders=SenderLocks(self._locks),
             now=self._now,
         )
@@ -208,7 +217,14 @@ class _Rooms:
         )
         return await self._stack.enter_async_context(journal)
 
-    def _rules(self) -> Rules:
+    async def _may_order(self) -> None:
+        if self._settings.environment != "simulator":
+            raise NotAllowed(
+                "Orders are placed only in the simulator environment: this version has no approval page, no PIN and no "
+                "accepted rules yet, and without them no real order is sent. Carts work here all the same."
+            )
+
+    async def _rules(self) -> Rules:
         """The rules as the file now has them; without a file everything is asked."""
         from .checkout.rules import Rules, read_rules
 

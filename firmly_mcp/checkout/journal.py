@@ -55,6 +55,14 @@ class Begun:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a wish stands before it is decided: the attempt that it belongs to, and what the rules look back at."""
+
+    found: Attempt | None
+    history: History
+
+
 class Journal:
     """The attempts of one shopper in one environment. Open it with `async with await Journal.open(...)`."""
 
@@ -133,6 +141,13 @@ class Journal:
         """
         async with self._engine.begin() as connection:
             return await self._find(connection, draft, window, repeat=repeat)
+
+    @whole
+    async def standing(self, draft: Draft, window: timedelta, *, repeat: bool) -> Standing:
+        """`find` and `history` at one moment: an attempt that begins between the two would be missed by both."""
+        async with self._engine.begin() as connection:
+            found = await self._find(connection, draft, window, repeat=repeat)
+            return Standing(found, await self._history(connection, draft))
 
     @whole
     async def history(self, draft: Draft) -> History:

@@ -1,14 +1,12 @@
 """What an order call gets: the attempt it belongs to, a question for a person, or an order by the person's own rules.
 
 A model cannot approve: nothing here that places an order takes a consent from a tool. The yes comes from rules that a
-person wrote, or from a desk through `approve`, and places the order in the process that took it.
+person wrote, or from a desk.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,49 +16,29 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
-from firmly_mcp.errors import NotAllowed, RuleDenied, WalletError
+from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
-from firmly_mcp.wallet.addresses import Address
 from firmly_mcp.wallet.vault import Vault
 
-from .approvals import ANSWER_WITHIN, Answer, Approval, Wish
 from .attempts import Attempt, State
+from .desk import Asked as Asked
+from .desk import Desk
 from .journal import PLACED_WINDOW, Journal, Permit
 from .purchases import Purchase, SendingDevices
 from .quote import Quote
 from .quoting import Quoting, tidied_on_error
-from .rules import Allow, Ask, Deny, History, Rules, Verdict, decide
+from .rules import Allow, Ask, Rules, Verdict
+from .ruling import Decision, Ruling, refuse_denied, refuse_unallowed
 from .sender_locks import SenderLocks
 from .sending import Placing, Sending, Yes, new_draft
 from .settling import Settling
+from .wishes import Wish
 
 # A cart that is gone after an order was its last use: that order is looked for this far back.
 _LAST_ORDER: Final = timedelta(days=1)
 # Where rules say yes alone, a program may repeat a call for hours; a person would have said yes twice.
 _UNATTENDED_WINDOW: Final = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A person has to answer this first. Nothing was sent."""
-
-    approval: Approval
-    quote: Quote
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """What a desk shows: the question, the quote as it is now, doubts at the store, what was bought just before.
-
-    `recipient` is the address book's entry that it goes to, if it is one.
-    """
-
-    approval: Approval
-    quote: Quote
-    purchase: Purchase
-    doubts: tuple[Attempt, ...]
-    just_bought: Attempt | None
-    recipient: Address | None
+_NO_CODE: Final = Ask("security_code", "No command is set that prints the card's security code.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,43 +50,42 @@ class Preview:
 
 
 class Placement:
-    """Places orders, each at most once.
+    """Places orders, each at most once. `desk` is where a person answers what it asks.
 
-    What is handed in as a function is asked for when it is first needed. `firmly` is the shopper's own device,
-    `new_device` makes one that nobody else has; `security_code` is None where no command prints it.
+    What is handed in as a function is asked for when it is first needed. `firmly` is the shopper's own device;
+    `security_code` is None where no command prints it; `may_order` raises where no order may be placed at all.
     """
 
     def __init__(
         self,
         *,
-        environment: str,
-        shopper: str,
         vault: Vault,
         firmly: Callable[[], Awaitable[FirmlyClient]],
-        new_device: Callable[[], Awaitable[FirmlyClient]],
+        quoting: Quoting,
         devices: SendingDevices,
         journal: Callable[[], Awaitable[Journal]],
-        rules: Callable[[], Rules],
+        rules: Callable[[], Awaitable[Rules]],
         security_code: Callable[[], Awaitable[SecretStr]] | None,
+        may_order: Callable[[], Awaitable[None]],
         senders: SenderLocks,
         now: Callable[[], datetime],
     ) -> None:
-        self._environment = environment
-        self._vault = vault
+        self._quoting = quoting
         self._journal = journal
-        self._rules = rules
         self._security_code = security_code
-        self._now = now
-        self._quoting = Quoting(
-            environment=environment,
-            shopper=shopper,
-            vault=vault,
-            firmly=firmly,
-            new_device=new_device,
-            devices=devices,
-        )
+        self._may_order = may_order
+        self._ruling = Ruling(rules, quoting)
         self._sending = Sending(vault=vault, firmly=firmly, journal=journal, senders=senders)
         self._settling = Settling(firmly=firmly, senders=devices, journal=journal)
+        self.desk = Desk(
+            vault=vault,
+            quoting=quoting,
+            sending=self._sending,
+            ruling=self._ruling,
+            journal=journal,
+            may_order=may_order,
+            now=now,
+        )
 
     async def order(self, wish: Wish, *, max_total: Decimal | None = None) -> Placing | Asked:
         """Place what is wished for if the rules say yes, ask if they say so, or find the attempt it belongs to.
@@ -119,7 +96,7 @@ class Placement:
             RuleDenied, NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was
             sent.
         """
-        self._refuse_outside_the_simulator()
+        await self._may_order()
         purchase = await self._quoting.purchase(wish)
         if wish.items is None:
             in_flight = await self._being_sent(purchase.store)
@@ -130,12 +107,11 @@ class Placement:
             return await self._last_order(purchase.store)
         async with tidied_on_error(purchase):
             quoted = await self._quoting.quoted(purchase, wish, cart)
-            decision = await self._decision(wish, cart, quoted)
-            found = await self._belongs_to(purchase, quoted, wish, decision)
-            if found is None:
-                return await self._decided(purchase, quoted, wish, decision, max_total)
-        await purchase.tidy()
-        return await self._sending.join(found)
+            answer = await self._found_or_decided(purchase, quoted, wish, cart, max_total)
+        if isinstance(answer, Attempt):
+            await purchase.tidy()
+            return await self._sending.join(answer)
+        return answer
 
     async def preview(self, wish: Wish) -> Preview:
         """What the order would be. It charges nothing; for items it builds a cart, so the store learns the address.
@@ -147,65 +123,11 @@ class Placement:
         try:
             cart = await self._quoting.priced(purchase)
             quoted = await self._quoting.quoted(purchase, wish, cart)
-            decision = await self._decision(wish, cart or Cart(), quoted)
+            decision = await self._ruling.over(wish, cart, quoted)
             journal = await self._journal()
             return Preview(quoted, decision(await journal.history(new_draft(purchase, quoted, wish.reference))))
         finally:
             await purchase.tidy()
-
-    async def open_approvals(self) -> Sequence[Approval]:
-        """The questions that a person can answer now."""
-        return await (await self._journal()).approvals.open()
-
-    async def review(self, approval_id: str) -> Review:
-        """Read everything that a person has to see before a yes, as it is now.
-
-        Raises:
-            NotAllowed: there is no such question, or it cannot be answered any more.
-        """
-        journal = await self._journal()
-        approval = await journal.approvals.get(approval_id)
-        if approval is None or not approval.is_open(self._now()):
-            raise NotAllowed("There is no open approval of this id: it was answered, or its ten minutes are over.")
-        purchase = await self._quoting.purchase(approval.wish)
-        cart = await self._quoting.priced(purchase)
-        async with tidied_on_error(purchase):
-            quoted = await self._quoting.quoted(purchase, approval.wish, cart)
-            recipient = await self._quoting.recipient(approval.wish, cart)
-        recent = await journal.attempts(limit=20)
-        doubts = tuple(attempt for attempt in await journal.in_doubt() if attempt.draft.store == purchase.store)
-        same = (a for a in recent if a.draft.purchase_key == quoted.purchase_key and a.state is State.PLACED)
-        just_bought = next((a for a in same if a.begun_at > self._now() - _LAST_ORDER), None)
-        return Review(approval, quoted, purchase, doubts, just_bought, recipient)
-
-    async def approve(self, review: Review, code: SecretStr, channel: str) -> Placing:
-        """A person's yes to what they were shown: place it, here and now.
-
-        Raises:
-            RuleDenied: the rules now refuse what they asked about.
-            NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was sent.
-        """
-        self._refuse_outside_the_simulator()
-        wish = review.approval.wish
-        permit = Permit(
-            check=lambda history: _refuse_denied(decide(self._rules(), review.quote.total, history)),
-            approval=review.approval.id,
-            channel=channel,
-        )
-        # The doubt and the earlier order were on the page: a yes to them is a yes to one more.
-        repeat = wish.repeat or review.just_bought is not None
-        yes = Yes(review.quote, permit, code, repeat=repeat, reference=wish.reference)
-        placing = await self._sending.start(review.purchase, yes)
-        if placing.is_new and review.recipient is not None:
-            # The order is under way, whatever becomes of the address book: at worst the next one asks again.
-            with suppress(WalletError):
-                await self._vault.accept_address(review.recipient.label)
-        return placing
-
-    async def decline(self, review: Review, channel: str) -> None:
-        """A person's no; it holds until the question would have expired."""
-        await (await self._journal()).approvals.decline(review.approval.id, channel)
-        await review.purchase.tidy()
 
     async def attempt(self, attempt_id: str) -> Attempt | None:
         """An attempt as it now stands; one in doubt is read again."""
@@ -248,75 +170,33 @@ class Placement:
         """Let sends in flight end, for at most this long; what has not ended by then stays in doubt."""
         await self._sending.drain(seconds)
 
-    async def _decision(self, wish: Wish, cart: Cart, quoted: Quote) -> Callable[[History], Verdict]:
-        """The rules as they are when they are asked, over this order."""
-        recipient = await self._quoting.recipient(wish, cart)
-        known = recipient is not None and recipient.origin == "person"
-        return lambda history: decide(self._rules(), quoted.total, history, repeat=wish.repeat, known_address=known)
-
-    async def _decided(
-        self,
-        purchase: Purchase,
-        quoted: Quote,
-        wish: Wish,
-        decision: Callable[[History], Verdict],
-        max_total: Decimal | None,
-    ) -> Placing | Asked:
-        _refuse_above(quoted, max_total)
-        journal = await self._journal()
-        verdict = decision(await journal.history(new_draft(purchase, quoted, wish.reference)))
-        _refuse_denied(verdict)
-        await self._refuse_declined(quoted)
-        if isinstance(verdict, Allow) and self._security_code is not None:
-            if max_total is None:
-                raise NotAllowed(
-                    "Your rules allow this without asking, and then max_total is required: the most it may cost. "
-                    f"The total is {quoted.total}. Nothing was sent."
-                )
-            permit = Permit(lambda history: _refuse_unallowed(decision(history)), window=_UNATTENDED_WINDOW)
-            yes = Yes(quoted, permit, await self._security_code(), reference=wish.reference)
-            return await self._sending.start(purchase, yes)
-        if not isinstance(verdict, Ask):
-            verdict = Ask("security_code", "No command is set that prints the card's security code.")
-        return await self._ask(purchase, quoted, wish, verdict)
-
-    async def _ask(self, purchase: Purchase, quoted: Quote, wish: Wish, verdict: Ask) -> Asked:
-        await purchase.tidy()
-        journal = await self._journal()
-        now = self._now()
-        question = Approval(
-            id="ap_" + secrets.token_hex(8),
-            wish=wish,
-            digest=quoted.digest,
-            total=quoted.total,
-            lines=quoted.lines,
-            rule=verdict.rule,
-            reason=verdict.reason,
-            answer=Answer.OPEN,
-            asked_at=now,
-            expires_at=now + ANSWER_WITHIN,
-        )
-        return Asked(await journal.approvals.ask(question, quoted.purchase_key), quoted)
-
-    async def _refuse_declined(self, quoted: Quote) -> None:
-        no = await (await self._journal()).approvals.declined(quoted.digest)
-        if no is not None:
-            raise NotAllowed(
-                f"The person declined this order. It can be asked again after {no.expires_at:%H:%M} UTC. "
-                "Nothing was sent."
-            )
-
-    async def _belongs_to(
-        self, purchase: Purchase, quoted: Quote, wish: Wish, decision: Callable[[History], Verdict]
-    ) -> Attempt | None:
-        journal = await self._journal()
-        draft = new_draft(purchase, quoted, wish.reference)
+    async def _found_or_decided(
+        self, purchase: Purchase, quoted: Quote, wish: Wish, cart: Cart, max_total: Decimal | None
+    ) -> Attempt | Placing | Asked:
+        journal, draft = await self._journal(), new_draft(purchase, quoted, wish.reference)
         # Rules that cannot be read send nothing, and keep nobody from what was sent before.
-        found = await journal.find(draft, PLACED_WINDOW, repeat=wish.repeat)
-        alone = found is None and self._security_code is not None
-        if alone and isinstance(decision(await journal.history(draft)), Allow):
-            found = await journal.find(draft, _UNATTENDED_WINDOW, repeat=wish.repeat)
-        return None if found is None else await self._settled(found)
+        standing = await journal.standing(draft, PLACED_WINDOW, repeat=wish.repeat)
+        if standing.found is not None:
+            return await self._settled(standing.found)
+        decision = await self._ruling.over(wish, cart, quoted)
+        verdict = decision(standing.history)
+        alone = isinstance(verdict, Allow) and self._security_code is not None
+        if alone and (found := await journal.find(draft, _UNATTENDED_WINDOW, repeat=wish.repeat)) is not None:
+            return await self._settled(found)
+        _refuse_above(quoted, max_total)
+        refuse_denied(verdict)
+        await self.desk.refuse_declined(quoted)
+        if alone:
+            _refuse_unbounded(quoted, max_total)
+            return await self._sent_by_rules(purchase, quoted, wish, decision)
+        await purchase.tidy()
+        return await self.desk.ask(quoted, wish, verdict if isinstance(verdict, Ask) else _NO_CODE)
+
+    async def _sent_by_rules(self, purchase: Purchase, quoted: Quote, wish: Wish, decision: Decision) -> Placing:
+        assert self._security_code is not None
+        permit = Permit(lambda history: refuse_unallowed(decision(history)), window=_UNATTENDED_WINDOW)
+        yes = Yes(quoted, permit, await self._security_code(), reference=wish.reference)
+        return await self._sending.start(purchase, yes)
 
     async def _being_sent(self, store: str) -> Placing | None:
         """The attempt that is paying the cart of this store at this moment."""
@@ -337,26 +217,16 @@ class Placement:
     async def _settled(self, attempt: Attempt) -> Attempt:
         return await self._settling.settle(await self._sending.as_it_stands(attempt))
 
-    def _refuse_outside_the_simulator(self) -> None:
-        if self._environment != "simulator":
-            raise NotAllowed(
-                "Orders are placed only in the simulator environment: this version has no approval page, no PIN and no "
-                "accepted rules yet, and without them no real order is sent. Carts work here all the same."
-            )
-
-
-def _refuse_denied(verdict: Verdict) -> None:
-    if isinstance(verdict, Deny):
-        raise RuleDenied(f"{verdict.reason} Nothing was sent.", rule=verdict.rule)
-
-
-def _refuse_unallowed(verdict: Verdict) -> None:
-    _refuse_denied(verdict)
-    if not isinstance(verdict, Allow):
-        raise NotAllowed("Your rules no longer allow this without asking. Nothing was sent; order again to ask.")
-
 
 def _refuse_above(quoted: Quote, max_total: Decimal | None) -> None:
     if max_total is not None and quoted.total.amount > max_total:
         limit = Money(max_total, quoted.total.currency)
         raise NotAllowed(f"The total is {quoted.total}, above the {limit} that max_total allows. Nothing was sent.")
+
+
+def _refuse_unbounded(quoted: Quote, max_total: Decimal | None) -> None:
+    if max_total is None:
+        raise NotAllowed(
+            "Your rules allow this without asking, and then max_total is required: the most it may cost. "
+            f"The total is {quoted.total}. Nothing was sent."
+        )

@@ -20,7 +20,8 @@ from pydantic import SecretStr
 
 from firmly_mcp.checkout.approvals import Approval
 from firmly_mcp.checkout.attempts import Attempt, State
-from firmly_mcp.checkout.placement import Placement, Review
+from firmly_mcp.checkout.desk import Review
+from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.checkout.quote import Term, in_words
 from firmly_mcp.errors import NotAllowed, QuoteChanged
 
@@ -45,11 +46,11 @@ async def approve(placement: Placement, approval_id: str | None) -> bool:
     approval = await _meant(placement, approval_id)
     with controlling_terminal() as terminal:
         while True:
-            review = await placement.review(approval.id)
+            review = await placement.desk.review(approval.id)
             _show(review, terminal.write)
             terminal.flush()
             if not await _answered(partial(_says_yes, review), terminal):
-                await placement.decline(review, CHANNEL)
+                await placement.desk.decline(review, CHANNEL)
                 terminal.write("Declined. Nothing was sent.\n")
                 return False
             code = await _answered(_security_code, terminal)
@@ -60,7 +61,7 @@ async def approve(placement: Placement, approval_id: str | None) -> bool:
 
 
 async def _placed(placement: Placement, review: Review, code: SecretStr, terminal: TextIO) -> bool:
-    placing = await placement.approve(review, code, CHANNEL)
+    placing = await placement.desk.approve(review, code, CHANNEL)
     told = 0
     while placing.feed is not None and not placing.feed.ended:
         await placing.feed.more_than(told)
@@ -84,7 +85,7 @@ def _outcome(attempt: Attempt) -> str:
 
 
 async def _meant(placement: Placement, approval_id: str | None) -> Approval:
-    waiting = await placement.open_approvals()
+    waiting = await placement.desk.open_approvals()
     found = [approval for approval in waiting if approval_id in {None, approval.id}]
     if len(found) == 1:
         return found[0]

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 
 from firmly_mcp.checkout.approvals import Approval
 from firmly_mcp.checkout.attempts import Attempt
-from firmly_mcp.checkout.placement import Asked, Placement, Review
+from firmly_mcp.checkout.desk import Asked, Review
+from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.services import Services, open_services, simulator_dir
@@ -95,11 +96,11 @@ class Gate:
 
     async def reviewed(self, wish: Wish) -> Review:
         """What a person is shown of an order."""
-        return await self.placement.review((await self.asked(wish)).id)
+        return await self.placement.desk.review((await self.asked(wish)).id)
 
     async def bought(self, wish: Wish) -> Attempt:
         """An order that a person said yes to."""
-        return await self.ended(await self.placement.approve(await self.reviewed(wish), CODE, "test"))
+        return await self.ended(await self.placement.desk.approve(await self.reviewed(wish), CODE, "test"))
 
     async def ended(self, placing: Placing, at: Placement | None = None) -> Attempt:
         """Wait for the outcome, and read it as anyone later would, in the program that sends it."""

@@ -34,7 +34,7 @@ async def test_what_the_rules_allow_is_placed_without_a_question(gate: Gate, wis
     gate.rules('[USD]\nask_above = "53.40"\nask_above_a_day = "53.40"')
     await placed(gate, wish, EXACT)
     assert gate.charges == [5340]
-    assert not await gate.placement.open_approvals()
+    assert not await gate.placement.desk.open_approvals()
 
 
 @BOTH
@@ -70,7 +70,7 @@ async def test_what_the_rules_refuse_is_denied_by_name_whatever_the_call_says(
             await gate.placement.order(asked, max_total=MUCH)
         assert caught.value.rule == rule
     assert not gate.orders_sent()
-    assert not await gate.placement.open_approvals()
+    assert not await gate.placement.desk.open_approvals()
 
 
 @BOTH
@@ -89,7 +89,7 @@ async def test_rules_that_cannot_be_read_let_nothing_be_ordered_or_asked(gate: G
     with pytest.raises(SettingsError, match=str(rules)):
         await gate.placement.order(wish, max_total=MUCH)
     assert not gate.orders_sent()
-    assert not await gate.placement.open_approvals()
+    assert not await gate.placement.desk.open_approvals()
 
 
 @BOTH
@@ -107,7 +107,7 @@ async def test_rules_that_cannot_be_read_do_not_hide_what_was_sent(gate: Gate, w
 @pytest.mark.anyio
 async def test_what_a_person_declined_is_not_placed_by_rules_that_allow_it_since(gate: Gate, wish: Wish) -> None:
     review = await gate.reviewed(wish)
-    await gate.placement.decline(review, "test")
+    await gate.placement.desk.decline(review, "test")
     gate.rules(ALLOW)
     with pytest.raises(NotAllowed, match="declined this order"):
         await gate.placement.order(wish, max_total=MUCH)
@@ -147,7 +147,7 @@ async def test_the_same_once_more_goes_to_a_person_whatever_the_rules_allow(gate
     assert review.just_bought is not None
     assert review.just_bought.id == first.attempt.id
     assert gate.orders_sent() == 1
-    again = await gate.ended(await gate.placement.approve(review, CODE, "test"))
+    again = await gate.ended(await gate.placement.desk.approve(review, CODE, "test"))
     assert again.id != first.attempt.id
     assert gate.charges == [5340, 5340]
 
@@ -229,8 +229,8 @@ async def test_of_two_allowed_at_once_that_are_too_much_together_one_is_refused_
 async def test_of_two_yeses_that_pass_a_limit_together_the_second_is_refused(gate: Gate) -> None:
     gate.rules('[USD]\nrefuse_above_a_day = "80"')
     first, second = [await gate.reviewed(replace(ITEMS, items=(Item(TEE, n),))) for n in (1, 2)]
-    await gate.ended(await gate.placement.approve(first, CODE, "test"))
+    await gate.ended(await gate.placement.desk.approve(first, CODE, "test"))
     with pytest.raises(RuleDenied) as caught:
-        await gate.placement.approve(second, CODE, "test")
+        await gate.placement.desk.approve(second, CODE, "test")
     assert caught.value.rule == "refuse_above_a_day"
     assert len(gate.charges) == 1

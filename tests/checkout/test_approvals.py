@@ -8,7 +8,8 @@ import pytest
 
 from firmly_mcp.checkout.approvals import ANSWER_WITHIN
 from firmly_mcp.checkout.attempts import Outcome, State
-from firmly_mcp.checkout.placement import Asked, Placement, Review
+from firmly_mcp.checkout.desk import Asked, Review
+from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import CardNotFound, FirmlyError, NotAllowed, QuoteChanged, RuleDenied, SettingsError
@@ -27,7 +28,7 @@ async def test_without_rules_an_order_asks_and_sends_nothing(gate: Gate, wish: W
         ("2 x Radiant Tee (Color: Orange, Size: XS)",),
     )
     assert asked.expires_at - asked.asked_at == timedelta(minutes=10)
-    assert [one.id for one in await gate.placement.open_approvals()] == [asked.id]
+    assert [one.id for one in await gate.placement.desk.open_approvals()] == [asked.id]
     assert not gate.orders_sent()
     assert not await gate.placement.attempts(limit=5)
 
@@ -53,7 +54,7 @@ async def test_another_quote_is_another_question(gate: Gate, wish: Wish) -> None
     assert cheaper.id != first.id
     assert cheaper.total < first.total
     assert (await gate.asked(replace(wish, repeat=True))).id not in {first.id, cheaper.id}
-    assert len(await gate.placement.open_approvals()) == 3
+    assert len(await gate.placement.desk.open_approvals()) == 3
 
 
 @BOTH
@@ -61,14 +62,14 @@ async def test_another_quote_is_another_question(gate: Gate, wish: Wish) -> None
 async def test_a_question_can_be_answered_for_ten_minutes(gate: Gate, wish: Wish) -> None:
     asked = await gate.asked(wish)
     gate.clock.time += ANSWER_WITHIN - timedelta(seconds=1)
-    review = await gate.placement.review(asked.id)
+    review = await gate.placement.desk.review(asked.id)
     gate.clock.time += timedelta(seconds=1)
     with pytest.raises(NotAllowed, match="ten minutes are over"):
-        await gate.placement.review(asked.id)
+        await gate.placement.desk.review(asked.id)
     with pytest.raises(NotAllowed, match="expired"):
-        await gate.placement.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, "test")
     assert not gate.orders_sent()
-    assert not await gate.placement.open_approvals()
+    assert not await gate.placement.desk.open_approvals()
     assert (await gate.asked(wish)).id != asked.id
 
 
@@ -76,11 +77,11 @@ async def test_a_question_can_be_answered_for_ten_minutes(gate: Gate, wish: Wish
 @pytest.mark.anyio
 async def test_a_yes_places_the_order_and_is_used_up(gate: Gate, wish: Wish) -> None:
     review = await gate.reviewed(wish)
-    placed = await gate.ended(await gate.placement.approve(review, CODE, "test"))
+    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, "test"))
     assert (placed.state, gate.charges) == (State.PLACED, [5340])
     with pytest.raises(NotAllowed, match="no open approval"):
-        await gate.placement.review(review.approval.id)
-    again = await gate.placement.approve(review, CODE, "test")
+        await gate.placement.desk.review(review.approval.id)
+    again = await gate.placement.desk.approve(review, CODE, "test")
     assert (again.is_new, again.attempt.id) == (False, placed.id)
     assert gate.orders_sent() == 1
 
@@ -89,10 +90,10 @@ async def test_a_yes_places_the_order_and_is_used_up(gate: Gate, wish: Wish) -> 
 async def test_a_yes_to_once_more_is_used_up_too(gate: Gate) -> None:
     await gate.bought(ITEMS)
     review = await gate.reviewed(replace(ITEMS, repeat=True))
-    beside = await gate.placement.review(review.approval.id)
-    await gate.ended(await gate.placement.approve(review, CODE, "test"))
+    beside = await gate.placement.desk.review(review.approval.id)
+    await gate.ended(await gate.placement.desk.approve(review, CODE, "test"))
     with pytest.raises(NotAllowed, match="was used"):
-        await gate.placement.approve(beside, CODE, "test")
+        await gate.placement.desk.approve(beside, CODE, "test")
     assert gate.charges == [5340, 5340]
 
 
@@ -100,14 +101,14 @@ async def test_a_yes_to_once_more_is_used_up_too(gate: Gate) -> None:
 @pytest.mark.anyio
 async def test_a_no_holds_until_the_question_would_have_expired(gate: Gate, wish: Wish) -> None:
     review = await gate.reviewed(wish)
-    beside = await gate.placement.review(review.approval.id)
-    await gate.placement.decline(review, "test")
+    beside = await gate.placement.desk.review(review.approval.id)
+    await gate.placement.desk.decline(review, "test")
     for now in (timedelta(0), ANSWER_WITHIN - timedelta(seconds=1)):
         gate.clock.time = review.approval.asked_at + now
         with pytest.raises(NotAllowed, match=r"declined this order.*after 12:10 UTC"):
             await gate.placement.order(wish)
     with pytest.raises(NotAllowed, match="was used, declined"):
-        await gate.placement.approve(beside, CODE, "test")
+        await gate.placement.desk.approve(beside, CODE, "test")
     gate.clock.time += timedelta(seconds=1)
     assert (await gate.asked(wish)).id != review.approval.id
     assert not gate.orders_sent()
@@ -116,8 +117,8 @@ async def test_a_no_holds_until_the_question_would_have_expired(gate: Gate, wish
 @pytest.mark.anyio
 async def test_a_no_does_not_undo_a_yes(gate: Gate) -> None:
     review = await gate.reviewed(CART)
-    placed = await gate.ended(await gate.placement.approve(review, CODE, "test"))
-    await gate.placement.decline(review, "test")
+    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, "test"))
+    await gate.placement.desk.decline(review, "test")
     found = await gate.placement.order(CART)
     assert isinstance(found, Placing)
     assert found.attempt == placed
@@ -132,12 +133,12 @@ async def test_of_two_desks_that_say_yes_at_once_one_orders(gate: Gate, wish: Wi
 
     async def yes(placement: Placement, review: Review) -> None:
         try:
-            attempts.add((await gate.ended(await placement.approve(review, CODE, "test"))).id)
+            attempts.add((await gate.ended(await placement.desk.approve(review, CODE, "test"))).id)
         except NotAllowed:
             return
 
     async with gate.another() as other:
-        reviews = [(desk, await desk.review(asked.id)) for desk in (gate.placement, other)]
+        reviews = [(rooms, await rooms.desk.review(asked.id)) for rooms in (gate.placement, other)]
         async with anyio.create_task_group() as tasks:
             for desk, review in reviews:
                 tasks.start_soon(yes, desk, review)
@@ -152,7 +153,7 @@ async def test_a_yes_places_the_order_though_the_program_that_asked_is_gone(gate
     async with gate.another() as asking:
         asked = await asking.order(wish)
         assert isinstance(asked, Asked)
-    placing = await gate.placement.approve(await gate.placement.review(asked.approval.id), CODE, "test")
+    placing = await gate.placement.desk.approve(await gate.placement.desk.review(asked.approval.id), CODE, "test")
     placed = await gate.ended(placing)
     assert placed.state is State.PLACED
     async with gate.another() as later:
@@ -166,9 +167,9 @@ async def test_a_yes_places_the_order_though_the_program_that_asked_is_gone(gate
 async def test_a_price_that_rose_since_the_question_is_shown_and_the_yes_is_to_it(gate: Gate, wish: Wish) -> None:
     asked = await gate.asked(wish)
     gate.simulator.set_price(STORE, TEE, 3000)
-    review = await gate.placement.review(asked.id)
+    review = await gate.placement.desk.review(asked.id)
     assert review.quote.total > asked.total
-    placed = await gate.ended(await gate.placement.approve(review, CODE, "test"))
+    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, "test"))
     assert placed.draft.total == review.quote.total
     assert gate.charges == [int(review.quote.total.amount * 100)]
 
@@ -181,11 +182,11 @@ async def test_a_price_that_rises_after_it_was_shown_stops_the_order_and_leaves_
     review = await gate.reviewed(wish)
     gate.simulator.set_price(STORE, TEE, 2201)
     with pytest.raises(QuoteChanged) as caught:
-        await gate.placement.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, "test")
     assert f"{TEE}: price: 22.00 USD → 22.01 USD" in caught.value.difference
     assert not gate.orders_sent()
-    again = await gate.placement.review(review.approval.id)
-    assert (await gate.ended(await gate.placement.approve(again, CODE, "test"))).state is State.PLACED
+    again = await gate.placement.desk.review(review.approval.id)
+    assert (await gate.ended(await gate.placement.desk.approve(again, CODE, "test"))).state is State.PLACED
     assert gate.charges == [int(again.quote.total.amount * 100)]
 
 
@@ -194,10 +195,10 @@ async def test_a_cart_that_was_changed_after_it_was_shown_stops_the_order(gate: 
     review = await gate.reviewed(CART)
     await (await gate.services.firmly()).add_line_item(STORE, {"variant_id": TEE}, 1)
     with pytest.raises(QuoteChanged, match="Nothing was sent"):
-        await gate.placement.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, "test")
     await (await gate.services.firmly()).clear_cart(STORE)
     with pytest.raises(NotAllowed, match="empty"):
-        await gate.placement.review(review.approval.id)
+        await gate.placement.desk.review(review.approval.id)
     assert not gate.orders_sent()
 
 
@@ -217,9 +218,9 @@ async def test_rules_that_turned_to_refuse_stop_a_yes(
     review = await gate.reviewed(wish)
     gate.rules(rules)
     with pytest.raises(error):
-        await gate.placement.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, "test")
     assert not gate.orders_sent()
-    assert [one.id for one in await gate.placement.open_approvals()] == [review.approval.id]
+    assert [one.id for one in await gate.placement.desk.open_approvals()] == [review.approval.id]
     assert not gate.kept_devices()
 
 
@@ -228,7 +229,7 @@ async def test_rules_that_turned_to_refuse_stop_a_yes(
 async def test_a_yes_that_finds_the_order_placed_already_leaves_no_device_behind(gate: Gate, wish: Wish) -> None:
     review = await gate.reviewed(replace(wish, reference="mine"))
     placed = await gate.bought(wish)
-    joined = await gate.placement.approve(review, CODE, "test")
+    joined = await gate.placement.desk.approve(review, CODE, "test")
     assert (joined.is_new, joined.attempt.id) == (False, placed.id)
     assert not gate.kept_devices()
 
@@ -277,9 +278,9 @@ async def test_what_is_in_doubt_itself_is_not_asked_about_again(gate: Gate) -> N
 async def test_a_question_is_its_shoppers_own(gate: Gate) -> None:
     asked = await gate.asked(ITEMS)
     async with gate.another(shopper="ben") as bens:
-        assert not await bens.open_approvals()
+        assert not await bens.desk.open_approvals()
         with pytest.raises(NotAllowed, match="no open approval"):
-            await bens.review(asked.id)
+            await bens.desk.review(asked.id)
 
 
 @BOTH
@@ -296,11 +297,11 @@ async def test_a_question_holds_labels_and_no_address_and_no_card(gate: Gate, wi
 async def test_a_question_about_items_leaves_no_cart_at_the_store(gate: Gate) -> None:
     await gate.asked(ITEMS)
     review = await gate.reviewed(ITEMS)
-    await gate.placement.decline(review, "test")
+    await gate.placement.desk.decline(review, "test")
     asked = await gate.asked(replace(ITEMS, items=(Item(TEE, 1),)))
     await (await gate.services.vault()).remove_card("test-visa")
     with pytest.raises(CardNotFound):
-        await gate.placement.review(asked.id)
+        await gate.placement.desk.review(asked.id)
     made = [request for request in gate.simulator.requests if request.path.endswith("/shipping-info")]
     emptied = [request for request in gate.simulator.requests if request.method == "DELETE"]
     assert len(made) - 1 == len(emptied) == 5

@@ -152,17 +152,17 @@ async def test_a_yes_is_no_way_round_a_journal_that_is_missing(gate: Gate, wish:
     async with gate.another() as first:
         asked = await first.order(ITEMS)
         assert isinstance(asked, Asked)
-        review = await first.review(asked.approval.id)
-        await gate.ended(await first.approve(review, CODE, "test"), first)
+        review = await first.desk.review(asked.approval.id)
+        await gate.ended(await first.desk.approve(review, CODE, "test"), first)
     (gate.settings.data_dir / "journal.sqlite3").unlink()
     async with gate.another() as later:
         again = await later.order(wish)
         assert isinstance(again, Asked)
-        review = await later.review(again.approval.id)
+        review = await later.desk.review(again.approval.id)
         with pytest.raises(NotAllowed, match="missing, new or another's"):
-            await later.approve(review, CODE, "test")
+            await later.desk.approve(review, CODE, "test")
         assert not await later.attempts(limit=5)
-        assert [one.id for one in await later.open_approvals()] == [again.approval.id]
+        assert [one.id for one in await later.desk.open_approvals()] == [again.approval.id]
     assert gate.orders_sent() == 1
 
 

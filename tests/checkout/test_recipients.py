@@ -81,7 +81,7 @@ async def test_once_a_person_approved_an_order_to_it_the_rules_may_allow_the_nex
     placement = await lent.services.placement()
     asked = await placement.order(await wish_for(lent, "Rosa"), max_total=MAX)
     assert isinstance(asked, Asked)
-    placing = await placement.approve(await placement.review(asked.approval.id), SecretStr("123"), "terminal")
+    placing = await placement.desk.approve(await placement.desk.review(asked.approval.id), SecretStr("123"), "terminal")
     assert placing.feed is not None
     while not placing.feed.ended:
         await placing.feed.more_than(len(placing.feed.steps))
@@ -95,5 +95,5 @@ async def test_a_declined_order_leaves_the_address_a_tools(lent: Shop) -> None:
     placement = await lent.services.placement()
     asked = await placement.order(await items_for(lent, "Rosa"), max_total=MAX)
     assert isinstance(asked, Asked)
-    await placement.decline(await placement.review(asked.approval.id), "terminal")
+    await placement.desk.decline(await placement.desk.review(asked.approval.id), "terminal")
     assert (await (await lent.services.vault()).address("Rosa")).origin == "tool"

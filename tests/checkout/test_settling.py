@@ -30,7 +30,7 @@ async def in_doubt(gate: Gate, wish: Wish, *faults: Fault) -> Attempt:
     """An order that was sent and whose outcome is not known yet; nothing read it again since."""
     for action, options in faults:
         gate.simulator.faults.add(action, "*_order_v2", **options)
-    placing = await gate.placement.approve(await gate.reviewed(wish), CODE, "test")
+    placing = await gate.placement.desk.approve(await gate.reviewed(wish), CODE, "test")
     assert placing.feed is not None
     with anyio.fail_after(30):
         while not placing.feed.ended:
@@ -79,7 +79,7 @@ async def test_a_cart_that_reads_active_proves_nothing(gate: Gate, wish: Wish, f
         asked = await later.order(replace(ITEMS, items=(Item(TEE, 1),)))
         assert isinstance(asked, Asked)
         assert asked.approval.rule == "doubt"
-        assert [one.id for one in (await later.review(asked.approval.id)).doubts] == [doubt.id]
+        assert [one.id for one in (await later.desk.review(asked.approval.id)).doubts] == [doubt.id]
 
 
 @pytest.mark.anyio
@@ -144,7 +144,7 @@ async def test_an_order_that_is_being_sent_is_judged_by_nobody(gate: Gate, wish:
     gate.simulator.faults.add("delay", "*_order_v2", seconds=1.5)
     async with gate.another() as other:
         await other.attempts(limit=1)
-        placing = await gate.placement.approve(review, CODE, "test")
+        placing = await gate.placement.desk.approve(review, CODE, "test")
         for desk in (gate.placement, other):
             assert [one.state for one in await desk.settle_all()] == [State.SENDING]
             for number in (None, "A-1"):
@@ -168,7 +168,7 @@ async def test_the_device_of_an_attempt_is_kept_while_it_is_in_doubt(
 ) -> None:
     for action, options in faults:
         gate.simulator.faults.add(action, "*_order_v2", **options)
-    placing = await gate.placement.approve(await gate.reviewed(ITEMS), CODE, "test")
+    placing = await gate.placement.desk.approve(await gate.reviewed(ITEMS), CODE, "test")
     assert placing.feed is not None
     while not placing.feed.ended:
         await placing.feed.more_than(len(placing.feed.steps))

@@ -240,16 +240,16 @@ class Shopping(RuleBasedStateMachine):
         """Answer the newest question, in full view of doubts and of what was just bought."""
         placement = await self._hosts[2].services.placement()
         try:
-            for approval in (await placement.open_approvals())[:1]:
-                review = await placement.review(approval.id)
+            for approval in (await placement.desk.open_approvals())[:1]:
+                review = await placement.desk.review(approval.id)
                 if not yes:
-                    await placement.decline(review, "terminal")
+                    await placement.desk.decline(review, "terminal")
                     return
                 key = (STORE, sum(int(line.partition(" x ")[0]) for line in review.quote.lines))
                 self._approved[key] = max(cents(review.quote.total.amount) or 0, self._approved.get(key, 0))
                 if review.just_bought is not None:
                     self._informed.add(approval.id)
-                placing = await placement.approve(review, CODE, "terminal")
+                placing = await placement.desk.approve(review, CODE, "terminal")
                 while placing.feed is not None and not placing.feed.ended:
                     await placing.feed.more_than(len(placing.feed.steps))
         except FirmlyError:

@@ -59,8 +59,9 @@ async def test_an_order_asks_the_person_and_after_their_yes_the_same_call_tells_
     assert not gate.orders_sent()
     assert await call(client, tool, store=STORE, **arguments) == asked
 
-    async with gate.another() as desk:
-        await gate.ended(await desk.approve(await desk.review(asked["approval"]), CODE, "test"), desk)
+    async with gate.another() as other:
+        review = await other.desk.review(asked["approval"])
+        await gate.ended(await other.desk.approve(review, CODE, "test"), other)
     order = await call(client, tool, store=STORE, **arguments)
     assert (order["status"], order["money_moved"]) == ("placed", "yes")
     assert order["order_number"] == gate.simulator.books.charges[0].order_number
@@ -83,7 +84,7 @@ async def test_a_persons_no_is_told_and_asking_again_does_not_help(
     client: Client, gate: Gate, tool: str, arguments: dict[str, Any]
 ) -> None:
     asked = await call(client, tool, store=STORE, **arguments)
-    await gate.placement.decline(await gate.placement.review(asked["approval"]), "test")
+    await gate.placement.desk.decline(await gate.placement.desk.review(asked["approval"]), "test")
     error = await refused(client, tool, store=STORE, **arguments)
     assert (error["code"], error["money_moved"], error["retry_safe"]) == ("not_allowed", "no", False)
     assert "declined" in error["message"]
@@ -184,7 +185,7 @@ async def test_a_preview_shows_every_amount_and_what_the_rules_say(
     assert preview["card"] == "test-visa, visa ending 1111"
     assert preview["reason"]
     assert not gate.orders_sent()
-    assert not await gate.placement.open_approvals()
+    assert not await gate.placement.desk.open_approvals()
 
 
 @pytest.mark.anyio

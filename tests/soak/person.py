@@ -35,11 +35,11 @@ class Person:
         """Say yes to a question, mostly; the total that was said yes to, in cents, or None."""
         placement = await self._desk.placement()
         try:
-            review = await placement.review(approval)
+            review = await placement.desk.review(approval)
             if review.just_bought is not None or self._rng.random() < 0.2:
-                await placement.decline(review, "terminal")
+                await placement.desk.decline(review, "terminal")
                 return None
-            placing = await placement.approve(review, CODE, "terminal")
+            placing = await placement.desk.approve(review, CODE, "terminal")
         except FirmlyError:
             return None
         async with asyncio.timeout(OUTCOME_SECONDS):

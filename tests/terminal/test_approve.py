@@ -42,7 +42,7 @@ def total_on(terminal: Terminal) -> str:
 
 def terms(assistant: Assistant, approval: str) -> Mapping[str, Term]:
     async def of_review(placement: Placement) -> Mapping[str, Term]:
-        return (await placement.review(approval)).quote.terms
+        return (await placement.desk.review(approval)).quote.terms
 
     return assistant.with_placement(of_review)
 

@@ -36,7 +36,7 @@ def sent(assistant: Assistant, quantity: int, *faults: str) -> Attempt:
         assistant.fault(fault)
 
     async def approve(placement: Placement) -> Attempt:
-        placing = await placement.approve(await placement.review(approval), SecretStr("123"), "test")
+        placing = await placement.desk.approve(await placement.desk.review(approval), SecretStr("123"), "test")
         assert placing.feed is not None
         while not placing.feed.ended:
             await placing.feed.more_than(len(placing.feed.steps))

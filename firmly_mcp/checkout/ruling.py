@@ -1,0 +1,55 @@
+"""What a person's rules say of an order: the rules as they stand when they are asked, over the order as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from firmly_mcp.api.models import Cart
+from firmly_mcp.errors import NotAllowed, RuleDenied
+
+from .quote import Quote
+from .quoting import Quoting
+from .rules import Allow, Deny, History, Rules, Verdict, decide
+from .wishes import Wish
+
+Decision = Callable[[History], Verdict]
+
+
+class Ruling:
+    """Asks the rules. `rules` reads them as they are now."""
+
+    def __init__(self, rules: Callable[[], Awaitable[Rules]], quoting: Quoting) -> None:
+        self._rules = rules
+        self._quoting = quoting
+
+    async def over(self, wish: Wish, cart: Cart | None, quoted: Quote) -> Decision:
+        """What the rules will say of this order, given what the journal says beside it.
+
+        Raises:
+            SettingsError: the rules cannot be read; while they cannot, no order may be sent.
+        """
+        rules = await self._rules()
+        recipient = await self._quoting.recipient(wish, cart)
+        known = recipient is not None and recipient.origin == "person"
+        return lambda history: decide(rules, quoted.total, history, repeat=wish.repeat, known_address=known)
+
+
+def refuse_denied(verdict: Verdict) -> None:
+    """Stop an order that no yes can help.
+
+    Raises:
+        RuleDenied: names the rule.
+    """
+    if isinstance(verdict, Deny):
+        raise RuleDenied(f"{verdict.reason} Nothing was sent.", rule=verdict.rule)
+
+
+def refuse_unallowed(verdict: Verdict) -> None:
+    """Stop an order that the rules no longer allow by themselves.
+
+    Raises:
+        RuleDenied, NotAllowed: nothing was sent.
+    """
+    refuse_denied(verdict)
+    if not isinstance(verdict, Allow):
+        raise NotAllowed("Your rules no longer allow this without asking. Nothing was sent; order again to ask.")
