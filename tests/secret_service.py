@@ -11,10 +11,12 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ from jeepney.io.blocking import (
 )
 
 DEADLINE = 20.0
+_STARTS = 20
 _SECRETS = "org.freedesktop.secrets"
 
 _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -85,25 +88,51 @@ def private_bus() -> Iterator[Bus]:
 
 
 @contextmanager
-def secret_service(bus: Bus) -> Iterator[SecretService]:
-    """A keyring daemon with an unlocked default collection."""
+def secret_service(bus: Bus, *, lasting: bool = False) -> Iterator[SecretService]:
+    """A keyring daemon with an unlocked default collection.
+
+    A `lasting` one is started again whenever it ends, as systemd does on a desktop: gnome-keyring aborts now and then
+    when a client vanishes while it answers, and hundreds of tests would then be without a keyring.
+    """
     _need("gnome-keyring-daemon", package="gnome-keyring")
     password = secrets.token_hex(8)
-    command = ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=bus.environment
-    ) as daemon:
-        assert daemon.stdin is not None
-        daemon.stdin.write(password.encode())
-        daemon.stdin.close()
+    over = threading.Event()
+    with ExitStack() as stack:
+        daemon = _start(bus, password)
+        keeper = threading.Thread(target=_keep_running, args=(daemon, bus, password, over), daemon=True)
+        if lasting:
+            keeper.start()
+            stack.callback(keeper.join, DEADLINE)
         try:
             yield SecretService(bus, wait_for_secrets(bus), password)
         finally:
-            _end(daemon.pid)
+            over.set()
             with closing(open_dbus_connection(bus.address)) as connection:
-                successor = _owner(connection)
-            if successor not in {None, daemon.pid}:
-                _end(successor)
+                for pid in {daemon.pid, _owner(connection)} - {None}:
+                    assert pid is not None
+                    _end(pid)
+            if not lasting:
+                daemon.wait(DEADLINE)
+
+
+def _start(bus: Bus, password: str) -> subprocess.Popen[bytes]:
+    command = ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"]
+    nowhere = subprocess.DEVNULL
+    daemon = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, env=bus.environment)
+    assert daemon.stdin is not None
+    daemon.stdin.write(password.encode())
+    daemon.stdin.close()
+    return daemon
+
+
+def _keep_running(daemon: subprocess.Popen[bytes], bus: Bus, password: str, over: threading.Event) -> None:
+    for _ in range(_STARTS):
+        ended = daemon.wait()
+        if over.is_set():
+            return
+        print(f"gnome-keyring-daemon ended with {ended} and is started again", file=sys.__stderr__)
+        daemon = _start(bus, password)
+    daemon.wait()
 
 
 def lock(bus: Bus) -> None:
@@ -137,7 +166,7 @@ def no_keyring_of_your_own() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def keyring_daemon() -> Iterator[SecretService]:
     """One daemon for all tests."""
-    with private_bus() as bus, secret_service(bus) as service:
+    with private_bus() as bus, secret_service(bus, lasting=True) as service:
         yield service
 
 
@@ -145,7 +174,7 @@ def keyring_daemon() -> Iterator[SecretService]:
 def keyring_bus(keyring_daemon: SecretService, monkeypatch: pytest.MonkeyPatch) -> SecretService:
     """The daemon, on this process's session bus for one test. Entries of other tests may be there."""
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", keyring_daemon.bus.address)
-    return keyring_daemon
+    return replace(keyring_daemon, pid=wait_for_secrets(keyring_daemon.bus))
 
 
 def _environment_in(directory: Path) -> dict[str, str]:

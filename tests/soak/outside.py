@@ -190,7 +190,7 @@ def _keyring() -> Iterator[str]:
     if missing:
         sys.exit(f"The soak needs {' and '.join(missing)}; --in-process needs nothing.")
     before = os.environ.get(BUS)
-    with private_bus() as bus, secret_service(bus):
+    with private_bus() as bus, secret_service(bus, lasting=True):
         os.environ[BUS] = bus.address
         try:
             yield bus.address
