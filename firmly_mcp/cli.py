@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,22 @@ if TYPE_CHECKING:
     from .wallet.vault import Vault
 
 T = TypeVar("T")
+
+
+class Amount(click.ParamType[Decimal]):
+    """An amount of money in major units, such as 53.40."""
+
+    name = "amount"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """Read it; what is no amount is wrong usage."""
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            self.fail("is no amount; write it like 53.40", param, ctx)
+        if not amount.is_finite() or amount < 0:
+            self.fail("is no amount; write it like 53.40", param, ctx)
+        return amount
 
 
 def main() -> None:
@@ -120,12 +137,13 @@ def orders_list(*, limit: int, as_json: bool) -> None:
 @orders.command("settle")
 @click.argument("attempt", required=False)
 @click.option("--placed", metavar="NUMBER", help="The store confirms this order number.")
+@click.option("--charged", type=Amount(), help="What the store or your card's statement says was charged.")
 @click.option("--not-placed", is_flag=True, help="The store says that there is no such order.")
-def orders_settle(*, attempt: str | None, placed: str | None, not_placed: bool) -> None:
+def orders_settle(*, attempt: str | None, placed: str | None, charged: Decimal | None, not_placed: bool) -> None:
     """Read again how orders in doubt ended, or end one yourself after asking the store. Sends no order."""
     from .terminal.orders import settle
 
-    _with_placement(lambda placement: settle(placement, attempt, placed=placed, not_placed=not_placed))
+    _with_placement(lambda placement: settle(placement, attempt, placed=placed, not_placed=not_placed, charged=charged))
 
 
 @orders.command("accept-journal")

@@ -145,13 +145,16 @@ class _Rooms:
             self._own_locks = Path(self._stack.enter_context(TemporaryDirectory(prefix="firmly-mcp-")))
         return await self._device(secrets.token_hex(8), TokensInMemory(), self._own_locks)
 
-    async def _device(self, name: str, tokens: TokenStore, locks: Path) -> FirmlyClient:
+    async def _device(self, name: str, tokens: TokenStore, locks: Path, *, only_this: bool = False) -> FirmlyClient:
         from .api.client import FirmlyClient
         from .api.session import DeviceSession
 
         http = await self._http()
         hosts, app_id = await self._hosts()
-        return FirmlyClient(DeviceSession(http, hosts, app_id, tokens, now=self._now, lock_dir=locks, device=name))
+        session = DeviceSession(
+            http, hosts, app_id, tokens, now=self._now, lock_dir=locks, device=name, only_this=only_this
+        )
+        return FirmlyClient(session)
 
     async def _connect(self) -> Http:
         from .api.transport import Http
@@ -246,7 +249,7 @@ class _Rooms:
     async def attempt_device(self, attempt_id: str) -> FirmlyClient:
         """Firmly for the device of one attempt, whose token is kept until the attempt's outcome is certain."""
         vault = await self.services.vault()
-        return await self._device(attempt_id, vault.attempt_tokens(attempt_id), self._locks)
+        return await self._device(attempt_id, vault.attempt_tokens(attempt_id), self._locks, only_this=True)
 
     async def forget_device(self, attempt_id: str) -> None:
         """Delete that token."""

@@ -99,7 +99,10 @@ class _Session(Sent):
 
 
 class DeviceSession:
-    """One device at Firmly. `device` names it where several live in one `lock_dir`: an attempt's id, a shopper."""
+    """One device at Firmly. `device` names it where several live in one `lock_dir`: an attempt's id, a shopper.
+
+    With `only_this`, another device never takes its place: its carts are needed to find out how an order ended.
+    """
 
     def __init__(
         self,
@@ -111,6 +114,7 @@ class DeviceSession:
         now: Callable[[], datetime],
         lock_dir: Path,
         device: str = "",
+        only_this: bool = False,
     ) -> None:
         if not app_id or not app_id.isascii() or not app_id.isprintable() or " " in app_id:
             raise SettingsError("The App ID is missing or cannot be one. Set FIRMLY_APP_ID.")
@@ -120,6 +124,7 @@ class DeviceSession:
         self.kept = True
         self._app_id = app_id
         self._tokens = tokens
+        self._only_this = only_this
         self._now = now
         self._token: Token | None = None
         self._adrift = False
@@ -164,6 +169,8 @@ class DeviceSession:
                 return found
             fresh = await self._asked(old)
             if old is not None and old.device_id != fresh.device_id:
+                if self._only_this:
+                    raise UnexpectedAnswer("Firmly gave another session than the one that this order was sent with.")
                 self._tell(_CARTS_LOST)
             await self._save(fresh)
             return fresh
@@ -175,7 +182,7 @@ class DeviceSession:
             return await self._browser_session({"access_token": old.access_token})
         except (Unauthorized, InvalidRequest) as error:
             # Firmly says 401 of a token that is too old, 400 of an App ID that it does not know.
-            if error.name in {"InvalidAppId", "ErrorMissingAppId", "Forbidden"}:
+            if self._only_this or error.name in {"InvalidAppId", "ErrorMissingAppId", "Forbidden"}:
                 raise
         return await self._browser_session({})
 

@@ -144,8 +144,8 @@ class Placement:
         settled = [await self._settled(found) for found in await (await self._journal()).in_doubt()]
         return [attempt for attempt in settled if attempt.money_moved == "unknown"]
 
-    async def settle_by_hand(self, attempt: Attempt, order_number: str | None) -> Attempt:
-        """End a doubt as a person says: placed under this number, or not placed.
+    async def settle_by_hand(self, attempt: Attempt, order_number: str | None, charged: Money | None = None) -> Attempt:
+        """End a doubt as a person says: placed under this number, for this amount if they know it; or not placed.
 
         Raises:
             NotAllowed: it is being sent at this moment, here or by another program; or the number is blank.
@@ -160,7 +160,7 @@ class Placement:
                 money_moved="unknown",
                 next="firmly-mcp orders list",
             )
-        return await self._settling.by_hand(stands, order_number)
+        return await self._settling.by_hand(stands, order_number, charged)
 
     async def accept_journal(self) -> None:
         """Take the journal that is there as the right one, as a person says."""

@@ -12,6 +12,7 @@ from typing import Final
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import CartNotFound, FirmlyError
+from firmly_mcp.money import Money
 
 from .attempts import Attempt, Outcome, State
 from .journal import Journal
@@ -61,11 +62,15 @@ class Settling:
             return ended
         return await journal.explain(attempt, _READS_ACTIVE)
 
-    async def by_hand(self, attempt: Attempt, order_number: str | None) -> Attempt:
-        """End a doubt as a person says: with the order's number, or without one as not placed."""
+    async def by_hand(self, attempt: Attempt, order_number: str | None, charged: Money | None = None) -> Attempt:
+        """End a doubt as a person says: with the order's number and amount, or without a number as not placed.
+
+        Firmly tells no amount for an order number, so without the person's word it stays not known.
+        """
         journal = await self._journal()
         state = State.NOT_PLACED if order_number is None else State.PLACED
-        ended = await journal.end(attempt, Outcome(state, order_number=order_number, reason="settled by a person"))
+        outcome = Outcome(state, order_number=order_number, charged=charged, reason="settled by a person")
+        ended = await journal.end(attempt, outcome)
         if attempt.draft.cart_id is None and ended.state is state:
             await self._senders.forget(attempt.id)
         return ended

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 import click
 
-from firmly_mcp.checkout.attempts import Attempt
+from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.errors import NotAllowed
+from firmly_mcp.money import Money
 
 from .tables import show
 
@@ -29,8 +31,15 @@ async def list_orders(placement: Placement, *, limit: int, as_json: bool) -> Non
     show(_rows(await placement.attempts(limit=limit)), _COLUMNS, as_json=as_json)
 
 
-async def settle(placement: Placement, attempt_id: str | None, *, placed: str | None, not_placed: bool) -> None:
-    """Read attempts in doubt again; or end one as a person says.
+async def settle(
+    placement: Placement,
+    attempt_id: str | None,
+    *,
+    placed: str | None,
+    not_placed: bool,
+    charged: Decimal | None = None,
+) -> None:
+    """Read attempts in doubt again; or end one as a person says. `charged` is in the order's currency.
 
     Raises:
         NotAllowed: the words do not fit together, or there is no such attempt.
@@ -38,6 +47,8 @@ async def settle(placement: Placement, attempt_id: str | None, *, placed: str | 
     by_hand = placed is not None or not_placed
     if (placed is not None and not_placed) or (by_hand and attempt_id is None):
         raise NotAllowed("Say which attempt, and either --placed with the order number or --not-placed.")
+    if charged is not None and placed is None:
+        raise NotAllowed("--charged goes with --placed: what was charged for which order number?")
     if attempt_id is None:
         left = await placement.settle_all()
         click.echo("No attempt is in doubt." if not left else "Still in doubt:", err=True)
@@ -47,7 +58,9 @@ async def settle(placement: Placement, attempt_id: str | None, *, placed: str | 
     if attempt is None:
         raise NotAllowed("There is no attempt of this id. `firmly-mcp orders list` shows them.")
     if by_hand:
-        attempt = await placement.settle_by_hand(attempt, placed)
+        amount = None if charged is None else Money(charged, attempt.draft.total.currency)
+        attempt = await placement.settle_by_hand(attempt, placed, amount)
+        click.echo(_charge_in_words(attempt), err=True)
     show(_rows([attempt]), _COLUMNS, as_json=False)
 
 
@@ -55,6 +68,17 @@ async def accept_journal(placement: Placement) -> None:
     """Take the journal that is there as the right one."""
     await placement.accept_journal()
     click.echo("The journal is accepted; orders go on from it.", err=True)
+
+
+def _charge_in_words(attempt: Attempt) -> str:
+    charged, approved = attempt.outcome.charged, attempt.draft.total
+    if attempt.state is not State.PLACED:
+        return "Ended as not placed. Should your card's statement show a charge, ask the store."
+    if charged is None:
+        return f"What was charged is not known here: compare your card's statement with the approved {approved}."
+    above = charged.currency != approved.currency or charged > approved
+    more = " That is not what was approved: ask the store." if above else ""
+    return f"Approved: {approved}. Charged: {charged}.{more}"
 
 
 def _rows(attempts: Sequence[Attempt]) -> list[dict[str, str | None]]:

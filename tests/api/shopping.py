@@ -58,13 +58,13 @@ async def client_of(
     tokens: TokenStore | None = None,
     clock: Clock | None = None,
     app_id: str = "app-1",
+    only_this: bool = False,
 ) -> AsyncIterator[FirmlyClient]:
     """A client whose connections end with the block."""
     async with Http(verify=TRUSTS_NOBODY) as http:
         hosts = Hosts(url, payment_url or url)
-        yield FirmlyClient(
-            DeviceSession(http, hosts, app_id, tokens or TokensInMemory(), now=clock or Clock(), lock_dir=lock_dir)
-        )
+        kept, now = tokens or TokensInMemory(), clock or Clock()
+        yield FirmlyClient(DeviceSession(http, hosts, app_id, kept, now=now, lock_dir=lock_dir, only_this=only_this))
 
 
 @asynccontextmanager

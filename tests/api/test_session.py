@@ -108,6 +108,25 @@ async def test_a_new_device_is_the_last_resort_and_is_told_once(tmp_path: Path) 
     assert [asked.json for asked in server.sessions] == [{"access_token": "old"}, {}]
 
 
+@pytest.mark.parametrize(
+    ("renewal", "error"), [(REFUSED, Unauthorized), (session_reply("token-9", "device-2"), UnexpectedAnswer)]
+)
+async def test_the_device_of_an_order_in_doubt_is_never_another_one(
+    tmp_path: Path, renewal: object, error: type[Exception]
+) -> None:
+    tokens = TokensInMemory(kept("old", expires=0))
+    async with (
+        loopback(accepting("token-9"), lambda _: [renewal]) as server,
+        client_of(server.url, tmp_path, tokens=tokens, only_this=True) as client,
+    ):
+        for _ in range(2):
+            with pytest.raises(error):
+                await client.get_cart(LUMA)
+    assert tokens.text == kept("old", expires=0)
+    assert [asked.json for asked in server.sessions] == [{"access_token": "old"}] * 2
+    assert server.asked == []
+
+
 async def test_an_app_id_that_is_unknown_makes_no_new_device(tmp_path: Path) -> None:
     unknown = reply(400, {"error": "InvalidAppId", "message": "no"})
     async with (

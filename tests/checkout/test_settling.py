@@ -14,6 +14,7 @@ from firmly_mcp.checkout.placement import Asked
 from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import NotAllowed
+from firmly_mcp.money import Money
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
 from tests.shop import TEE
 
@@ -112,6 +113,15 @@ async def test_a_person_ends_a_doubt(gate: Gate, wish: Wish, number: str | None,
     answer = await gate.placement.order(wish)
     assert isinstance(answer, Placing if number else Asked)
     assert gate.orders_sent() == 1
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_person_who_ends_a_doubt_can_say_what_was_charged(gate: Gate, wish: Wish) -> None:
+    doubt = await in_doubt(gate, wish, NOTHING_DONE)
+    charged = Money.parse("61.00", "USD")
+    settled = await gate.placement.settle_by_hand(doubt, "A-1", charged)
+    assert (settled.draft.total, settled.outcome.charged) == (Money.parse("53.40", "USD"), charged)
 
 
 @BOTH

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.errors import FirmlyError
+from firmly_mcp.money import Money
 from firmly_mcp.services import Services
 from firmly_mcp.simulator import Simulator
 
@@ -63,11 +64,16 @@ class Person:
             return
         quantity = sum(int(line.partition(" x ")[0]) for line in doubt.draft.lines)
         known = (
-            charge.order_number
+            charge
             for charge in self._simulator.books.charges
             if charge.store == doubt.draft.store and charge.lines[0].quantity == quantity
         )
-        await placement.settle_by_hand(doubt, next(known, None))
+        charge = next(known, None)
+        if charge is None:
+            await placement.settle_by_hand(doubt, None)
+        else:
+            charged = Money.from_minor(charge.amount, doubt.draft.total.currency)
+            await placement.settle_by_hand(doubt, charge.order_number, charged)
         self.ended += 1
 
     def _simulator_is_busy(self) -> bool:

@@ -93,6 +93,23 @@ def test_a_person_ends_doubts_with_what_the_store_told_them(assistant: Assistant
     assert assistant.orders_sent == 2
 
 
+@pytest.mark.parametrize(
+    ("charged", "told"),
+    [
+        ([], "What was charged is not known here: compare your card's statement with the approved 53.40 USD.\n"),
+        (["--charged", "53.40"], "Approved: 53.40 USD. Charged: 53.40 USD.\n"),
+        (
+            ["--charged", "60"],
+            "Approved: 53.40 USD. Charged: 60.00 USD. That is not what was approved: ask the store.\n",
+        ),
+    ],
+)
+def test_a_person_who_ends_a_doubt_is_told_both_amounts(assistant: Assistant, charged: list[str], told: str) -> None:
+    doubt = sent(assistant, 2, "reset-after-body")
+    done = orders(assistant, "settle", doubt.id, "--placed", "A-77", *charged)
+    assert (done.returncode, done.stderr) == (0, told)
+
+
 def test_words_that_do_not_fit_together_end_nothing(assistant: Assistant) -> None:
     doubt = sent(assistant, 2, "reset-after-body")
     for arguments in (
@@ -102,6 +119,7 @@ def test_words_that_do_not_fit_together_end_nothing(assistant: Assistant) -> Non
         [doubt.id, "--placed", ""],
         [doubt.id, "--placed", " "],
         ["att_0123456789abcdef", "--not-placed"],
+        [doubt.id, "--not-placed", "--charged", "1"],
     ):
         done = orders(assistant, "settle", *arguments)
         assert (done.returncode, done.stdout) == (1, ""), arguments
