@@ -3,6 +3,7 @@
 FirmlyError
 ├─ NotAllowed                we said no before anything was sent
 │  ├─ RuleDenied             a spending rule said no; `rule` names it
+│  ├─ PinRefused             the approval PIN is wrong, locked, missing or will not do; `tries_left` may say how often
 │  └─ BeingPaid              an order for this cart is being placed right now
 ├─ QuoteChanged              price or terms moved since they were shown; `difference` says how
 ├─ SettingsError             a setting or the configuration file is wrong
@@ -34,11 +35,13 @@ class FirmlyError(Exception):
     """What happened and what to do next, for the reader.
 
     `code` names the kind of error for programs; `money_moved` and `retry_safe` are the two facts that a shopper needs
-    before anything else; `next` is the tool or command that helps, where there is one.
+    before anything else; `next` is the tool or command that helps, where there is one; `known` are the names that there
+    are, where a wrong one was given.
     """
 
     code: ClassVar[str] = "error"
     retry_safe: ClassVar[bool] = False
+    known: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, money_moved: MoneyMoved = "no", next: str | None = None) -> None:  # noqa: A002 - the field's name everywhere
         super().__init__(message)
@@ -61,6 +64,16 @@ class RuleDenied(NotAllowed):
     def __init__(self, message: str, *, rule: str) -> None:
         super().__init__(message)
         self.rule = rule
+
+
+class PinRefused(NotAllowed):
+    """The approval PIN is wrong, locked, missing or will not do; `tries_left` is None where no try was made."""
+
+    code = "pin_refused"
+
+    def __init__(self, message: str, *, tries_left: int | None = None, next: str | None = None) -> None:  # noqa: A002 - as above
+        super().__init__(message, next=next)
+        self.tries_left = tries_left
 
 
 class BeingPaid(NotAllowed):

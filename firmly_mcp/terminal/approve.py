@@ -1,4 +1,4 @@
-"""A person approves an order in a terminal: every term, the total, why they are asked, then the security code.
+"""A person approves an order in a terminal: every term, the total, why they are asked, then the code and the PIN.
 
 The answer is read from the controlling terminal and never from standard input, so no program can pipe one in. The yes
 places the order here and now, and this program follows it to its end.
@@ -6,28 +6,24 @@ places the order here and now, and this program follows it to its end.
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from functools import partial
-from io import TextIOWrapper
-from typing import Any, Final, TextIO, TypeVar
-
-from pydantic import SecretStr
+from typing import Final, TextIO
 
 from firmly_mcp.checkout.approvals import Approval
 from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.checkout.desk import Review
 from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.checkout.quote import Term, in_words
-from firmly_mcp.errors import NotAllowed, QuoteChanged
+from firmly_mcp.checkout.sending import Placing
+from firmly_mcp.errors import NotAllowed, PinRefused, QuoteChanged
+from firmly_mcp.wallet.pin import TRIES
 
-T = TypeVar("T")
+from .controlling import answered, controlling_terminal, unseen
+from .pin import NONE_FITS
 
 CHANNEL: Final = "terminal"
+_NO_TERMINAL: Final = "Orders are approved in a terminal, and this program has none. Nothing was sent."
 _OUTCOMES: Final = {
     State.PLACED: "The order is placed. Order number: {number}. Charged: {charged}.",
     State.NOT_PLACED: "The order was not placed, and nothing was charged. {reason}",
@@ -44,24 +40,38 @@ async def approve(placement: Placement, approval_id: str | None) -> bool:
         FirmlyError: nothing was sent.
     """
     approval = await _meant(placement, approval_id)
-    with controlling_terminal() as terminal:
+    with controlling_terminal(_NO_TERMINAL) as terminal:
         while True:
             review = await placement.desk.review(approval.id)
             _show(review, terminal.write)
             terminal.flush()
-            if not await _answered(partial(_says_yes, review), terminal):
+            if not await answered(partial(_says_yes, review), terminal):
                 await placement.desk.decline(review, CHANNEL)
                 terminal.write("Declined. Nothing was sent.\n")
                 return False
-            code = await _answered(_security_code, terminal)
             try:
-                return await _placed(placement, review, code, terminal)
+                return await _paid(placement, review, terminal)
             except QuoteChanged as changed:
                 terminal.write(f"\n{changed.message}\n" + "".join(f"  {line}\n" for line in changed.difference))
 
 
-async def _placed(placement: Placement, review: Review, code: SecretStr, terminal: TextIO) -> bool:
-    placing = await placement.desk.approve(review, code, CHANNEL)
+async def _paid(placement: Placement, review: Review, terminal: TextIO) -> bool:
+    """Ask for what only the person knows, and place the order; a wrong PIN is asked for again while there are tries."""
+    code = await answered(unseen("Security code of the card"), terminal)
+    for _ in range(TRIES):
+        pin = await answered(unseen("Approval PIN"), terminal) if review.pin_required else None
+        try:
+            placing = await placement.desk.approve(review, code, CHANNEL, pin=pin)
+        except PinRefused as refused:
+            if not refused.tries_left:
+                raise
+            terminal.write(f"{refused.message}\n")
+        else:
+            return await _followed(placement, placing, terminal)
+    raise NotAllowed(NONE_FITS)
+
+
+async def _followed(placement: Placement, placing: Placing, terminal: TextIO) -> bool:
     told = 0
     while placing.feed is not None and not placing.feed.ended:
         await placing.feed.more_than(told)
@@ -129,56 +139,7 @@ def _terms_in_lines(terms: Mapping[str, Term]) -> Iterator[tuple[str, str]]:
     yield from ((group, words) for group, words in addresses.items() if words)
 
 
-async def _answered(ask: Callable[[TextIO], T], terminal: TextIO) -> T:
-    """What a person answers. Ctrl-C ends it at once, and leaves the terminal as it was before the question."""
-    import termios
-
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
-
-    def tell(how: Callable[[Any], None], what: object) -> None:
-        if not answer.done():
-            how(what)
-
-    def wait() -> None:
-        try:
-            told: tuple[Callable[[Any], None], object] = (answer.set_result, ask(terminal))
-        except Exception as error:  # noqa: BLE001 - it is raised where the answer is awaited
-            told = (answer.set_exception, error)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell, *told)
-
-    before = termios.tcgetattr(terminal.fileno())
-    # Nobody waits for this thread at the end of the program, as they would for one of a pool.
-    threading.Thread(target=wait, daemon=True).start()
-    try:
-        return await answer
-    finally:
-        termios.tcsetattr(terminal.fileno(), termios.TCSANOW, before)
-
-
 def _says_yes(review: Review, terminal: TextIO) -> bool:
     terminal.write(f"Type the amount to pay ({review.quote.total.plain}) to approve, anything else to decline: ")
     terminal.flush()
     return terminal.readline().strip() == review.quote.total.plain
-
-
-def _security_code(terminal: TextIO) -> SecretStr:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)
-        return SecretStr(getpass.getpass("Security code of the card (not shown): ", stream=terminal).strip())
-
-
-@contextmanager
-def controlling_terminal() -> Iterator[TextIO]:
-    """The terminal that a person sits at.
-
-    Raises:
-        NotAllowed: there is none.
-    """
-    try:
-        opened = open("/dev/tty", "r+b", buffering=0)  # noqa: SIM115, PTH123 - closed below, with what is around it
-    except OSError:
-        raise NotAllowed("Orders are approved in a terminal, and this program has none. Nothing was sent.") from None
-    with TextIOWrapper(opened, encoding="utf-8", errors="replace", write_through=True) as terminal:
-        yield terminal

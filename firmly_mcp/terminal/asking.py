@@ -81,7 +81,7 @@ def _unseen(question: str) -> SecretStr | None:
         except getpass.GetPassWarning:
             can_hide = False
     if not can_hide:
-        raise WalletError("This terminal cannot hide what is typed, so the card number is not asked for here.")
+        raise WalletError("This terminal cannot hide what is typed, so nothing secret is asked for here.")
     return None
 
 

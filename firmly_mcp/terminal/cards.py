@@ -9,12 +9,14 @@ import click
 from pydantic import SecretStr
 
 from firmly_mcp.errors import WalletError
-from firmly_mcp.wallet.cards import Card, expiry_problem, name_problem, new_card, number_problem
+from firmly_mcp.wallet.cards import Card, expiry_problem, month_and_year, name_problem, new_card, number_problem
+from firmly_mcp.wallet.pin import pin_problem
 from firmly_mcp.wallet.plain_text import label_problem
 from firmly_mcp.wallet.vault import Vault
 
 from .asking import ask, confirm, require_terminal
 from .objects import read_object, text_of
+from .pin import AGAIN, DIFFERENT, NEW
 from .tables import show
 
 _ADD: Final = "firmly-mcp cards add"
@@ -32,25 +34,23 @@ _COLUMNS: Final = {
 async def add_card(vault: Vault, *, stdin: bool) -> None:
     """Add a card that a person types, or with `stdin` one that a script gives; a script replaces no label.
 
+    The first card asks for an approval PIN too.
+
     Raises:
         CardRefused: the card is not one, or its label is taken.
         AddressNotFound: its billing address is not in the book.
         WalletError: nobody is there to be asked, or the keyring cannot be used.
     """
-    replace = False
-    if stdin:
-        card = _given(vault)
-    else:
-        require_terminal(_ADD, ", ".join((*_REQUIRED, *_OPTIONAL)))
-        billing = [address.label for address in await vault.addresses()]
-        label = _asked_label()
-        if await vault.has_card(label):
-            if not confirm(f"There is a card {label}. Replace it?"):
-                raise WalletError("The card was not replaced, and nothing was added.")
-            replace = True
-        card = _asked(vault, label, billing)
+    card, replace = (_given(vault), False) if stdin else await _typed(vault)
+    wants_pin = await vault.wants_pin()
+    pin = _asked_pin(vault) if wants_pin and not stdin else None
     added = await vault.add_card(card, replace=replace)
     click.echo(f"Added {added.label} ({added.brand}, ends in {added.last_four}) to {vault.description}.", err=True)
+    if pin is not None:
+        await vault.pin.set(pin)
+        click.echo("The approval PIN is set: an order asks for it beside the card's security code.", err=True)
+    elif wants_pin:
+        click.echo("No approval PIN is set yet. Set one with `firmly-mcp pin set`.", err=True)
 
 
 async def list_cards(vault: Vault, *, as_json: bool) -> None:
@@ -93,6 +93,17 @@ def _given(vault: Vault) -> Card:
     )
 
 
+async def _typed(vault: Vault) -> tuple[Card, bool]:
+    """The card that a person types, and whether it may replace another one."""
+    require_terminal(_ADD, ", ".join((*_REQUIRED, *_OPTIONAL)))
+    billing = [address.label for address in await vault.addresses()]
+    label = _asked_label()
+    replace = await vault.has_card(label)
+    if replace and not confirm(f"There is a card {label}. Replace it?"):
+        raise WalletError("The card was not replaced, and nothing was added.")
+    return _asked(vault, label, billing), replace
+
+
 def _asked_label() -> str:
     return ask("Label, such as Visa", lambda typed: label_problem(typed.get_secret_value())).get_secret_value()
 
@@ -100,22 +111,29 @@ def _asked_label() -> str:
 def _asked(vault: Vault, label: str, billing: list[str]) -> Card:
     number = ask("Card number", lambda typed: number_problem(typed, vault.environment), hidden=True)
     name = ask("Name on the card", lambda typed: name_problem(typed.get_secret_value()))
-    expiry = ask("Expires (MM/YYYY)", lambda typed: expiry_problem(*_parts(typed), vault.now()))
+    expiry = ask("Expires (MM/YYYY)", lambda typed: expiry_problem(*month_and_year(typed), vault.now()))
+    month, year = month_and_year(expiry)
     return new_card(
         label=label,
         number=number,
         name=name.get_secret_value(),
-        month=_parts(expiry)[0],
-        year=_parts(expiry)[1],
+        month=month,
+        year=year,
         billing_address=_asked_billing(billing),
         environment=vault.environment,
         now=vault.now(),
     )
 
 
-def _parts(typed: SecretStr) -> tuple[str, str]:
-    month, _, year = typed.get_secret_value().replace(" ", "").partition("/")
-    return month, year
+def _asked_pin(vault: Vault) -> SecretStr | None:
+    """A new approval PIN; on the simulator, whose cards are published test numbers, it may be left out."""
+    may_skip = vault.environment == "simulator"
+    question = f"{NEW}; empty for none" if may_skip else NEW
+    new = ask(question, lambda typed: None if may_skip and not typed else pin_problem(typed), hidden=True)
+    if not new:
+        return None
+    ask(AGAIN, lambda typed: None if typed == new else DIFFERENT, hidden=True)
+    return new
 
 
 def _asked_billing(labels: list[str]) -> str | None:

@@ -10,10 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
 import pytest
+from pydantic import SecretStr
 
 from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.checkout.quote import Term, in_words
+from firmly_mcp.services import open_services
 from tests.secret_service import DEADLINE, SecretService
 from tests.shop import STORE
 
@@ -23,6 +26,8 @@ from .person import Terminal, at_a_terminal
 AMOUNT = "Type the amount to pay (53.40) to approve, anything else to decline: "
 CODE = "Security code of the card (not shown): "
 SECRET = "739"
+ASKS_PIN = "Approval PIN (not shown): "
+PIN = "8305-7"
 
 
 @pytest.fixture
@@ -243,4 +248,42 @@ def test_an_interruption_sends_nothing_and_leaves_the_question(assistant: Assist
         assert is_as_a_shell_left_it(terminal)
     assert "Traceback" not in terminal.lines
     assert assistant.open_approvals() == [approval]
+    assert not assistant.orders_sent
+
+
+def set_pin(assistant: Assistant) -> None:
+    async def run() -> None:
+        async with open_services(assistant.settings) as services:
+            await (await services.vault()).pin.set(SecretStr(PIN))
+
+    anyio.run(run)
+
+
+def test_the_pin_is_asked_beside_the_code_and_a_wrong_one_sends_nothing(assistant: Assistant) -> None:
+    set_pin(assistant)
+    approval = assistant.asked()
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        terminal.answer(AMOUNT, "53.40")
+        terminal.answer(CODE, SECRET)
+        terminal.answer(ASKS_PIN, "9416")
+        terminal.until("The approval PIN is wrong. 4 tries are left before it is locked for 15 minutes.")
+        assert assistant.open_approvals() == [approval]
+        assert not assistant.orders_sent
+        terminal.answer(ASKS_PIN, PIN)
+        assert terminal.end() == 0
+    assert PIN not in terminal.screen
+    assert [amount for _, amount in assistant.charges] == [5340]
+
+
+def test_with_the_code_and_without_the_pin_nobody_pays(assistant: Assistant) -> None:
+    set_pin(assistant)
+    assistant.asked()
+    for guesses in (range(5), range(5, 6)):
+        with at_a_terminal("approve", environment=assistant.environment) as terminal:
+            terminal.answer(AMOUNT, "53.40")
+            terminal.answer(CODE, SECRET)
+            for guess in guesses:
+                terminal.answer(ASKS_PIN, f"614{guess}")
+            terminal.until("The approval PIN is locked after 5 wrong tries")
+            assert terminal.end() == 1
     assert not assistant.orders_sent

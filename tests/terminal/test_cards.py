@@ -68,6 +68,7 @@ def test_a_card_is_added_by_a_person_and_its_number_is_never_on_the_screen(
         terminal.answer("Expires (MM/YYYY): ", f"8 / {a_year()}")
         terminal.answer("Billing address (Home; empty for the default one): ", "Elsewhere")
         terminal.answer("Billing address (Home; empty for the default one): ", "home")
+        terminal.answer("empty for none (not shown): ", "")
         terminal.until("Added My Visa (visa, ends in 5556) to Secret Service.")
         assert terminal.end() == 0
     assert "My Visa" in terminal.screen, "what is typed elsewhere is echoed"
@@ -148,7 +149,10 @@ def test_too_many_wrong_answers_end_the_questions(shopper: dict[str, str]) -> No
 def test_a_script_gives_one_object_and_replaces_nothing(shopper: dict[str, str]) -> None:
     added = in_a_script("cards", "add", "--stdin", environment=shopper, given=a_given_card(month=8, year=int(a_year())))
     assert (added.returncode, added.stdout) == (0, "")
-    assert added.stderr == "Added Visa (visa, ends in 5556) to Secret Service.\n"
+    assert added.stderr.splitlines() == [
+        "Added Visa (visa, ends in 5556) to Secret Service.",
+        "No approval PIN is set yet. Set one with `firmly-mcp pin set`.",
+    ]
     again = in_a_script("cards", "add", "--stdin", environment=shopper, given=a_given_card(label="visa"))
     assert again.returncode == 1
     assert "There is a card of the label visa already, and it was not replaced" in again.stderr

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from firmly_mcp.errors import AddressNotFound, AddressRefused, CardNotFound, CardRefused, UnexpectedAnswer, WalletError
-from firmly_mcp.wallet import vault as vault_module
+from firmly_mcp.wallet import turns
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.shelf import entry_name
@@ -183,7 +183,7 @@ async def test_additions_of_several_processes_are_all_listed(keyring_bus: Secret
 async def test_a_wallet_that_another_process_holds_is_not_waited_for_forever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vault_module, "_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(turns, "_LOCK_SECONDS", 0.1)
     vault = a_vault(tmp_path)
     await vault.add_card(a_card())
     (held,) = tmp_path.iterdir()
@@ -197,7 +197,7 @@ async def test_a_wallet_that_another_process_holds_is_not_waited_for_forever(
 async def test_an_addition_that_is_cancelled_half_way_leaves_the_wallet_usable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vault_module, "_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(turns, "_LOCK_SECONDS", 0.1)
     writing = anyio.Event()
 
     class Waiting(MemoryKeychain):
