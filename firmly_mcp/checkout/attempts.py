@@ -46,7 +46,8 @@ class Draft:
     """An attempt before it is written: what would be bought, from whom, for how much, with which card.
 
     `cart_id` is None where the store makes the cart (place-order). `purchase_key` and `digest` are `quote.Quote`'s;
-    `reference` is an operator's own id, which can join attempts and never separate them.
+    `reference` is an operator's own id, which can join attempts and never separate them. `address_hash` is the keyed
+    hash of where it goes.
     """
 
     store: str
@@ -60,6 +61,7 @@ class Draft:
     card_brand: str
     card_last_four: str
     reference: str | None = None
+    address_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

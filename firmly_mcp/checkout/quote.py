@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from firmly_mcp.api.models import Address, Cart, LineItem, Shipment
 from firmly_mcp.errors import MoneyMoved, NotAllowed
 from firmly_mcp.money import Money
-from firmly_mcp.store_text import clean
+from firmly_mcp.store_text import clean, clean_markup
+
+from .receipt import Receipt, receipt
+from .recipients import address_hash
 
 Term = str | int | Money | None
 
@@ -26,7 +29,8 @@ _TOTALS: Final = ("sub_total", "shipping_total", "tax_total", "addon_total", "to
 class Payer:
     """Whose card pays, and where the payment goes: the terms that are ours rather than the store's.
 
-    `billing` holds Firmly's address fields; `payment_host` is the origin that the sealed card is sent to.
+    `billing` holds Firmly's address fields; `payment_host` is the origin that the sealed card is sent to. `address_key`
+    turns an address into what the journal knows it by.
     """
 
     environment: str
@@ -36,11 +40,15 @@ class Payer:
     card_brand: str
     card_last_four: str
     billing: Mapping[str, str]
+    address_key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A cart that can be paid: its store, id, total, and all its terms by name."""
+    """A cart that can be paid: its store, id, total, and all its terms by name; `receipt` is the same for a person.
+
+    `quantities` has how many of each variant, `address_hash` the keyed hash of where it goes: what rules look at.
+    """
 
     store: str
     cart_id: str
@@ -49,6 +57,9 @@ class Quote:
     payer: Payer
     terms: Mapping[str, Term]
     purchase_key: str
+    receipt: Receipt
+    quantities: tuple[int, ...] = ()
+    address_hash: str | None = None
 
     @property
     def digest(self) -> str:
@@ -73,6 +84,9 @@ def quote(store: str, cart: Cart, payer: Payer) -> Quote:
         payer=payer,
         terms=dict(_terms(store, cart, payer)),
         purchase_key=_purchase_key(store, cart, payer),
+        receipt=receipt(cart, payer.billing),
+        quantities=tuple(_wanted(cart).values()),
+        address_hash=address_hash(payer.address_key, cart.shipping_info),
     )
 
 
@@ -87,6 +101,13 @@ def rises(shown: Quote, now: Quote) -> tuple[str, ...]:
         for name in names
         if _moved_against(before := shown.terms.get(name), after := now.terms.get(name))
     )
+
+
+def changes(shown: Mapping[str, Term], now: Mapping[str, Term]) -> tuple[tuple[str, str, str], ...]:
+    """Every term that is another now, for better or worse: its name, as it was, as it is."""
+    names = dict.fromkeys((*shown, *now))
+    moved = (name for name in names if shown.get(name) != now.get(name))
+    return tuple((name, in_words(shown.get(name)), in_words(now.get(name))) for name in moved)
 
 
 def _moved_against(before: Term, after: Term) -> bool:
@@ -162,18 +183,22 @@ def _address_terms(name: str, address: Address | None) -> Iterator[tuple[str, Te
 
 
 def _line_in_words(line: LineItem) -> str:
-    title = clean(line.description, 80) or clean(line.sku, 80) or "item"
-    variant = clean(line.variant_description, 60)
+    title = clean_markup(line.description, 80) or clean(line.sku, 80) or "item"
+    variant = clean_markup(line.variant_description, 60)
     return f"{line.quantity} x {title}" + (f" ({variant})" if variant else "")
 
 
 def _purchase_key(store: str, cart: Cart, payer: Payer) -> str:
     """What finds attempts: who buys what and how many, whatever the price, card, address, cart or tool."""
+    return _digest([payer.environment, payer.shopper, store, sorted(_wanted(cart).items())])
+
+
+def _wanted(cart: Cart) -> dict[str, int]:
     wanted: dict[str, int] = {}
     for line in cart.line_items:
         variant = _variant(line)
         wanted[variant] = wanted.get(variant, 0) + (line.quantity or 0)
-    return _digest([payer.environment, payer.shopper, store, sorted(wanted.items())])
+    return wanted
 
 
 def _variant(line: LineItem) -> str:

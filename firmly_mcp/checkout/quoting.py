@@ -89,6 +89,7 @@ class Quoting:
             card_brand=summary.brand,
             card_last_four=summary.last_four,
             billing=billing.as_firmly(),
+            address_key=await self._vault.address_key(),
         )
 
 

@@ -6,6 +6,9 @@ allows one without asking.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +17,17 @@ from firmly_mcp.wallet.addresses import Address
 
 # Stores write countries and states in their own way, and leave out what they like; these have to be there and the same.
 _ALWAYS: Final = ("last_name", "address1", "postal_code")
+# Who receives it and where, without what one and the same recipient may give differently.
+_HASHED: Final = (
+    "first_name",
+    "last_name",
+    "address1",
+    "address2",
+    "city",
+    "state_or_province",
+    "postal_code",
+    "country",
+)
 _WHERE_SENT: Final = ("first_name", "email", "phone", "address2", "city")
 
 
@@ -22,6 +36,14 @@ def entry_of(book: Sequence[Address], shipping: CartAddress | None) -> Address |
     if shipping is None:
         return None
     return next((entry for entry in book if _is_same(entry, shipping)), None)
+
+
+def address_hash(key: bytes, shipping: CartAddress | None) -> str | None:
+    """What the journal knows an address by: HMAC-SHA256 over who and where, so that the file alone tells neither."""
+    if shipping is None:
+        return None
+    fields = json.dumps([_plain(getattr(shipping, name)) for name in _HASHED])
+    return hmac.new(key, fields.encode(), hashlib.sha256).hexdigest()
 
 
 def _is_same(entry: Address, shipping: CartAddress) -> bool:

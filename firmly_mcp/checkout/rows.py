@@ -12,6 +12,10 @@ from firmly_mcp.money import Money
 from .attempts import Attempt, Draft, Outcome, State
 
 
+class UnreadableRow(Exception):
+    """A row that nothing here ever wrote."""
+
+
 def stamp(moment: datetime) -> str:
     """A time as the journal writes it: UTC with microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
@@ -32,6 +36,7 @@ def draft_columns(draft: Draft) -> dict[str, object]:
         "card_brand": draft.card_brand,
         "card_last_four": draft.card_last_four,
         "reference": draft.reference,
+        "address_hash": draft.address_hash,
     }
 
 
@@ -49,7 +54,18 @@ def outcome_columns(outcome: Outcome) -> dict[str, object]:
 
 
 def attempt_of(row: Row[Any]) -> Attempt:
-    """An attempt from its row."""
+    """An attempt from its row.
+
+    Raises:
+        UnreadableRow: somebody else wrote it, or the file is damaged.
+    """
+    try:
+        return _attempt_of(row)
+    except (ValueError, TypeError, AttributeError):
+        raise UnreadableRow from None
+
+
+def _attempt_of(row: Row[Any]) -> Attempt:
     charged = Money.parse(row.charged_amount, row.charged_currency) if row.charged_amount else None
     return Attempt(
         id=row.id,
@@ -66,6 +82,7 @@ def attempt_of(row: Row[Any]) -> Attempt:
             card_brand=row.card_brand,
             card_last_four=row.card_last_four,
             reference=row.reference,
+            address_hash=row.address_hash,
         ),
         outcome=Outcome(
             state=State(row.state),

@@ -1,149 +1,56 @@
 """The spending rules, as pure functions: what an order may do without asking, what it must ask for, what it may not.
 
-Per currency and in order of precedence: refuse, then ask, then allow. Whatever no rule allows is asked. An order in
-doubt counts as spent, because it may be.
+In order of precedence: refuse, then ask, then allow. Whatever no rule allows is asked. An order in doubt counts as
+spent, because it may be.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-
-from firmly_mcp.errors import SettingsError
 from firmly_mcp.money import Money
 
-Limit = Annotated[Decimal | None, Field(ge=0, allow_inf_nan=False)]
+from .conditions import asking, refusing
+from .limits import about_amounts, allowance
+from .spending import History as History
+from .spending import Order as Order
+from .verdicts import Allow as Allow
+from .verdicts import Ask as Ask
+from .verdicts import Deny as Deny
+from .verdicts import Step as Step
+from .verdicts import Verdict as Verdict
+from .written_rules import Rules as Rules
+
+_VERDICTS: Final[dict[str, type[Verdict]]] = {"refuse": Deny, "ask": Ask, "allow": Allow}
+_STRICTNESS: Final[tuple[type[Verdict], ...]] = (Allow, Ask, Deny)
 
 
-class Limits(BaseModel):
-    """The limits in one currency, in major units. A day is the last 24 hours."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    ask_above: Limit = None
-    ask_above_a_day: Limit = None
-    refuse_above: Limit = None
-    refuse_above_a_day: Limit = None
+def decide(rules: Rules, order: Order, history: History) -> Verdict:
+    """What the rules say of an order, at the history's time."""
+    decisive = next(step for step in explain(rules, order, history) if step.verdict != "holds")
+    return _VERDICTS[decisive.verdict](decisive.rule, decisive.reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a person wrote. Without limits for a currency, everything in it is asked."""
+def explain(rules: Rules, order: Order, history: History) -> tuple[Step, ...]:
+    """Every rule that the order meets, in the order in which they are looked at: what refuses, what asks, what allows.
 
-    limits: Mapping[str, Limits] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What the journal says beside a new order: spent in the last 24 hours, and doubts open at the store."""
-
-    spent_today: Money
-    doubts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Allow:
-    """The rules say yes; `rule` is the one that did."""
-
-    rule: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A person has to say yes."""
-
-    rule: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deny:
-    """The rules say no, and no yes helps."""
-
-    rule: str
-    reason: str
-
-
-Verdict = Allow | Ask | Deny
-
-_CURRENCY: Final = r"^[A-Z]{3}$"
-_FILE: Final = TypeAdapter(dict[Annotated[str, Field(pattern=_CURRENCY)], Limits])
-
-
-def read_rules(text: str) -> Rules:
-    """Rules from TOML: a table for each currency, such as `[USD]`, with the limits as its keys.
-
-    Raises:
-        SettingsError: unreadable or contradictory; while it is, no order may be sent.
+    The first that refuses decides; then the first that asks; the last one allows, or asks because nothing allows.
     """
-    try:
-        rules = Rules(_FILE.validate_python(tomllib.loads(text)))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"The rules are not valid TOML: {error}. No order is sent until they are.") from None
-    except ValidationError as error:
-        places = "; ".join(".".join(map(str, problem["loc"])) + f": {problem['msg']}" for problem in error.errors())
-        raise SettingsError(f"The rules are wrong: {places}. No order is sent until they are right.") from None
-    for currency, limits in rules.limits.items():
-        for ask, refuse in (("ask_above", "refuse_above"), ("ask_above_a_day", "refuse_above_a_day")):
-            lower, upper = getattr(limits, ask), getattr(limits, refuse)
-            if lower is not None and upper is not None and lower > upper:
-                raise SettingsError(
-                    f"The rules contradict each other: {currency}.{ask} is above {refuse}. No order is sent until "
-                    "they do not."
-                )
-    return rules
-
-
-def decide(
-    rules: Rules, total: Money, history: History, *, repeat: bool = False, known_address: bool = True
-) -> Verdict:
-    """What the rules say of an order of this total, now.
-
-    `repeat`: the same once more is wished for. `known_address`: a person entered the address it goes to, or approved an
-    order to it before.
-    """
-    limits = rules.limits.get(total.currency, Limits())
-    day = history.spent_today + total
     return (
-        _refused(limits, total, day)
-        or _asked_for_another_reason(history, repeat=repeat, known_address=known_address)
-        or _asked(limits, total, day)
-        or Allow("ask_above", f"{total} is within what your rules allow without asking.")
+        *refusing(rules, order, history),
+        *about_amounts("refuse", rules, order, history),
+        *asking(rules, order, history),
+        *about_amounts("ask", rules, order, history),
+        allowance(rules, order, history),
     )
 
 
-def _refused(limits: Limits, total: Money, day: Money) -> Deny | None:
-    if limits.refuse_above is not None and total.amount > limits.refuse_above:
-        return Deny("refuse_above", f"{total} is above the {limits.refuse_above} that your rules set for one order.")
-    if limits.refuse_above_a_day is not None and day.amount > limits.refuse_above_a_day:
-        limit = limits.refuse_above_a_day
-        return Deny("refuse_above_a_day", f"With it, {day} in 24 hours is above the {limit} that your rules set.")
-    return None
+def stricter(one: Verdict, other: Verdict) -> Verdict:
+    """Of two verdicts the one that lets less through; of two that are as strict, the first."""
+    return max(one, other, key=lambda verdict: _STRICTNESS.index(type(verdict)))
 
 
-def _asked_for_another_reason(history: History, *, repeat: bool, known_address: bool) -> Ask | None:
-    if history.doubts:
-        return Ask("doubt", "An earlier order at this store is in doubt: it may have been placed.")
-    if repeat:
-        return Ask("repeat", "The same was ordered a short while ago.")
-    if not known_address:
-        return Ask("address", "It goes to an address that you did not enter and never approved an order to.")
-    return None
-
-
-def _asked(limits: Limits, total: Money, day: Money) -> Ask | None:
-    if limits.ask_above is None or limits.ask_above_a_day is None:
-        return Ask("no_limit", f"Your rules allow nothing in {total.currency} without asking.")
-    if total.amount > limits.ask_above:
-        return Ask("ask_above", f"{total} is above the {limits.ask_above} that your rules allow without asking.")
-    if day.amount > limits.ask_above_a_day:
-        return Ask(
-            "ask_above_a_day", f"With it, {day} in 24 hours is above the {limits.ask_above_a_day} of your rules."
-        )
-    return None
+def pin_required(rules: Rules, total: Money) -> bool:
+    """Whether a yes to this total needs the PIN: it does, unless the rules let small amounts of the currency go."""
+    limits = rules.limits.get(total.currency)
+    return limits is None or limits.pin_above is None or total.amount > limits.pin_above

@@ -1,19 +1,12 @@
-"""The journal's file and tables, and the numbered steps that bring an older file up to date.
-
-A step is never edited once released; a change is a new step. `user_version` in the file says how many it has had.
-"""
+"""The journal's tables as they are now; `migrations` brings an older file here."""
 
 from __future__ import annotations
 
-import secrets
-import sys
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Mapping
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table, event, insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy import Column, ColumnElement, ForeignKey, Index, Integer, MetaData, String, Table, and_, bindparam, or_
+
+from .attempts import IN_DOUBT
 
 metadata = MetaData()
 
@@ -45,8 +38,10 @@ attempts = Table(
     Column("error_name", String, nullable=False, server_default=""),
     Column("begun_at", String, nullable=False),
     Column("ended_at", String),
+    Column("address_hash", String),
     Index("attempts_by_wish", "environment", "shopper", "store", "purchase_key"),
     Index("attempts_by_cart", "cart_id"),
+    Index("attempts_by_time", "environment", "shopper", "begun_at"),
 )
 
 approvals = Table(
@@ -72,6 +67,19 @@ approvals = Table(
     Index("approvals_by_wish", "environment", "shopper", "store", "purchase_key"),
 )
 
+# A person's word that a card may be used again: what was declined up to this attempt no longer counts.
+unlocks = Table(
+    "unlocks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("environment", String, nullable=False),
+    Column("shopper", String, nullable=False),
+    Column("card_label", String, nullable=False),
+    Column("after_number", Integer, nullable=False),
+    Column("at", String, nullable=False),
+    Index("unlocks_by_card", "environment", "shopper", "card_label"),
+)
+
 # One row: which journal this is, however often it is copied or restored.
 identity = Table("identity", metadata, Column("id", String, primary_key=True))
 
@@ -84,42 +92,12 @@ events = Table(
     Column("step", String, nullable=False),
 )
 
-
-async def _make_tables(connection: AsyncConnection) -> None:
-    await connection.run_sync(metadata.create_all)
-    await connection.execute(insert(identity).values(id=secrets.token_hex(16)))
-
-
-STEPS: Final[Sequence[Callable[[AsyncConnection], Awaitable[None]]]] = (_make_tables,)
+# The attempts of one shopper in one environment, of whom nobody knows how they ended; parts of statements that are
+# made once, because making one costs more than running it.
+MINE = and_(attempts.c.environment == bindparam("environment"), attempts.c.shopper == bindparam("shopper"))
+IS_IN_DOUBT = or_(*(attempts.c.state == state for state in sorted(IN_DOUBT)))
 
 
-def open_file(path: Path) -> AsyncEngine:
-    """The journal's file; every commit is on the disk when it returns, every transaction begins as the only writer."""
-    # One connection, taken in turn: two transactions on it at once would be one.
-    url = f"sqlite+aiosqlite:///{path}"
-    engine = create_async_engine(url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _configure(connection: Any, _: object) -> None:  # SQLAlchemy's adapter has no public type
-        # SQLAlchemy, not the driver, opens the transactions: the driver's own would begin as deferred.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
-            cursor.execute(f"PRAGMA {pragma}")
-        if sys.platform == "darwin":
-            cursor.execute("PRAGMA fullfsync=ON")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-async def migrate(connection: AsyncConnection) -> None:
-    """Run the steps that this file has not had."""
-    done = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
-    for number, step in enumerate(STEPS[done:], start=done + 1):
-        await step(connection)
-        await connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+def owned(table: Table, owner: Mapping[str, str]) -> ColumnElement[bool]:
+    """The rows of one shopper in one environment."""
+    return and_(*(table.c[name] == value for name, value in owner.items()))

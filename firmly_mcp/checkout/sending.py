@@ -241,4 +241,5 @@ def new_draft(purchase: Purchase, quoted: Quote, reference: str | None) -> Draft
         card_brand=quoted.payer.card_brand,
         card_last_four=quoted.payer.card_last_four,
         reference=reference,
+        address_hash=quoted.address_hash,
     )

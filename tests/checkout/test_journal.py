@@ -11,7 +11,7 @@ import pytest
 
 from firmly_mcp.checkout.attempts import LEGAL, Draft, Outcome, State
 from firmly_mcp.checkout.journal import PLACED_WINDOW, Journal, Permit
-from firmly_mcp.checkout.rules import History
+from firmly_mcp.checkout.spending import History
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 
@@ -113,8 +113,8 @@ async def test_the_row_is_on_disk_when_begin_returns(path: Path, journal: Journa
 
 @pytest.mark.anyio
 async def test_every_commit_is_synced(journal: Journal) -> None:
-    async with journal._engine.begin() as connection:
-        assert (await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one() == 2
+    synchronous = await journal._file.write(lambda file: file.exec_driver_sql("PRAGMA synchronous").scalar_one())
+    assert synchronous == 2
 
 
 @pytest.mark.anyio

@@ -67,7 +67,7 @@ async def test_an_address_from_a_tool_is_asked_about_and_a_persons_is_not(lent: 
     placement = await lent.services.placement()
     asked = await placement.order(await wish_for(lent, "Rosa"), max_total=MAX)
     assert isinstance(asked, Asked)
-    assert asked.approval.rule == "address"
+    assert asked.approval.rule == "addresses.unknown"
     assert not lent.orders_sent()
     placed = await placement.order(await wish_for(lent, "home"), max_total=MAX)
     assert isinstance(placed, Placing)

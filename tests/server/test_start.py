@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 # Each of these is loaded by the first call that needs it.
-LATER = {"sqlalchemy", "aiosqlite", "keyring", "jwcrypto", "secretstorage", "rich", "stamina", "firmly_mcp.simulator"}
+LATER = {"sqlalchemy", "keyring", "jwcrypto", "secretstorage", "rich", "stamina", "firmly_mcp.simulator"}
 
 
 def test_a_server_that_lists_its_tools_loads_no_journal_no_keyring_and_no_simulator() -> None:

@@ -1,0 +1,238 @@
+"""No rules, no orders, no clock and no second program get past a limit; and rules have an answer to everything."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import anyio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmly_mcp.checkout.attempts import Attempt, Draft, Outcome, State
+from firmly_mcp.checkout.journal import Journal, Permit
+from firmly_mcp.checkout.rules import Allow, Ask, Deny, History, Order, decide, explain
+from firmly_mcp.checkout.spending import WINDOWS, Spent
+from firmly_mcp.checkout.written_rules import (
+    AddressRules,
+    CurrencyRules,
+    HourRules,
+    Limits,
+    OrderRules,
+    Rules,
+    StoreRules,
+)
+from firmly_mcp.errors import NotAllowed, RuleDenied
+from firmly_mcp.money import Money
+from tests.checkout.test_journal import DRAFT, Clock, Kept
+
+STORES = ("a.example", "b.example")
+CARDS = ("Visa", "Other")
+# Few amounts and few limits that are near them: most orders then meet a limit, and only a right sum holds it.
+CENTS = st.sampled_from([0, 999, 1000])
+LIMIT = st.sampled_from([Decimal("9.99"), Decimal(10), Decimal(25), Decimal(40)])
+SOME_LIMITS = st.dictionaries(st.sampled_from(list(Limits.model_fields)), LIMIT, max_size=2)
+LIMITS = SOME_LIMITS.map(Limits.model_validate)
+TABLES = st.builds(
+    lambda limits, stores, cards: CurrencyRules.model_validate({**limits, "stores": stores, "cards": cards}),
+    SOME_LIMITS,
+    st.dictionaries(st.sampled_from(STORES), LIMITS),
+    st.dictionaries(st.sampled_from(("visa", "OTHER")), LIMITS),
+)
+
+
+@dataclass(frozen=True)
+class Try:
+    """An order that a program makes, whether a person would say yes to it, and how it ends."""
+
+    program: int
+    cents: int
+    store: str
+    card: str
+    says_yes: bool
+    ends: State
+
+
+TRY = st.builds(
+    Try,
+    st.integers(0, 1),
+    CENTS,
+    st.sampled_from(STORES),
+    st.sampled_from(CARDS),
+    st.sampled_from([True, True, False]),
+    st.sampled_from(list(State)),
+)
+# Hours pass, also backwards; then one order is made, or a few at once.
+HOURS = st.sampled_from([0, 1, 20, 30, 160, 170, 700, -1, -30, -170, -730])
+STEPS = st.lists(st.tuples(HOURS, st.lists(TRY, min_size=1, max_size=3)), min_size=3, max_size=8)
+
+
+def asked(journal: Journal, rules: Rules, made: Try, draft: Draft) -> Permit:
+    """The permit of an order: by the rules alone, or by a person where they ask for one who says yes."""
+    order = Order(store=draft.store, total=draft.total, card_label=draft.card_label)
+
+    def check(history: History) -> None:
+        # A doubt asks too, and is no limit.
+        verdict = decide(rules, order, replace(history, doubts=0))
+        if isinstance(verdict, Deny):
+            raise RuleDenied(verdict.reason, rule=verdict.rule)
+        if isinstance(verdict, Ask) and not made.says_yes:
+            raise NotAllowed(verdict.reason)
+
+    return Permit(check)
+
+
+def sums(before: Sequence[Attempt], at: datetime, store: str | None, card: str | None) -> dict[str, Decimal]:
+    """What was spent by then in each window, in all or at a store or on a card; added up here once more."""
+    own = [a for a in before if store in {None, a.draft.store} and card in {None, a.draft.card_label}]
+    return {
+        window: sum((a.draft.total.amount for a in own if a.begun_at > at - length), start=Decimal(0))
+        for window, length in WINDOWS.items()
+    }
+
+
+def hold(limits: Limits, kind: str, total: Decimal, spent: dict[str, Decimal]) -> bool:
+    """Whether every limit of a kind in a table holds with an order more."""
+    most = [(getattr(limits, f"{kind}_above"), total)]
+    most += [(getattr(limits, f"{kind}_above_a_{window}"), spent[window] + total) for window in WINDOWS]
+    return all(limit is None or amount <= limit for limit, amount in most)
+
+
+def judged(rules: CurrencyRules, attempt: Attempt, counted: Sequence[Attempt], *, by_a_person: bool) -> None:
+    """Hold an attempt against every limit that speaks of it."""
+    store, card = attempt.draft.store, attempt.draft.card_label
+    tables: list[tuple[Limits, str | None, str | None]] = [(rules, None, None)]
+    tables += [(limits, name, None) for name, limits in rules.stores.items() if name == store]
+    tables += [(limits, None, card) for name, limits in rules.cards.items() if name.lower() == card.lower()]
+    for limits, at_store, on_card in tables:
+        spent = sums(counted, attempt.begun_at, at_store, on_card)
+        assert hold(limits, "refuse", attempt.draft.total.amount, spent)
+        assert by_a_person or hold(limits, "ask", attempt.draft.total.amount, spent)
+
+
+async def ordered(limits: CurrencyRules, steps: list[tuple[int, list[Try]]], directory: Path) -> None:
+    """Order by the rules from two programs at once, and hold every attempt against the limits."""
+    rules, clock, number = Rules(limits={"USD": limits}), Clock(), 0
+    counted: list[Attempt] = []
+    names = {"environment": "simulator", "shopper": "local"}
+    path, kept = directory / "journal.sqlite3", Kept()
+    async with (
+        await Journal.open(path, kept, **names, now=clock) as one,
+        await Journal.open(path, kept, **names, now=clock) as other,
+    ):
+        for hours, tries in steps:
+            clock.time += timedelta(hours=hours)
+            begun: list[tuple[Attempt, Try]] = []
+
+            async def make(made: Try, attempt_id: str) -> None:
+                journal = (one, other)[made.program]
+                total = Money.from_minor(made.cents, "USD")
+                draft = replace(DRAFT, purchase_key=attempt_id, cart_id=None, total=total)
+                draft = replace(draft, store=made.store, card_label=made.card)
+                try:
+                    new = await journal.begin(attempt_id, draft, asked(journal, rules, made, draft))
+                except NotAllowed:
+                    return
+                begun.append((new.attempt, made))  # noqa: B023 - the group ends within the turn of the loop
+
+            async with anyio.create_task_group() as tasks:
+                for made in tries:
+                    number += 1
+                    tasks.start_soon(make, made, f"att_{number}")
+            for attempt, made in sorted(begun, key=lambda pair: pair[0].number):
+                assert attempt.begun_at >= clock.time
+                judged(limits, attempt, counted, by_a_person=made.says_yes)
+                counted.append(attempt)
+            for attempt, made in begun:
+                if made.ends is not State.SENDING:
+                    await one.end(attempt, Outcome(made.ends))
+                if made.ends is State.NOT_PLACED:
+                    counted.remove(attempt)
+
+
+@settings(max_examples=50, deadline=None)
+@given(TABLES, STEPS)
+def test_no_rules_and_no_orders_of_two_programs_get_past_a_limit_whatever_the_clock_does(
+    limits: CurrencyRules, steps: list[tuple[int, list[Try]]]
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        anyio.run(ordered, limits, steps, Path(directory))
+
+
+LENGTH = st.none() | st.timedeltas(timedelta(0), timedelta(days=400))
+STORE_LIST = st.lists(st.sampled_from((*STORES, "c.example")), max_size=3).map(tuple)
+RULES = st.builds(
+    Rules,
+    limits=st.dictionaries(st.sampled_from(["USD", "JPY"]), TABLES),
+    stores=st.builds(
+        StoreRules,
+        allowed=st.none() | STORE_LIST,
+        refused=STORE_LIST,
+        without_asking=st.none() | STORE_LIST,
+        cooling_off=LENGTH,
+    ),
+    addresses=st.builds(AddressRules, unknown=st.sampled_from(["ask", "refuse"]), cooling_off=LENGTH),
+    orders=st.builds(OrderRules, largest_quantity=st.none() | st.integers(1, 9), place_order=st.booleans()),
+    hours=st.none()
+    | st.fixed_dictionaries(
+        {
+            "zone": st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Kiritimati"]),
+            "from": st.times(),
+            "to": st.times(),
+            "outside": st.sampled_from(["ask", "refuse"]),
+        }
+    ).map(HourRules.model_validate),
+)
+MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1)).map(lambda time: time.replace(tzinfo=UTC))
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> tuple[Order, History]:
+    """Any order, and any history of its currency."""
+    currency = draw(st.sampled_from(["USD", "JPY", "KWD"]))
+    money = st.decimals(0, 10**12, places=3).map(lambda amount: Money.parse(amount, currency))
+    spent = st.builds(Spent, money, money, money)
+    order = st.builds(
+        Order,
+        store=st.sampled_from(STORES),
+        total=money,
+        card_label=st.sampled_from((*CARDS, "", "Ma Carte ✨")),
+        quantities=st.lists(st.integers(0, 10**6), max_size=3).map(tuple),
+        tool=st.sampled_from(["complete_order", "place_order"]),
+        address_hash=st.none() | st.just("a"),
+        known_address=st.booleans(),
+        repeat=st.booleans(),
+    )
+    history = st.builds(
+        History,
+        now=MOMENTS,
+        spent=spent,
+        at_store=spent,
+        on_card=spent,
+        doubts=st.integers(0, 3),
+        store_since=st.none() | MOMENTS,
+        address_since=st.none() | MOMENTS,
+        card_locked=st.booleans(),
+    )
+    return draw(order), draw(history)
+
+
+@settings(max_examples=200, deadline=None)
+@given(RULES, orders())
+def test_rules_have_one_answer_to_everything_and_the_explanation_shows_it(
+    rules: Rules, asked_about: tuple[Order, History]
+) -> None:
+    verdict, steps = decide(rules, *asked_about), explain(rules, *asked_about)
+    met = {step.verdict for step in steps}
+    strictest = Deny if "refuse" in met else Ask if "ask" in met else Allow
+    assert type(verdict) is strictest
+    assert (verdict.rule, verdict.reason) in {(step.rule, step.reason) for step in steps}
+
+
+@settings(max_examples=100, deadline=None)
+@given(orders())
+def test_without_rules_everything_is_asked(asked_about: tuple[Order, History]) -> None:
+    order, history = asked_about
+    assert isinstance(decide(Rules(), order, replace(history, card_locked=False)), Ask)
