@@ -23,11 +23,12 @@ from firmly_mcp.wallet.vault import Vault
 from .attempts import Attempt, State
 from .desk import Asked as Asked
 from .desk import Desk
+from .in_force import InForce
 from .journal import PLACED_WINDOW, Journal, Permit
 from .purchases import Purchase, SendingDevices
 from .quote import Quote
 from .quoting import Quoting, tidied_on_error
-from .rules import Allow, Ask, Rules, Verdict
+from .rules import Allow, Ask, History, Order, Verdict
 from .ruling import Decision, Ruling, refuse_denied, refuse_unallowed
 from .sender_locks import SenderLocks
 from .sending import Placing, Sending, Yes, new_draft
@@ -64,7 +65,7 @@ class Placement:
         quoting: Quoting,
         devices: SendingDevices,
         journal: Callable[[], Awaitable[Journal]],
-        rules: Callable[[], Awaitable[Rules]],
+        rules: Callable[[], Awaitable[InForce]],
         security_code: Callable[[], Awaitable[SecretStr]] | None,
         may_order: Callable[[], Awaitable[None]],
         senders: SenderLocks,
@@ -129,10 +130,19 @@ class Placement:
         finally:
             await purchase.tidy()
 
+    async def history(self, order: Order) -> History:
+        """What the rules would look back at, were this ordered now."""
+        return await (await self._journal()).history(order)
+
     async def attempt(self, attempt_id: str) -> Attempt | None:
         """An attempt as it now stands; one in doubt is read again."""
         found = await (await self._journal()).attempt(attempt_id)
         return None if found is None else await self._settled(found)
+
+    async def of_approval(self, approval_id: str) -> Placing | None:
+        """What a person's yes to this question began, as it now stands."""
+        found = await (await self._journal()).of_approval(approval_id)
+        return None if found is None else await self._sending.join(found)
 
     async def attempts(self, *, limit: int, before: int | None = None) -> Sequence[Attempt]:
         """Attempts, newest first; `before` is the number of the last one that was seen."""
@@ -166,6 +176,10 @@ class Placement:
         """Take the journal that is there as the right one, as a person says."""
         await (await self._journal()).accept()
 
+    async def unlock_card(self, label: str) -> bool:
+        """Let a card pay again after two declined payments, as a person says; False if it was not locked."""
+        return await (await self._journal()).unlock_card(label)
+
     async def drain(self, seconds: float) -> None:
         """Let sends in flight end, for at most this long; what has not ended by then stays in doubt."""
         await self._sending.drain(seconds)
@@ -185,7 +199,10 @@ class Placement:
             return await self._settled(found)
         _refuse_above(quoted, max_total)
         refuse_denied(verdict)
-        await self.desk.refuse_declined(quoted)
+        declined = await self.desk.declined(quoted)
+        if declined is not None:
+            await purchase.tidy()
+            return declined
         if alone:
             _refuse_unbounded(quoted, max_total)
             return await self._sent_by_rules(purchase, quoted, wish, decision)

@@ -6,19 +6,21 @@ from collections.abc import Awaitable, Callable
 
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import NotAllowed, RuleDenied
+from firmly_mcp.money import Money
 
+from .in_force import InForce
 from .quote import Quote
 from .quoting import Quoting
-from .rules import Allow, Deny, History, Rules, Verdict, decide
+from .rules import Allow, Deny, History, Order, Verdict, decide, pin_required
 from .wishes import Wish
 
 Decision = Callable[[History], Verdict]
 
 
 class Ruling:
-    """Asks the rules. `rules` reads them as they are now."""
+    """Asks the rules. `rules` reads those that count now."""
 
-    def __init__(self, rules: Callable[[], Awaitable[Rules]], quoting: Quoting) -> None:
+    def __init__(self, rules: Callable[[], Awaitable[InForce]], quoting: Quoting) -> None:
         self._rules = rules
         self._quoting = quoting
 
@@ -31,7 +33,22 @@ class Ruling:
         rules = await self._rules()
         recipient = await self._quoting.recipient(wish, cart)
         known = recipient is not None and recipient.origin == "person"
-        return lambda history: decide(rules, quoted.total, history, repeat=wish.repeat, known_address=known)
+        order = Order(
+            store=quoted.store,
+            total=quoted.total,
+            card_label=quoted.payer.card_label,
+            quantities=quoted.quantities,
+            tool="complete_order" if wish.items is None else "place_order",
+            address_hash=quoted.address_hash,
+            known_address=known,
+            repeat=wish.repeat,
+        )
+        return lambda history: rules.verdict(lambda each: decide(each, order, history))
+
+    async def pin_required(self, total: Money) -> bool:
+        """Whether a yes to this total takes the approval PIN, where one is set."""
+        rules = await self._rules()
+        return rules.pin_required(lambda each: pin_required(each, total))
 
 
 def refuse_denied(verdict: Verdict) -> None:

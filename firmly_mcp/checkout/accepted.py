@@ -1,0 +1,178 @@
+"""What moves money counts only once a person has seen it and typed the PIN: the rules, and the settings beside them.
+
+The keyring holds a hash of each, keyed with a random key: whoever changes a file cannot make the change count, and the
+entry is small enough for every keyring. In the simulator everything counts as it stands, because no money moves there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from firmly_mcp.errors import NotAllowed
+
+from .accepted_texts import AcceptedTexts
+from .mark import Kept
+
+RULES: Final = "rules"
+# Where money goes. While one of these is not accepted, no order is placed, whoever says yes.
+WHERE: Final = ("environment", "app_id", "api_url", "payment_url")
+FREE: Final = "simulator"
+
+
+class Pin(Protocol):
+    """The approval PIN."""
+
+    async def is_set(self) -> bool: ...
+    async def check(self, pin: SecretStr) -> None: ...
+
+
+class Acceptance(BaseModel):
+    """What a person accepted, as the keyring keeps it: a key, and with it a hash of each text."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
+    hashes: Mapping[str, str]
+
+    @classmethod
+    def of(cls, whose: str, declared: Mapping[str, str]) -> Acceptance:
+        """The acceptance of all of this, under a new key."""
+        key = secrets.token_hex(32)
+        return cls(key=key, hashes={name: _hash(key, whose, name, text) for name, text in declared.items()})
+
+    @classmethod
+    def from_text(cls, text: str | None) -> Acceptance | None:
+        """From the keyring; None where nothing usable is kept, which accepts nothing."""
+        try:
+            return None if text is None else cls.model_validate_json(text)
+        except ValidationError:
+            return None
+
+    def has(self, whose: str, name: str, text: str) -> bool:
+        """Whether this very text was accepted under this name."""
+        return hmac.compare_digest(self.hashes.get(name, ""), _hash(self.key, whose, name, text))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is declared now, which of it nobody accepted, and what was accepted in its place, where that is known."""
+
+    declared: Mapping[str, str]
+    unaccepted: tuple[str, ...] = ()
+    before: Mapping[str, str] = field(default_factory=dict)
+    is_first: bool = False
+
+
+class Accepted:
+    """The accepted settings of one shopper in one environment.
+
+    `declared` reads each setting that moves money, and the rules' text, as they are now. `accept_command` and
+    `pin_command` are what a person runs, in full.
+    """
+
+    def __init__(
+        self,
+        *,
+        environment: str,
+        shopper: str,
+        declared: Callable[[], Mapping[str, str]],
+        entry: Kept,
+        texts: AcceptedTexts,
+        pin: Pin,
+        accept_command: str,
+        pin_command: str,
+    ) -> None:
+        self.environment = environment
+        self.accept_command = accept_command
+        self._whose = json.dumps([environment, shopper])
+        self._declared = declared
+        self._entry = entry
+        self._texts = texts
+        self._pin = pin
+        self._pin_command = pin_command
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything has to be accepted here."""
+        return self.environment != FREE
+
+    async def standing(self) -> Standing:
+        """What counts now.
+
+        Raises:
+            SettingsError: the rules file cannot be read.
+            WalletError: the keyring cannot be used.
+        """
+        declared = self._declared()
+        if not self.is_needed:
+            return Standing(declared)
+        kept = Acceptance.from_text(await self._entry.load())
+        if kept is None:
+            return Standing(declared, tuple(declared), is_first=True)
+        unaccepted = tuple(name for name, text in declared.items() if not kept.has(self._whose, name, text))
+        texts = self._texts.load() if unaccepted else {}
+        before = {name: text for name, text in texts.items() if kept.has(self._whose, name, text)}
+        return Standing(declared, unaccepted, before)
+
+    async def accept(self, shown: Standing, pin: SecretStr) -> None:
+        """Let all that a person was shown count from now on: that, and not what the files say by then.
+
+        Raises:
+            PinRefused: the PIN is wrong, locked or missing. Nothing was accepted.
+            SettingsError, WalletError: it cannot be kept.
+        """
+        await self._pin.check(pin)
+        self._texts.save(shown.declared)
+        await self._entry.save(Acceptance.of(self._whose, shown.declared).model_dump_json())
+
+    async def refuse_orders_elsewhere(self) -> None:
+        """Let orders through where a person accepted to where they go, and can say yes to them.
+
+        Raises:
+            NotAllowed: names what is missing and the command that supplies it.
+        """
+        if not self.is_needed:
+            return
+        await self.refuse_without_pin()
+        await self.refuse_unless_accepted(*WHERE)
+
+    async def refuse_without_pin(self) -> None:
+        """Have a PIN by which a person is known.
+
+        Raises:
+            NotAllowed: there is none.
+        """
+        if not await self._pin.is_set():
+            raise NotAllowed(
+                f"Orders in the {self.environment} environment need an approval PIN first, and none is set. "
+                f"Nothing was sent. The person runs `{self._pin_command}` in a terminal.",
+                next=self._pin_command,
+            )
+
+    async def refuse_unless_accepted(self, *names: str) -> None:
+        """Go on only with settings that a person accepted as they are now.
+
+        Raises:
+            NotAllowed: names those that nobody accepted, and the command.
+        """
+        missing = [name for name in (await self.standing()).unaccepted if name in names]
+        if missing:
+            raise NotAllowed(
+                f"Nobody has accepted these settings as they are now: {', '.join(missing)}. Until a person has, "
+                f"nothing is paid with them in the {self.environment} environment. Nothing was sent. The person runs "
+                f"`{self.accept_command}` in a terminal.",
+                next=self.accept_command,
+            )
+
+
+def _hash(key: str, whose: str, name: str, text: str) -> str:
+    message = json.dumps([whose, name, text]).encode()
+    return hmac.new(bytes.fromhex(key), message, hashlib.sha256).hexdigest()
