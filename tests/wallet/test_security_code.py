@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -115,6 +116,43 @@ async def test_a_cancelled_call_kills_the_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
+async def test_what_a_command_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
+    alive = a_pipe(tmp_path)
+    # The grandchild lets go of the output and goes on.
+    command = [
+        "sh",
+        "-c",
+        f"(exec 9>'{alive}' >/dev/null; echo ready >&9; exec sleep 600) & read _ <'{alive}.'; echo 123",
+    ]
+    os.mkfifo(f"{alive}.")
+    ready = anyio.Event()
+    async with anyio.create_task_group() as group:
+        await group.start(_until_closed, alive, ready)
+        group.start_soon(_let_go, f"{alive}.", ready)
+        assert await security_code(command) == SecretStr("123")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "text", ["print('123')", "raise SystemExit(3)", "print('1' * 100000)", "import time; time.sleep(600)"]
+)
+async def test_a_group_is_signalled_only_while_its_number_can_be_nobody_elses(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreaped: list[bool] = []
+    kill = os.killpg
+
+    def watched(group: int, which: int) -> None:
+        unreaped.append(Path(f"/proc/{group}").exists())
+        kill(group, which)
+
+    monkeypatch.setattr(os, "killpg", watched)
+    with suppress(WalletError):
+        await security_code(a_program(text), limit=2)
+    assert unreaped == [True]
+
+
+@pytest.mark.anyio
 async def test_it_may_be_asked_again() -> None:
     command = a_program("print('123')")
     assert [await security_code(command) for _ in range(3)] == [SecretStr("123")] * 3
@@ -124,6 +162,12 @@ def a_pipe(directory: Path) -> Path:
     pipe = directory / "alive"
     os.mkfifo(pipe)
     return pipe
+
+
+async def _let_go(pipe: str, when: anyio.Event) -> None:
+    """Let the one who reads the pipe go on."""
+    await when.wait()
+    Path(pipe).write_text("go\n")
 
 
 async def _until_closed(
