@@ -13,8 +13,6 @@ from tests.raw_server import RawServer, environment, raw_server
 from tests.secret_service import SecretService, private_bus, secret_service
 from tests.shop import CVV_COMMAND, RULES, STORE, TEE
 
-SLOW = {"action": "delay", "match": "*_order_v2", "options": {"seconds": 1.0}}
-
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
@@ -208,8 +206,8 @@ def add_demo_card(home: Path, variables: dict[str, str]) -> None:
         )  # fmt: skip
 
 
-def slow_down(home: Path) -> None:
-    """Let the simulator that the server runs take a second for its next order."""
+def slow_down(home: Path, seconds: float = 1.0) -> None:
+    """Let the simulator that the server runs take so long for its next order."""
     import asyncio
 
     from firmly_mcp.simulator import ask
@@ -217,7 +215,7 @@ def slow_down(home: Path) -> None:
 
     path = home / ".local" / "share" / "firmly-mcp" / "simulator" / "simulator.json"
     address = Joined(**json.loads(path.read_text("utf-8")), running_here=False)
-    asyncio.run(ask(address, "faults", SLOW))
+    asyncio.run(ask(address, "faults", {"action": "delay", "match": "*_order_v2", "options": {"seconds": seconds}}))
 
 
 def wait_for_row(home: Path) -> None:
