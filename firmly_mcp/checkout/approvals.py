@@ -13,15 +13,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
 
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 
 from . import schema
-from .rows import stamp
-from .whole import whole
+from .journal_file import JournalFile
+from .rows import UnreadableRow, stamp
 from .wishes import Wish as Wish
 
 _TABLE: Final = schema.approvals
@@ -36,6 +35,7 @@ class Answer(StrEnum):
     OPEN = "open"
     USED = "used"
     DECLINED = "declined"
+    REPLACED = "replaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +61,30 @@ class Approval:
 class Approvals:
     """The questions of one shopper in one environment, in the journal's file."""
 
-    def __init__(self, engine: AsyncEngine, environment: str, shopper: str, now: Callable[[], datetime]) -> None:
-        self._engine = engine
-        self._owner = {"environment": environment, "shopper": shopper}
-        self._mine = and_(_TABLE.c.environment == environment, _TABLE.c.shopper == shopper)
+    def __init__(self, file: JournalFile, owner: dict[str, str], now: Callable[[], datetime]) -> None:
+        self._file = file
+        self._owner = owner
+        self._mine = schema.owned(_TABLE, owner)
         self._now = now
 
-    @whole
     async def ask(self, approval: Approval, purchase_key: str) -> Approval:
-        """Write a question down, or return the open one that was asked of the same quote and wish."""
-        same = and_(_TABLE.c.store == approval.wish.store, _TABLE.c.digest == approval.digest, self._is_open())
-        async with self._engine.begin() as connection:
-            for row in await connection.execute(select(_TABLE).where(self._mine, same)):
-                if (asked := _approval_of(row)).wish == approval.wish:
+        """Write a question down, or return the open one that was asked of the same quote and wish.
+
+        One question is open at a time: a new one takes the place of another that nobody has answered.
+        """
+
+        def transaction(connection: Connection) -> Approval:
+            for row in connection.execute(select(_TABLE).where(self._mine, self._is_open())):
+                asked = _approval_of(row)
+                if (asked.wish, asked.digest) == (approval.wish, approval.digest):
                     return asked
+            replaced = update(_TABLE).where(self._mine, self._is_open())
+            connection.execute(replaced.values(answer=Answer.REPLACED, answered_at=stamp(self._now())))
             values = {**self._owner, **_columns(approval), "purchase_key": purchase_key}
-            await connection.execute(insert(_TABLE).values(values))
+            connection.execute(insert(_TABLE), values)
             return approval
+
+        return await self._file.write(transaction)
 
     async def get(self, approval_id: str) -> Approval | None:
         """One approval by its id."""
@@ -88,37 +95,40 @@ class Approvals:
         """The questions that can still be answered, newest first."""
         return await self._select(self._is_open())
 
+    async def asked_since(self, moment: datetime) -> int:
+        """How many questions were asked since then, answered or not."""
+        asked = select(func.count()).where(self._mine, _TABLE.c.asked_at > stamp(moment))
+        return await self._file.read(lambda connection: connection.execute(asked).scalar_one())
+
     async def declined(self, digest: str) -> Approval | None:
         """The no that a person gave to this quote, for as long as its question would have stood."""
         no = and_(_TABLE.c.answer == Answer.DECLINED, _TABLE.c.expires_at > stamp(self._now()))
         found = await self._select(and_(no, _TABLE.c.digest == digest))
         return found[0] if found else None
 
-    @whole
     async def decline(self, approval_id: str, channel: str) -> bool:
         """Write down that a person said no, by which channel; False if the question was not open any more."""
-        async with self._engine.begin() as connection:
-            return await self._answer(connection, approval_id, Answer.DECLINED, channel)
+        return await self._file.write(
+            lambda connection: self._answer(connection, approval_id, Answer.DECLINED, channel)
+        )
 
-    async def use(self, connection: AsyncConnection, approval_id: str, channel: str) -> None:
+    def use(self, connection: Connection, approval_id: str, channel: str) -> None:
         """Use a yes up, inside the transaction that writes its attempt.
 
         Raises:
             NotAllowed: it was used, declined, or has expired.
         """
-        if not await self._answer(connection, approval_id, Answer.USED, channel):
-            raise NotAllowed("This approval was used, declined or has expired. Nothing was sent.")
+        if not self._answer(connection, approval_id, Answer.USED, channel):
+            raise NotAllowed("This question was answered, replaced by another, or has expired. Nothing was sent.")
 
-    async def _answer(self, connection: AsyncConnection, approval_id: str, answer: Answer, channel: str) -> bool:
+    def _answer(self, connection: Connection, approval_id: str, answer: Answer, channel: str) -> bool:
         change = update(_TABLE).where(self._mine, _TABLE.c.id == approval_id, self._is_open())
         values = {"answer": answer, "answered_at": stamp(self._now()), "channel": channel}
-        return bool((await connection.execute(change.values(values))).rowcount)
+        return bool(connection.execute(change.values(values)).rowcount)
 
-    @whole
     async def _select(self, where: ColumnElement[bool]) -> Sequence[Approval]:
         query = select(_TABLE).where(self._mine, where).order_by(_TABLE.c.asked_at.desc())
-        async with self._engine.begin() as connection:
-            return [_approval_of(row) for row in await connection.execute(query)]
+        return await self._file.read(lambda connection: [_approval_of(row) for row in connection.execute(query)])
 
     def _is_open(self) -> ColumnElement[bool]:
         return and_(_TABLE.c.answer == Answer.OPEN, _TABLE.c.expires_at > stamp(self._now()))
@@ -142,6 +152,13 @@ def _columns(approval: Approval) -> dict[str, object]:
 
 
 def _approval_of(row: Row[Any]) -> Approval:
+    try:
+        return _read(row)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise UnreadableRow from None
+
+
+def _read(row: Row[Any]) -> Approval:
     return Approval(
         id=row.id,
         wish=Wish.from_json(json.loads(row.wish)),

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import anyio
 from pydantic import SecretStr
 
 from firmly_mcp.api.models import Cart
-from firmly_mcp.errors import NotAllowed, WalletError
+from firmly_mcp.errors import NotAllowed, PinRefused, WalletError
 from firmly_mcp.wallet.addresses import Address
 from firmly_mcp.wallet.vault import Vault
 
@@ -33,14 +34,22 @@ from .wishes import Wish
 
 # The same, bought this short a while ago, is shown beside the question.
 _A_SHORT_WHILE: Final = timedelta(days=1)
+_HOUR: Final = timedelta(hours=1)
+PAGES_AN_HOUR: Final = 6
+# An answer may come from another program, over the same journal. In seconds.
+_LOOK_EVERY: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A person has to answer this first. Nothing was sent."""
+    """A person has to answer this first, or has said no. Nothing was sent.
+
+    `may_open`: a page may open by itself for it; nobody is to be worn down by pages.
+    """
 
     approval: Approval
     quote: Quote
+    may_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class Review:
     doubts: tuple[Attempt, ...]
     just_bought: Attempt | None
     recipient: Address | None
-    pin_required: bool = False
+    pin_required: bool
 
 
 class Desk:
@@ -101,24 +110,25 @@ class Desk:
             asked_at=now,
             expires_at=now + ANSWER_WITHIN,
         )
-        return Asked(await approvals.ask(question, quoted.purchase_key), quoted)
+        asked = await approvals.ask(question, quoted.purchase_key)
+        return Asked(asked, quoted, await approvals.asked_since(now - _HOUR) <= PAGES_AN_HOUR)
 
-    async def refuse_declined(self, quoted: Quote) -> None:
-        """Let a person's no hold until its question would have expired, whatever the rules say by then.
-
-        Raises:
-            NotAllowed: a person declined this very order.
-        """
+    async def declined(self, quoted: Quote) -> Asked | None:
+        """A person's no to this very order. It holds until its question would have expired, whatever the rules say."""
         no = await (await self._journal()).approvals.declined(quoted.digest)
-        if no is not None:
-            raise NotAllowed(
-                f"The person declined this order. It can be asked again after {no.expires_at:%H:%M} UTC. "
-                "Nothing was sent."
-            )
+        return None if no is None else Asked(no, quoted)
 
     async def open_approvals(self) -> Sequence[Approval]:
         """The questions that a person can answer now."""
         return await (await self._journal()).approvals.open()
+
+    async def approval(self, approval_id: str) -> Approval | None:
+        """A question by its id, answered or not."""
+        return await (await self._journal()).approvals.get(approval_id)
+
+    def is_open(self, approval: Approval) -> bool:
+        """Whether a person can still answer it."""
+        return approval.is_open(self._now())
 
     async def review(self, approval_id: str) -> Review:
         """Read everything that a person has to see before a yes, as it is now.
@@ -129,7 +139,10 @@ class Desk:
         journal = await self._journal()
         approval = await journal.approvals.get(approval_id)
         if approval is None or not approval.is_open(self._now()):
-            raise NotAllowed("There is no open approval of this id: it was answered, or its ten minutes are over.")
+            raise NotAllowed(
+                "There is no open approval of this id: it was answered, another took its place, or its ten minutes are "
+                "over."
+            )
         purchase = await self._quoting.purchase(approval.wish)
         cart = await self._quoting.priced(purchase)
         async with tidied_on_error(purchase):
@@ -139,16 +152,19 @@ class Desk:
         doubts = tuple(attempt for attempt in await journal.in_doubt() if attempt.draft.store == purchase.store)
         same = (a for a in recent if a.draft.purchase_key == quoted.purchase_key and a.state is State.PLACED)
         just_bought = next((a for a in same if a.begun_at > self._now() - _A_SHORT_WHILE), None)
-        return Review(approval, quoted, purchase, cart, doubts, just_bought, recipient)
+        pin_required = await self._vault.pin.is_set() and await self._ruling.pin_required(quoted.total)
+        return Review(approval, quoted, purchase, cart, doubts, just_bought, recipient, pin_required)
 
     async def approve(self, review: Review, code: SecretStr, channel: str, *, pin: SecretStr | None = None) -> Placing:
         """A person's yes to what they were shown: place it, here and now.
 
         Raises:
+            PinRefused: the PIN is missing or wrong. The question stands.
             RuleDenied: the rules now refuse what they asked about.
             NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was sent.
         """
         await self._may_order()
+        await self._refuse_without_pin(review, pin)
         wish = review.approval.wish
         decision = await self._ruling.over(wish, review.cart, review.quote)
         permit = Permit(
@@ -166,7 +182,23 @@ class Desk:
                 await self._vault.accept_address(review.recipient.label)
         return placing
 
+    async def answered(self, approval_id: str) -> Approval | None:
+        """Wait until a question is answered, here or in another program, or has expired; then as it stands."""
+        approvals = (await self._journal()).approvals
+        while True:
+            found = await approvals.get(approval_id)
+            if found is None or not found.is_open(self._now()):
+                return found
+            await anyio.sleep(_LOOK_EVERY)
+
     async def decline(self, review: Review, channel: str) -> None:
         """A person's no; it holds until the question would have expired."""
         await (await self._journal()).approvals.decline(review.approval.id, channel)
         await review.purchase.tidy()
+
+    async def _refuse_without_pin(self, review: Review, pin: SecretStr | None) -> None:
+        # Asked anew: what was required when the page was shown is not what decides.
+        if await self._vault.pin.is_set() and await self._ruling.pin_required(review.quote.total):
+            if pin is None:
+                raise PinRefused("This needs your approval PIN. Nothing was sent.")
+            await self._vault.pin.check(pin)

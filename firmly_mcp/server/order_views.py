@@ -10,13 +10,14 @@ from pydantic import BaseModel, ConfigDict
 from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.errors import MoneyMoved
 from firmly_mcp.store_text import clean
+from firmly_mcp.suspicion import suspicions
 
-from .views import MoneyView, View, with_next
+from .views import MoneyView, View, told, with_next
 
 if TYPE_CHECKING:
-    from firmly_mcp.checkout.placement import Asked
+    from firmly_mcp.checkout.approvals import Approval
 
-OrderStatus = Literal["placed", "in_progress", "approval_required", "not_placed", "unknown"]
+OrderStatus = Literal["placed", "in_progress", "approval_required", "declined", "not_placed", "unknown"]
 
 _STATUS: Final[dict[State, OrderStatus]] = {
     State.SENDING: "in_progress",
@@ -27,6 +28,7 @@ _STATUS: Final[dict[State, OrderStatus]] = {
 _WORDS: Final[dict[OrderStatus, str]] = {
     "in_progress": "The order was sent and the store has not answered yet.",
     "approval_required": "The person has to approve this order first. Nothing was sent.",
+    "declined": "The person declined this order. Nothing was sent.",
     "placed": "The order is placed.",
     "not_placed": "The order was not placed, and nothing was charged.",
     "unknown": "It is not known whether the order was placed: it was sent, and nothing proves how it ended.",
@@ -47,6 +49,7 @@ class OrderView(View):
     store: str
     attempt: str | None = None
     approval: str | None = None
+    link: str | None = None
     command: str | None = None
     order_number: str | None = None
     lines: tuple[str, ...] = ()
@@ -55,6 +58,7 @@ class OrderView(View):
     card: str | None = None
     reason: str | None = None
     warnings: tuple[str, ...] = ()
+    suspicious: tuple[str, ...] = ()
     environment: str | None = None
     next: str
 
@@ -74,42 +78,91 @@ class OrderView(View):
             card=f"{draft.card_label}, {draft.card_brand} ending {draft.card_last_four}",
             reason=clean(outcome.reason, 300) or None,
             warnings=tuple(_warnings(attempt, joined=joined)),
+            suspicious=suspicions(draft.lines),
             environment=environment,
             next=_NEXT[attempt.state],
         )
 
     @classmethod
-    def asking(cls, asked: Asked, *, environment: str, command: str) -> Self:
-        """The view of a question that a person has to answer first."""
-        approval, payer = asked.approval, asked.quote.payer
+    def asking(
+        cls,
+        approval: Approval,
+        *,
+        environment: str,
+        command: str,
+        card: str | None = None,
+        reached: bool = False,
+        link: str | None = None,
+    ) -> Self:
+        """The view of a question that waits for the person; `reached` says that they have it before them."""
+        until = f"{approval.expires_at:%H:%M} UTC"
+        if reached:
+            following = (
+                f"Tell the person to answer on the page that is open for them, before {until}, and end your turn. "
+            )
+        elif link is not None:
+            following = f"Give the person the link, or the command for a terminal. Either works until {until}. "
+        else:
+            following = f"Ask the person to run the command in a terminal before {until}, and end your turn. "
+        following += "Their yes places the order; do not poll."
+        view = cls._of_question(approval, "approval_required", environment, approval.reason, following)
+        return view.model_copy(update={"card": card, "link": link, "command": None if reached else command})
+
+    @classmethod
+    def unanswered(cls, approval: Approval, *, environment: str) -> Self:
+        """The view of a question that can no longer be answered with yes."""
+        if approval.answer == "declined":
+            until = f"{approval.expires_at:%H:%M} UTC"
+            following = f"Do not ask for it again unless the person says so; before {until} it would be refused."
+            return cls._of_question(approval, "declined", environment, None, following)
+        replaced = approval.answer == "replaced"
+        reason = "The person was asked about another order since." if replaced else "The person did not answer in time."
+        return cls._of_question(
+            approval, "not_placed", environment, reason, "Ask the person, then make the call again."
+        )
+
+    @classmethod
+    def _of_question(
+        cls, approval: Approval, status: OrderStatus, environment: str, reason: str | None, following: str
+    ) -> Self:
         return cls(
-            status="approval_required",
+            status=status,
             money_moved="no",
-            store=asked.quote.store,
+            store=approval.wish.store,
             approval=approval.id,
-            command=command,
-            lines=asked.quote.lines,
-            total=MoneyView.of(asked.quote.total),
-            card=f"{payer.card_label}, {payer.card_brand} ending {payer.card_last_four}",
-            reason=approval.reason,
+            lines=approval.lines,
+            total=MoneyView.of(approval.total),
+            reason=reason,
+            suspicious=suspicions(approval.lines),
             environment=environment,
-            next="Ask the person to run the command in a terminal before "
-            f"{approval.expires_at:%H:%M} UTC, and end your turn. Their yes places the order; do not poll.",
+            next=following,
         )
 
     def text(self) -> str:
+        return with_next(self.in_lines(), self.next, suspicious=self.suspicious)
+
+    def shows(self) -> tuple[str, ...]:
+        # A placed order has emptied its cart.
+        return (
+            (f"firmly://orders/{self.attempt}", "firmly://orders", f"firmly://{self.store}/cart")
+            if self.attempt
+            else ()
+        )
+
+    def in_lines(self) -> list[str]:
+        """What is known, without what to do next."""
         lines = [_WORDS[self.status]]
         lines += [f"Order number: {self.order_number} at {self.store}" if self.order_number else f"Store: {self.store}"]
         lines += [f"- {line}" for line in self.lines]
         charged = f" Charged: {self.charged or 'not known'}." if self.money_moved != "no" else ""
-        lines += [f"Total: {self.total}.{charged} Card: {self.card}."]
+        lines += [f"Total: {self.total}.{charged}" + (f" Card: {self.card}." if self.card else "")]
         lines += [f"Reason: {self.reason}"] if self.reason else []
-        lines += [f"Warning: {warning}" for warning in self.warnings]
+        lines += told("Warning", self.warnings)
+        lines += [f"Link: {self.link}"] if self.link else []
         lines += [f"Command: {self.command}"] if self.command else []
         known = f"attempt: {self.attempt}" if self.attempt else f"approval: {self.approval}"
         lines += [f"status: {self.status}. money_moved: {self.money_moved}. {known}."]
-        lines += [f"Environment: {self.environment}."]
-        return with_next(lines, self.next)
+        return [*lines, f"Environment: {self.environment}."]
 
 
 class OrderLineView(BaseModel):
@@ -157,7 +210,7 @@ class OrdersView(View):
         return cls(
             orders=tuple(OrderLineView.of(attempt) for attempt in shown),
             before=shown[-1].number if len(attempts) > limit else None,
-            next="get_order_status with an attempt's id" if shown else None,
+            next="get_order_status with an attempt's id" if shown else "search_products, to find something to order",
         )
 
     def text(self) -> str:

@@ -6,9 +6,9 @@ a pause before the result, and the last word is never in a notification.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from firmly_mcp.checkout.feed import Feed
+
+T = TypeVar("T")
 
 PACE: Final = 0.1
 HEARTBEAT: Final = 10.0
@@ -49,15 +51,31 @@ class Progress:
         self._sent_at = anyio.current_time()
         await self._ctx.report_progress(self._value, bound, words)
 
-    async def follow(self, feed: Feed, seconds: float) -> None:
+    async def until(self, awaited: Awaitable[T], deadline: float, words: str) -> T | None:
+        """Wait for something, with a sign of life every ten seconds; None when the time is up first."""
+        result: T | None = None
+
+        async def wait() -> None:
+            nonlocal result
+            result = await awaited
+            waiting.cancel_scope.cancel()
+
+        with anyio.CancelScope(deadline=deadline):
+            async with anyio.create_task_group() as waiting:
+                waiting.start_soon(wait)
+                while True:
+                    await self.say(words, by=0.01)
+                    await anyio.sleep(HEARTBEAT)
+        return result
+
+    async def follow(self, feed: Feed, deadline: float) -> None:
         """Report a feed's steps as they happen, until it ends or the time is up.
 
         Steps that come faster than the pace are told by their last one.
         """
         told = 0
         words = "Still waiting."
-        until = anyio.current_time() + seconds
-        while (left := until - anyio.current_time()) > 0:
+        while (left := deadline - anyio.current_time()) > 0:
             with anyio.move_on_after(min(HEARTBEAT, left)):
                 await feed.more_than(told)
             steps = feed.steps[told:]

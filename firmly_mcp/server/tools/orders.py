@@ -8,6 +8,7 @@ from pydantic import Field
 
 from firmly_mcp.errors import FirmlyError, NotAllowed
 from firmly_mcp.server.order_views import OrdersView, OrderView
+from firmly_mcp.server.ordering import question_view
 from firmly_mcp.server.status_views import StatusView
 from firmly_mcp.server.tool import Ctx, offered, services_of
 
@@ -15,9 +16,9 @@ from firmly_mcp.server.tool import Ctx, offered, services_of
 @offered("Show how an order stands", reads=True)
 async def get_order_status(
     ctx: Ctx,
-    attempt: Annotated[str | None, Field(description="Id from an order tool's result", max_length=80)] = None,
-    store: Annotated[str | None, Field(description="Or the store, with order_number", max_length=253)] = None,
-    order_number: Annotated[str | None, Field(max_length=200)] = None,
+    attempt: Annotated[str | None, Field(description="Its id; or store and order_number", max_length=80)] = None,
+    store: Annotated[str | None, Field(max_length=253)] = None,
+    order_number: Annotated[str | None, Field(description="The store's", max_length=200)] = None,
 ) -> StatusView:
     """Show how an order stands: what is known of the attempt, and what the store says of shipping and returns."""
     services = services_of(ctx)
@@ -27,6 +28,13 @@ async def get_order_status(
         firmly = await services.firmly()
         return StatusView.of(store, await firmly.order_status(store, order_number))
     placement = await services.placement()
+    question = await placement.desk.approval(attempt)
+    if question is not None:
+        began = await placement.of_approval(question.id)
+        if began is None:
+            view = await question_view(services, question)
+            return StatusView(store=view.store, attempt=view, next=view.next)
+        attempt = began.attempt.id
     found = await placement.attempt(attempt)
     if found is None:
         raise NotAllowed("There is no attempt of this id. Nothing was asked.", next="list_orders")
@@ -50,8 +58,8 @@ async def get_order_status(
 @offered("List orders", reads=True, open_world=False)
 async def list_orders(
     ctx: Ctx,
-    limit: Annotated[int, Field(ge=1, le=50)] = 10,
-    before: Annotated[int | None, Field(description="From the last result, to go on", ge=1)] = None,
+    limit: Annotated[int, Field(description="How many", ge=1, le=50)] = 10,
+    before: Annotated[int | None, Field(description="From the last result", ge=1)] = None,
 ) -> OrdersView:
     """List the attempts to order from this machine, newest first: placed, not placed, and those in doubt."""
     services = services_of(ctx)

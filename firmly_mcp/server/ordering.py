@@ -1,0 +1,137 @@
+"""An order call from its check to the answer: it joins what is under way, puts the question to the person, and waits.
+
+The call only waits: the order is placed by a person's yes or by their rules, and goes on without anybody's call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from mcp.types import InputRequiredResult
+
+from firmly_mcp.browser import can_open
+from firmly_mcp.checkout.wishes import Wish
+from firmly_mcp.errors import FirmlyError
+from firmly_mcp.settings import approve_command
+
+from .order_views import OrderView
+from .progress import Progress
+from .reaching import Invitation, page_done, reach, shows_links
+from .tool import Ctx, services_of
+
+if TYPE_CHECKING:
+    from firmly_mcp.checkout.approvals import Approval
+    from firmly_mcp.checkout.desk import Asked
+    from firmly_mcp.checkout.sending import Placing
+    from firmly_mcp.services import Services
+
+# Hosts give up on a call after 60 s; the order goes on without it and is told by the next call.
+WAIT_SECONDS: Final = 40.0
+
+_CHECKING: Final = "Checking the price and the terms; nothing is charged yet."
+_WAITING: Final = "Waiting for the person's answer; nothing is charged yet."
+
+
+@dataclass(frozen=True, slots=True)
+class _Invited:
+    """Whether the person has the question before them; else the link, where it would be of use."""
+
+    reached: bool
+    link: str | None = None
+
+
+async def ordered(ctx: Ctx, wish: Wish, max_total: Decimal | None) -> OrderView | InputRequiredResult:
+    """Order, follow the attempt or the question within the time that a call may take, and tell how it then stands."""
+    from firmly_mcp.checkout.desk import Asked
+
+    services = services_of(ctx)
+    placement = await services.placement()
+    async with Progress.of(ctx) as progress:
+        until = anyio.current_time() + WAIT_SECONDS
+        await progress.say(_CHECKING)
+        answer = await placement.order(wish, max_total=max_total)
+        if isinstance(answer, Asked):
+            return await _asked(ctx, answer, progress, until)
+        # A host that showed the link makes the call again, and means the same order.
+        joined = not answer.is_new and ctx.request_state is None
+        return await _followed(services, answer, progress, until, joined=joined)
+
+
+async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> OrderView | InputRequiredResult:
+    services = services_of(ctx)
+    environment = services.settings.environment
+    if asked.approval.answer != "open":
+        return OrderView.unanswered(asked.approval, environment=environment)
+    invited = await _invited(ctx, asked, until)
+    if isinstance(invited, InputRequiredResult):
+        return invited
+    if invited.reached:
+        placement = await services.placement()
+        answered = await progress.until(placement.desk.answered(asked.approval.id), until, _WAITING)
+        await page_done(ctx, asked.approval.id)
+        placing = await placement.of_approval(asked.approval.id)
+        if placing is not None:
+            return await _followed(services, placing, progress, until, joined=False)
+        if answered is not None:
+            return OrderView.unanswered(answered, environment=environment)
+    payer = asked.quote.payer
+    return OrderView.asking(
+        asked.approval,
+        environment=environment,
+        command=approve_command(services.settings, asked.approval.id),
+        card=f"{payer.card_label}, {payer.card_brand} ending {payer.card_last_four}",
+        reached=invited.reached,
+        link=invited.link,
+    )
+
+
+async def question_view(services: Services, approval: Approval) -> OrderView:
+    """How a question stands that began no order."""
+    environment = services.settings.environment
+    if not (await services.placement()).desk.is_open(approval):
+        return OrderView.unanswered(approval, environment=environment)
+    command = approve_command(services.settings, approval.id)
+    return OrderView.asking(approval, environment=environment, command=command)
+
+
+async def _followed(
+    services: Services, placing: Placing, progress: Progress, until: float, *, joined: bool
+) -> OrderView:
+    if placing.feed is not None:
+        await progress.follow(placing.feed, until)
+    placement = await services.placement()
+    attempt = await placement.attempt(placing.attempt.id) or placing.attempt
+    return OrderView.of(attempt, environment=services.settings.environment, joined=joined)
+
+
+async def _invited(ctx: Ctx, asked: Asked, until: float) -> _Invited | InputRequiredResult:
+    """Bring the question before the person, once: the same call, made again, opens no second page."""
+    services, question = services_of(ctx), asked.approval.id
+    may_open = services.settings.open_pages and can_open()
+    if not (shows_links(ctx) or may_open or services.settings.pages_port):
+        return _Invited(reached=False)
+    if services.reached.get(question):
+        return _Invited(reached=True)
+    try:
+        link = await (await services.pages()).approval_link(question)
+    except FirmlyError:
+        # The command in a terminal is left.
+        return _Invited(reached=False)
+    if question in services.reached:
+        return _Invited(reached=False, link=link)
+    invitation = Invitation(
+        link,
+        f"Approve or decline {asked.quote.total} at {asked.quote.store}",
+        subject=question,
+        may_open=may_open and asked.may_open,
+    )
+    reached: bool | InputRequiredResult = False
+    with anyio.CancelScope(deadline=until):
+        reached = await reach(ctx, invitation)
+    if isinstance(reached, InputRequiredResult):
+        return reached
+    services.reached[question] = reached
+    return _Invited(reached, None if reached else link)

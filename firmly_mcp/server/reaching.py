@@ -1,0 +1,72 @@
+"""Reaching the person for what only a person may do: their host shows them a link, or their browser opens by itself.
+
+The model gets the link only when nothing else reached the person. A host's "accept" says that somebody agreed to open
+the page, and nothing of what they answered there; its "cancel" may be the host's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.types import ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
+
+from firmly_mcp.browser import open_in_browser
+
+_STATELESS: Final = "2026-07-28"
+_PAGE: Final = "page"
+
+Answer = Literal["accept", "decline", "cancel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A page that waits for the person. `subject` is what it is about: the same link is asked for only once."""
+
+    link: str
+    message: str
+    subject: str
+    may_open: bool = True
+
+
+async def reach(ctx: Context[Any, Any], invitation: Invitation) -> bool | InputRequiredResult:
+    """Whether the person was reached; or what the host has to be told first, after which it makes the call again."""
+    if shows_links(ctx):
+        answer = await _asked_by_host(ctx, invitation)
+        if isinstance(answer, InputRequiredResult):
+            return answer
+        if answer != "cancel":
+            return answer == "accept"
+    return invitation.may_open and await open_in_browser(invitation.link)
+
+
+def shows_links(ctx: Context[Any, Any]) -> bool:
+    """Whether the host says that it can show a person a link (MCP: elicitation in URL mode)."""
+    declared = ctx.client_capabilities.elicitation if ctx.client_capabilities else None
+    return declared is not None and declared.url is not None
+
+
+async def page_done(ctx: Context[Any, Any], subject: str) -> None:
+    """Tell a host of the older protocol that the page it showed is not needed any more."""
+    if shows_links(ctx) and ctx.protocol_version != _STATELESS:
+        await ctx.session.send_elicit_complete(subject, related_request_id=ctx.request_id)
+
+
+async def _asked_by_host(ctx: Context[Any, Any], invitation: Invitation) -> Answer | InputRequiredResult:
+    if ctx.protocol_version == _STATELESS:
+        return _asked_in_rounds(ctx, invitation)
+    answer = await ctx.elicit_url(invitation.message, invitation.link, invitation.subject)
+    return answer.action
+
+
+def _asked_in_rounds(ctx: Context[Any, Any], invitation: Invitation) -> Answer | InputRequiredResult:
+    """The state that comes back may be replayed: it only says that the link was shown, and places nothing."""
+    if ctx.request_state is None:
+        asking = ElicitRequest(params=ElicitRequestURLParams(message=invitation.message, url=invitation.link))
+        return InputRequiredResult(request_state=invitation.subject, input_requests={_PAGE: asking})
+    reply = (ctx.input_responses or {}).get(_PAGE)
+    # An answer to another question is none to this one; and a host is asked once in a call.
+    if ctx.request_state != invitation.subject or not isinstance(reply, ElicitResult):
+        return "cancel"
+    return reply.action

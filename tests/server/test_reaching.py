@@ -1,0 +1,198 @@
+"""A person is reached by their host's link or by their browser; the model gets the link only where neither works."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import anyio.to_thread
+import pytest
+from mcp import Client
+from mcp.types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
+
+from firmly_mcp.checkout.desk import PAGES_AN_HOUR, Asked
+from firmly_mcp.server.app import build_server
+from tests.checkout.gate import CODE, Gate, open_gate
+from tests.shop import STORE, TEE, call
+
+pytestmark = pytest.mark.anyio
+
+DEADLINE = 30.0
+PAY = {"store": STORE}
+
+
+@pytest.fixture
+async def gate(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Gate]:
+    async with open_gate(tmp_path, open_pages="browser" in request.fixturenames) as opened:
+        await opened.fill_cart()
+        yield opened
+
+
+@dataclass
+class Host:
+    """A host that shows links, and what its person does with one."""
+
+    gate: Gate
+    action: Literal["accept", "decline", "cancel"]
+    then: Callable[[Gate], Awaitable[object]] | None = None
+    links: tuple[str, ...] = ()
+
+    async def elicited(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
+        assert isinstance(params, ElicitRequestURLParams)
+        self.links += (params.url,)
+        assert "53.40 USD at staging.luma.gift" in params.message
+        if self.then is not None:
+            await self.then(self.gate)
+        return ElicitResult(action=self.action)
+
+    @asynccontextmanager
+    async def client(self, era: Any) -> AsyncIterator[Client]:
+        server = build_server(self.gate.services)
+        async with Client(server, mode=era, elicitation_callback=self.elicited) as connected:
+            yield connected
+
+
+async def yes(gate: Gate) -> None:
+    async with gate.another() as other:
+        for approval in await other.desk.open_approvals():
+            await gate.ended(await other.desk.approve(await other.desk.review(approval.id), CODE, "test"), other)
+
+
+async def no(gate: Gate) -> None:
+    async with gate.another() as other:
+        for approval in await other.desk.open_approvals():
+            await other.desk.decline(await other.desk.review(approval.id), "test")
+
+
+@pytest.fixture
+def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A desktop whose browser writes down what it was asked to open; the file."""
+    opened, program = tmp_path / "opened", tmp_path / "bin" / "xdg-open"
+    program.parent.mkdir()
+    os.mkfifo(tmp_path / "told")
+    program.write_text(f'#!/bin/sh\necho "$1" >> {opened}; : > {tmp_path / "told"}\n', "utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("WSL_DISTRO_NAME", raising=False)
+    return opened
+
+
+async def test_a_host_that_shows_the_link_waits_for_the_persons_yes(gate: Gate, era: Any) -> None:
+    host = Host(gate, "accept", yes)
+    async with host.client(era) as client:
+        order = await call(client, "complete_order", **PAY)
+    assert (order["status"], order["money_moved"]) == ("placed", "yes")
+    assert "warnings" not in order
+    assert "link" not in order
+    assert len(host.links) == 1
+    assert gate.charges == [5340]
+
+
+async def test_a_persons_no_is_told_in_the_same_call_and_in_the_next(gate: Gate, era: Any) -> None:
+    host = Host(gate, "accept", no)
+    async with host.client(era) as client:
+        for _ in range(2):
+            declined = await call(client, "complete_order", **PAY)
+            assert (declined["status"], declined["money_moved"]) == ("declined", "no")
+    assert len(host.links) == 1
+    assert not gate.orders_sent()
+
+
+async def test_a_host_whose_person_declines_the_link_gets_the_command_and_the_link(
+    gate: Gate, era: Any, browser: Path
+) -> None:
+    host = Host(gate, "decline")
+    async with host.client(era) as client:
+        asked = await call(client, "complete_order", **PAY)
+        again = await call(client, "complete_order", **PAY)
+    assert asked["status"] == again["status"] == "approval_required"
+    assert asked["link"] == again["link"] == host.links[0]
+    assert " approve ap_" in asked["command"]
+    assert not browser.exists()
+
+
+async def test_a_host_that_cancels_by_itself_does_not_keep_the_page_from_opening(
+    gate: Gate, era: Any, browser: Path
+) -> None:
+    host = Host(gate, "cancel")
+    async with host.client(era) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(_when_opened, browser, gate)
+        order = await call(client, "complete_order", **PAY)
+    assert order["status"] == "placed"
+    assert browser.read_text("utf-8").split() == list(host.links)
+
+
+async def test_without_a_host_that_shows_links_the_browser_opens_once(gate: Gate, era: Any, browser: Path) -> None:
+    async with Client(build_server(gate.services), mode=era) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(_when_opened, browser, gate)
+        order = await call(client, "complete_order", **PAY)
+        assert order["status"] == "placed"
+        joined = await call(client, "complete_order", **PAY)
+    assert joined["order_number"] == order["order_number"]
+    assert len(browser.read_text("utf-8").split()) == 1
+
+
+async def test_nobody_is_worn_down_by_pages(gate: Gate, browser: Path) -> None:
+    for quantity in range(1, PAGES_AN_HOUR + 3):
+        asked = await gate.placement.order(_items(quantity))
+        assert isinstance(asked, Asked)
+        assert asked.may_open is (quantity <= PAGES_AN_HOUR)
+    assert len(await gate.placement.desk.open_approvals()) == 1
+
+
+async def test_without_any_way_to_reach_the_person_the_call_returns_at_once(gate: Gate, era: Any) -> None:
+    async with Client(build_server(gate.services), mode=era) as client:
+        asked = await call(client, "place_order", store=STORE, items=[{"ref": TEE, "quantity": 2}])
+    assert asked["status"] == "approval_required"
+    assert "link" not in asked
+    assert gate.services.pages.made is None
+
+
+async def test_a_question_that_another_took_the_place_of_is_told_as_unanswered(gate: Gate, era: Any) -> None:
+    async def another(gate: Gate) -> None:
+        await gate.placement.order(_items(1))
+
+    async with Host(gate, "accept", another).client(era) as client:
+        replaced = await call(client, "complete_order", **PAY)
+    assert replaced["money_moved"] == "no"
+    if era == "legacy":
+        assert replaced["status"] == "not_placed"
+        assert "another order" in replaced["reason"]
+    else:
+        # The host makes the call again, which asks anew; once is enough for one call.
+        assert replaced["status"] == "approval_required"
+    assert not gate.orders_sent()
+
+
+async def test_the_status_of_a_question_is_told_by_its_id(gate: Gate, era: Any) -> None:
+    async with Client(build_server(gate.services), mode=era) as client:
+        asked = await call(client, "complete_order", **PAY)
+        waiting = await call(client, "get_order_status", attempt=asked["approval"])
+        assert waiting["attempt"]["status"] == "approval_required"
+        assert waiting["attempt"]["command"] == asked["command"]
+        await yes(gate)
+        placed = await call(client, "get_order_status", attempt=asked["approval"])
+        assert placed["attempt"]["status"] == "placed"
+        assert placed["order_number"] == gate.simulator.books.charges[0].order_number
+        asked = await call(client, "place_order", store=STORE, items=[{"ref": TEE, "quantity": 1}])
+        gate.clock.time += timedelta(minutes=11)
+        late = await call(client, "get_order_status", attempt=asked["approval"])
+        assert (late["attempt"]["status"], late["attempt"]["money_moved"]) == ("not_placed", "no")
+
+
+def _items(quantity: int) -> Any:
+    from firmly_mcp.checkout.wishes import Item, Wish
+
+    return Wish(STORE, (Item(TEE, quantity),))
+
+
+async def _when_opened(opened: Path, gate: Gate) -> None:
+    with anyio.fail_after(DEADLINE):
+        await anyio.to_thread.run_sync((opened.parent / "told").read_bytes, abandon_on_cancel=True)
+    await yes(gate)
