@@ -6,6 +6,7 @@ A refusal never echoes what was typed, and no pydantic error gets out: its `.err
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NoReturn, SupportsIndex
@@ -19,6 +20,7 @@ from . import number as card_number
 from .plain_text import is_printable, label_problem, one_line
 
 _NAME_LENGTH: Final = 60
+_EXPIRY_SEPARATOR: Final = re.compile(r"[/.\-\s]+")
 # Some people have a number in their name; a card number is longer.
 _NAME_DIGITS: Final = 4
 # Nobody issues a card for longer; further off, the year is mistyped.
@@ -148,6 +150,12 @@ def expiry_problem(month: str, year: str, now: datetime) -> str | None:
     if int(expiry[1]) > now.year + _LONGEST_YEARS:
         return f"The expiry year is more than {_LONGEST_YEARS} years away: is it mistyped?"
     return None
+
+
+def month_and_year(typed: SecretStr) -> tuple[str, str]:
+    """The two parts of an expiry date as a card or a browser writes it: `08/30`, `8 / 2030`, `0830`."""
+    month, _, year = _EXPIRY_SEPARATOR.sub("/", typed.get_secret_value().strip()).partition("/")
+    return (month, year) if year else (month[:2], month[2:])
 
 
 def entry_of(card: Card) -> SecretStr:

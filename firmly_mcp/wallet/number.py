@@ -12,17 +12,25 @@ from pydantic import SecretStr
 
 from firmly_mcp.card_numbers import Brand, brand_of, passes_luhn
 
-# Published by card networks and payment services for tests; none was ever issued. The last four are declined by
-# Firmly's simulator.
-_TEST_NUMBERS: Final = """
+# Published by card networks and payment services for tests; none was ever issued.
+_PAYING: Final = """
     4111111111111111 4242424242424242 4012888888881881 4000056655665556 5555555555554444 5105105105105100
     2223003122003222 378282246310005 371449635398431 6011111111111117 6011000990139424 30569309025904 3566002020360505
-    4000000000000002 4000000000009995 4000000000000069 4000000000000127
 """
-TEST_NUMBERS: Final = frozenset(_TEST_NUMBERS.split())
+# Firmly's simulator declines these.
+_DECLINED: Final = "4000000000000002 4000000000009995 4000000000000069 4000000000000127"
+TEST_NUMBERS: Final = frozenset((_PAYING + _DECLINED).split())
 TEST_ONLY: Final = frozenset({"simulator", "custom"})
 
+_GROUPS: Final = re.compile(r"\d{1,4}")
 _SEPARATORS: Final = re.compile(r"[\s\-\u2010-\u2015]")
+
+
+def test_numbers() -> list[tuple[str, str]]:
+    """Published test numbers for a person to choose from: one or two of each brand, in groups as on a card."""
+    return [
+        (found.name, " ".join(_GROUPS.findall(number))) for number in _PAYING.split() if (found := brand_of(number))
+    ]
 
 
 def without_separators(typed: SecretStr) -> SecretStr:

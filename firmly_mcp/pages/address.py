@@ -1,0 +1,47 @@
+"""The page that takes an address into the address book. What is typed here is a person's: its origin says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from firmly_mcp.wallet.addresses import FIELDS
+
+from .address_form import LABEL, address_on, address_problems, address_rows
+from .answers import Problem
+from .forms import Form
+from .rendering import Rendering
+from .saving import Refused, Saving, SavingPage, shown_again, with_status
+from .visits import Asking
+
+if TYPE_CHECKING:
+    from firmly_mcp.wallet.vault import Vault
+
+
+def address_page(vault: Vault, rendering: Rendering, now: Callable[[], datetime], saving: Saving) -> SavingPage:
+    """The page, for one visitor."""
+
+    async def show(asking: Asking, form: Form, problems: list[Problem]) -> Response:
+        default = "" if await vault.addresses() else "Home"
+        page = rendering.page(
+            "address",
+            asking=asking,
+            problems=problems,
+            rows=address_rows("shipping"),
+            values=shown_again(form, {LABEL: default} | dict.fromkeys(FIELDS, "")),
+        )
+        return with_status(page, problems)
+
+    async def save(form: Form) -> Callable[[], Response]:
+        problems = await address_problems(form, vault)
+        if problems:
+            raise Refused(problems)
+        address = address_on(form)
+        await vault.add_address(address)
+        return partial(rendering.page, "address_saved", address=address, kept_in=vault.description)
+
+    return SavingPage("address", show=show, save=save, saving=saving, now=now)

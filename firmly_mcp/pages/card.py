@@ -1,0 +1,93 @@
+"""The page that takes a payment card. Its number goes from the form into the wallet, and comes back on no page.
+
+The security code is not asked for: it is never stored. The first card asks for an approval PIN too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import Response
+
+from firmly_mcp.card_numbers import BRANDS
+from firmly_mcp.wallet.addresses import FIELDS
+from firmly_mcp.wallet.number import TEST_ONLY, test_numbers
+
+from .address_form import LABEL, address_rows
+from .answers import Problem
+from .card_form import NEW_ADDRESS, OF_THE_BOOK, read_card
+from .forms import Form
+from .rendering import Rendering, brand_name
+from .saving import Saving, SavingPage, shown_again, with_status
+from .visits import Asking
+
+if TYPE_CHECKING:
+    from firmly_mcp.wallet.addresses import Address
+    from firmly_mcp.wallet.vault import Vault
+
+# Whatever was wrong, these come back empty.
+_TYPE_AGAIN: Final = {
+    "number": "Type the card number again. It was not kept, and is never shown.",
+    "pin": "Type the PIN again, in both fields.",
+}
+
+
+def card_page(vault: Vault, rendering: Rendering, now: Callable[[], datetime], saving: Saving) -> SavingPage:
+    """The page, for one visitor."""
+
+    async def show(asking: Asking, form: Form, problems: list[Problem]) -> Response:
+        book = await vault.addresses()
+        page = rendering.page(
+            "card",
+            asking=asking,
+            problems=_with_secrets(form, problems),
+            brands=[{"name": brand_name(brand.name), "prefixes": brand.prefixes} for brand in BRANDS],
+            test_numbers=test_numbers() if vault.environment in TEST_ONLY else (),
+            book=[(OF_THE_BOOK + address.label, _in_words(address)) for address in book],
+            new_address=NEW_ADDRESS,
+            rows=address_rows("billing"),
+            wants_pin=await vault.wants_pin(),
+            may_skip_pin=vault.environment == "simulator",
+            values=shown_again(form, _defaults(book)),
+        )
+        return with_status(page, problems)
+
+    async def save(form: Form) -> Callable[[], Response]:
+        answer = await read_card(form, vault)
+        if answer.billing is not None:
+            await vault.add_address(answer.billing)
+        added = await vault.add_card(answer.card)
+        if answer.pin is not None:
+            await vault.pin.set(answer.pin)
+        return partial(
+            rendering.page,
+            "card_saved",
+            card=added,
+            kept_in=vault.description,
+            pin_set=answer.pin is not None,
+            lacks_pin=answer.pin is None and not await vault.pin.is_set(),
+        )
+
+    return SavingPage("card", show=show, save=save, saving=saving, now=now)
+
+
+def _defaults(book: list[Address]) -> dict[str, str]:
+    billing = OF_THE_BOOK + book[0].label if book else NEW_ADDRESS
+    address_label = "" if book else "Home"
+    fields = dict.fromkeys(("label", "expiry", "name", *FIELDS), "")
+    return fields | {"billing": billing, LABEL: address_label}
+
+
+def _with_secrets(form: Form, problems: list[Problem]) -> list[Problem]:
+    """Whatever was wrong, say beside each secret that it has to be typed again, unless it was typed wrong itself."""
+    said = {problem.field.partition("_")[0] for problem in problems}
+    lost = [name for name in _TYPE_AGAIN if problems and form.secret(name) and name not in said]
+    return [*problems, *(Problem(_TYPE_AGAIN[name], name) for name in lost)]
+
+
+def _in_words(address: Address) -> str:
+    came = " (from your assistant)" if address.origin == "tool" else ""
+    return f"{address.label}: {address.first_name} {address.last_name}, {address.address1}, {address.city}{came}"

@@ -1,0 +1,89 @@
+"""A person adds an address in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from firmly_mcp.wallet.memory import MemoryKeychain
+from tests.secret_service import SecretService
+from tests.wallet.samples import an_address
+
+from .browser import a_window
+from .desk import ADDRESS, Desk, described, expect_title, open_desk, save, type_address
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with open_desk(tmp_path, keychain=MemoryKeychain()) as opened:
+        yield opened
+
+
+async def test_an_address_is_kept_in_the_real_keyring_as_the_person_s_own(
+    tmp_path: Path, keyring_bus: SecretService, window: Page
+) -> None:
+    async with open_desk(tmp_path, "production") as desk:
+        form = await desk.pages.address_form()
+        await window.goto(form.link)
+        await type_address(window)
+        await save(window)
+        await expect_title(window, "The address is saved")
+        assert form.done.is_set()
+        (kept,) = await desk.vault.addresses()
+        assert kept == an_address(phone=ADDRESS["Phone"])
+        await desk.vault.remove_address("Home")
+
+
+async def test_a_browser_knows_what_to_fill_in(desk: Desk, window: Page) -> None:
+    await window.goto(await desk.pages.address_link())
+    fields = await window.locator("input:not([type=hidden])").all()
+    assert [await field.get_attribute("autocomplete") for field in fields] == [
+        "off", "shipping given-name", "shipping family-name", "shipping organization", "shipping email", "shipping tel",
+        "shipping address-line1", "shipping address-line2", "shipping address-level2", "shipping address-level1",
+        "shipping postal-code", "shipping country",
+    ]  # fmt: skip
+
+
+async def test_every_problem_stands_beside_its_field_and_what_was_typed_stays(desk: Desk, window: Page) -> None:
+    await desk.vault.add_address(an_address(label="Home"))
+    await window.goto(await desk.pages.address_link())
+    await type_address(window, Country="UK", Phone="12", City="")
+    await save(window)
+    await expect(window.get_by_role("alert")).to_be_focused()
+    for field, words in (
+        ("address_label", "There is an address of this label already"),
+        ("phone", "Phone is not a phone number"),
+        ("city", "City is missing."),
+        ("country", "Country is GB for the United Kingdom."),
+    ):
+        assert words in await described(window, field)
+    await expect(window.get_by_label("Email")).to_have_value("ana@example.com")
+    await type_address(window, Country="gb", **{"Label of the address": "Flat", "Postal code": "sw1a 1aa"})
+    await save(window)
+    await expect_title(window, "The address is saved")
+    assert (await desk.vault.address("Flat")).postal_code == "SW1A 1AA"
+
+
+async def test_it_works_by_keyboard_and_without_javascript(desk: Desk, browser: Browser) -> None:
+    async with a_window(browser, java_script_enabled=False) as window:
+        await window.goto(await desk.pages.address_link())
+        for typed in ("", "Ana", "Lima", "", "ana@example.com", "206-555-0100", "1 Test Street", "", "Seattle", "WA",
+                      "98101", "us"):  # fmt: skip
+            await window.keyboard.press("Tab")
+            await window.keyboard.type(typed)
+        await window.keyboard.press("Enter")
+        await expect_title(window, "The address is saved")
+    assert (await desk.vault.address("Home")).country == "US"
+
+
+async def test_hostile_text_is_shown_as_text(desk: Desk, window: Page) -> None:
+    await window.goto(await desk.pages.address_link())
+    await type_address(window, City="<script>document.title='owned'</script>", Phone="x")
+    await save(window)
+    assert "owned" not in await window.title()
+    await expect(window.get_by_label("City")).to_have_value("<script>document.title='owned'</script>")
