@@ -1,0 +1,75 @@
+"""What a person answered to an approval, and what is wrong with it before anything else is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pydantic import SecretStr
+
+from firmly_mcp.card_numbers import BRANDS
+from firmly_mcp.errors import FirmlyError
+
+from .forms import Form
+
+if TYPE_CHECKING:
+    from firmly_mcp.checkout.desk import Review
+
+_CODE_LENGTHS: Final = {brand.name: brand.code_length for brand in BRANDS}
+_LONGEST_PIN: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an answer was not taken: beside the `field` that it is about, if it is about one."""
+
+    message: str
+    field: str = ""
+    money_moved: str = ""
+
+    @classmethod
+    def of(cls, error: FirmlyError) -> Problem:
+        """What the person is told of an error, with what is known about the money."""
+        return cls(error.message, money_moved=error.money_moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A yes with its secrets, or a no; a yes with problems is none."""
+
+    declines: bool
+    code: SecretStr
+    pin: SecretStr | None
+    problems: list[Problem]
+
+
+def read_answer(form: Form, review: Review) -> Answer:
+    """The answer that a form holds. Whatever is not the yes button is no yes."""
+    code = form.secret("security_code")
+    pin = form.secret("pin") if review.pin_required else None
+    problems = [problem for problem in (_code_problem(code, review), _pin_problem(pin)) if problem is not None]
+    if form.text("answer") != "approve":
+        return Answer(declines=form.text("answer") == "decline", code=code, pin=pin, problems=[_NO_ANSWER])
+    return Answer(declines=False, code=code, pin=pin, problems=problems)
+
+
+_NO_ANSWER: Final = Problem("Choose one of the two buttons below: pay, or decline.")
+
+
+def code_length(brand: str) -> int:
+    """How many digits the security code of this brand's cards has."""
+    return _CODE_LENGTHS.get(brand, 3)
+
+
+def _code_problem(code: SecretStr, review: Review) -> Problem | None:
+    typed, wanted = code.get_secret_value(), code_length(review.quote.payer.card_brand)
+    if typed.isascii() and typed.isdigit() and len(typed) == wanted:
+        return None
+    what = "is missing" if not typed else "is not complete" if len(typed) < wanted else "is not right"
+    return Problem(f"The security code {what}: it has {wanted} digits.", field="security_code")
+
+
+def _pin_problem(pin: SecretStr | None) -> Problem | None:
+    if pin is None or 0 < len(pin.get_secret_value()) <= _LONGEST_PIN:
+        return None
+    return Problem("Type your approval PIN.", field="pin")

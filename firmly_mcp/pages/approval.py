@@ -1,0 +1,216 @@
+"""The page that asks for a yes, and follows the order to its end.
+
+What is approved is what was shown: the review stays here, by the visitor's cookie, and the form names its digest. One
+answer is taken. A second click, an old form or the way back finds the first answer and places nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from firmly_mcp.errors import FirmlyError, NotAllowed, PinRefused, QuoteChanged
+
+from .answers import Answer, Problem, read_answer
+from .approval_view import approval_values, closed_words, outcome_of
+from .forms import Form
+from .rendering import Rendering
+from .visits import Asking
+
+if TYPE_CHECKING:
+    from firmly_mcp.checkout.approvals import Approval
+    from firmly_mcp.checkout.desk import Review
+    from firmly_mcp.checkout.placement import Placement
+    from firmly_mcp.checkout.quote import Quote
+    from firmly_mcp.checkout.sending import Placing
+
+CHANNEL: Final = "page"
+# How long the end of an order can still be read on its page.
+READABLE: Final = timedelta(minutes=10)
+# A store that takes longer to say its price gets a page that says so.
+_PATIENCE: Final = 2.0
+# One question for more steps waits this long at most.
+_WAIT: Final = 20.0
+
+
+class ApprovalPage:
+    """One question, for one visitor."""
+
+    kind = "approval"
+
+    def __init__(
+        self, placement: Placement, approval: Approval, rendering: Rendering, now: Callable[[], datetime]
+    ) -> None:
+        self._placement = placement
+        self._approval = approval
+        self._rendering = rendering
+        self._now = now
+        self._closes_at = approval.expires_at
+        self._reading: asyncio.Task[Review] | None = None
+        self._review: Review | None = None
+        self._refused: Quote | None = None
+        self._problem: Problem | None = None
+        self._paying: asyncio.Task[Placing] | None = None
+        self._placing: Placing | None = None
+        self._declined = False
+
+    @property
+    def closes_at(self) -> datetime:
+        """Until when it can be answered, and then how long the answer can be read."""
+        return self._now() + READABLE if self._is_under_way() else self._closes_at
+
+    def _is_under_way(self) -> bool:
+        """Whether an order is being checked or sent, which takes as long as it takes."""
+        if self._placing is not None:
+            return self._placing.feed is not None and not self._placing.feed.ended
+        return self._paying is not None
+
+    async def get(self, asking: Asking) -> Response:
+        """The question; or, once it is answered, what became of it."""
+        if self._placing is not None:
+            return await (self._steps(asking, self._placing) if asking.part else self._outcome(self._placing))
+        if asking.part or self._paying is not None:
+            return self._waiting("paying")
+        if self._declined:
+            return self._rendering.page("declined", store=self._approval.wish.store)
+        return await self._question(asking)
+
+    async def post(self, asking: Asking, form: Form) -> Response:
+        """Take the answer. Whatever comes of it is on the page that a browser is then sent to."""
+        back = RedirectResponse(asking.path, 303)
+        if self._paying is None and self._placing is None and not self._declined:
+            review = self._review
+            if review is None or form.text("shown") != review.quote.digest:
+                self._problem = Problem("The order was read anew meanwhile. This is how it stands now.")
+                return back
+            self._problem = None
+            answer = read_answer(form, review)
+            if answer.declines:
+                await self._decline(review)
+                return back
+            if answer.problems:
+                return self._asked(asking, review, answer.problems, status=422)
+            self._paying = asyncio.create_task(self._pay(review, answer))
+        if self._paying is not None:
+            return await self._paid(asking, self._paying, back)
+        return back
+
+    async def leave(self) -> None:
+        """Leave no cart behind that was made to show its price."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        await self._put_away()
+
+    async def _question(self, asking: Asking) -> Response:
+        reading = self._reading = self._reading or asyncio.create_task(self._read())
+        await asyncio.wait({reading}, timeout=_PATIENCE)
+        if not reading.done():
+            return self._waiting("reading")
+        if self._reading is reading:
+            self._reading = None
+        try:
+            review = reading.result()
+        except NotAllowed:
+            closed = await self._closed()
+            if closed is None:
+                raise
+            return closed
+        if self._paying is not None or self._declined:
+            return RedirectResponse(asking.path, 303)
+        problems = [self._problem] if self._problem else []
+        return self._asked(asking, review, problems)
+
+    async def _closed(self) -> Response | None:
+        """What became of a question that cannot be answered any more; None where it still can."""
+        desk = self._placement.desk
+        if any(waiting.id == self._approval.id for waiting in await desk.open_approvals()):
+            return None
+        stands = await desk.answered(self._approval.id) or self._approval
+        title, words = closed_words(stands.answer)
+        return self._rendering.page("closed", status=410, title=title, words=words, approval=stands)
+
+    async def _read(self) -> Review:
+        """The order as it is now, in the place of what was shown before."""
+        review = await self._placement.desk.review(self._approval.id)
+        before = self._review
+        if self._paying is None and not self._declined:
+            self._review = review
+            await _tidy(before)
+        else:
+            await _tidy(review)
+        return review
+
+    async def _pay(self, review: Review, answer: Answer) -> Placing:
+        return await self._placement.desk.approve(review, answer.code, CHANNEL, pin=answer.pin)
+
+    async def _paid(self, asking: Asking, paying: asyncio.Task[Placing], back: Response) -> Response:
+        """Wait until the order is on its way or was refused; a second click waits for the same."""
+        try:
+            self._placing = await asyncio.shield(paying)
+        except PinRefused as refused:
+            self._again(paying)
+            if self._review is None:
+                return back
+            return self._asked(asking, self._review, [Problem(refused.message, field="pin")], status=422)
+        except FirmlyError as refused:
+            if self._again(paying) and self._review is not None:
+                self._problem = Problem.of(refused)
+                # What was shown cannot be approved any more: the next look reads the order anew.
+                changed = isinstance(refused, QuoteChanged)
+                self._refused, self._review = self._review.quote if changed else None, None
+        else:
+            self._closes_at = self._now() + READABLE
+        return back
+
+    def _again(self, paying: asyncio.Task[Placing]) -> bool:
+        """Take answers again, whichever of several clicks learns first that this one was refused."""
+        is_first = self._paying is paying
+        if is_first:
+            self._paying = None
+        return is_first
+
+    async def _decline(self, review: Review) -> None:
+        self._declined = True
+        self._closes_at = self._now() + READABLE
+        await self._placement.desk.decline(review, CHANNEL)
+
+    async def _outcome(self, placing: Placing) -> Response:
+        attempt = await self._placement.attempt(placing.attempt.id) or placing.attempt
+        outcome = outcome_of(attempt, is_new=placing.is_new)
+        if outcome is None:
+            steps = placing.feed.steps if placing.feed is not None else ()
+            return self._rendering.page("following", refresh=1, draft=attempt.draft, steps=steps)
+        return self._rendering.page("outcome", outcome=outcome, attempt=attempt)
+
+    async def _steps(self, asking: Asking, placing: Placing) -> Response:
+        """The steps after those that a script has shown, as soon as there are more."""
+        feed, told = placing.feed, asking.query.get("told", "")
+        if feed is None or not (told.isascii() and told.isdigit() and len(told) < 6):
+            return JSONResponse({"steps": [], "ended": True})
+        with suppress(TimeoutError):
+            await asyncio.wait_for(feed.more_than(int(told)), _WAIT)
+        return JSONResponse({"steps": [step.words for step in feed.steps[int(told) :]], "ended": feed.ended})
+
+    def _asked(self, asking: Asking, review: Review, problems: list[Problem], *, status: int = 200) -> Response:
+        values = approval_values(review, self._refused)
+        return self._rendering.page("approval", status=status, asking=asking, problems=problems, **values)
+
+    def _waiting(self, why: str) -> Response:
+        return self._rendering.page("waiting", refresh=1, why=why, store=self._approval.wish.store)
+
+    async def _put_away(self) -> None:
+        """Let go of a review that nobody will answer."""
+        if self._paying is None and not self._declined:
+            review, self._review = self._review, None
+            await _tidy(review)
+
+
+async def _tidy(review: Review | None) -> None:
+    if review is not None:
+        await review.purchase.tidy()

@@ -1,0 +1,86 @@
+"""The pages' port: uvicorn's HTTP protocol on asyncio's own server, so that no signal and no stream is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from firmly_mcp.errors import SettingsError
+
+# Seconds that a browser may keep a connection without asking anything.
+_KEEP_ALIVE: Final = 20
+
+
+class Listener:
+    """One port, on which an application is served in the event loop of whoever asks for it.
+
+    Port 0 is any that is free.
+
+    Raises:
+        SettingsError: the address is not this machine's, or another program has the port.
+    """
+
+    def __init__(self, address: str, port: int) -> None:
+        self._bound = _bound(address, port)
+        self._connections = ServerState()
+        self._server: asyncio.Server | None = None
+        self.port: int = self._bound.getsockname()[1]
+
+    async def serve(self, app: ASGIApp) -> None:
+        """Answer from now on."""
+        config = Config(
+            _quiet(app), http="h11", ws="none", lifespan="off", log_config=None, access_log=False, interface="asgi3",
+            server_header=False, proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE,
+            h11_max_incomplete_event_size=16384,
+        )  # fmt: skip
+        config.load()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: H11Protocol(config, self._connections, {}), sock=self._bound)
+
+    async def stop(self) -> None:
+        """Close the port, its connections, and the requests that still wait."""
+        if self._server is None:
+            return
+        self._server.close()
+        for connection in list(self._connections.connections):
+            if isinstance(connection, H11Protocol):
+                connection.transport.abort()
+        await asyncio.sleep(0)  # lets the connections learn that they are lost
+        waiting = list(self._connections.tasks)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await self._server.wait_closed()
+        self._server = None
+
+
+def _quiet(app: ASGIApp) -> ASGIApp:
+    """An application whose requests end without a word when the port is closed under them."""
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(asyncio.CancelledError):
+            await app(scope, receive, send)
+
+    return answered
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((address, port))
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"The pages cannot be served on port {port} of {address} ({error.strerror}): does another program have it?"
+        ) from None
+    listening.setblocking(False)
+    return listening

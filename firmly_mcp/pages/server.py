@@ -1,0 +1,173 @@
+"""The pages' server. It starts when a link is first needed, and ends when no page is open and nobody asked for a while.
+
+It answers on loopback, on a random port, unless the person configured another address together with the address under
+which a browser finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from firmly_mcp.errors import NotAllowed
+
+from .gate import Gate, Origins
+from .listening import Listener
+from .rendering import Rendering
+from .routes import Routes
+from .saving import Saving
+from .visits import Page, Visits
+
+if TYPE_CHECKING:
+    from firmly_mcp.checkout.placement import Placement
+    from firmly_mcp.wallet.vault import Vault
+
+LOOPBACK: Final = "127.0.0.1"
+IDLE: Final = timedelta(minutes=5)
+# Pages that closed meanwhile are left at least this often.
+_LOOK_EVERY: Final = timedelta(seconds=30)
+
+
+class Pages:
+    """Links to pages, and the server behind them. What is handed in as a function is asked for when it is needed."""
+
+    def __init__(
+        self,
+        *,
+        placement: Callable[[], Awaitable[Placement]],
+        vault: Callable[[], Awaitable[Vault]],
+        environment: str,
+        now: Callable[[], datetime],
+        port: int = 0,
+        bind: str = LOOPBACK,
+        public_url: str | None = None,
+        idle: timedelta = IDLE,
+    ) -> None:
+        self._placement = placement
+        self._vault = vault
+        self._now = now
+        self._address = (bind, port)
+        self._public_url = public_url
+        self._idle = idle
+        self._rendering = Rendering(environment)
+        self._visits = Visits(now)
+        self._forms: dict[str, Saving] = {}
+        self._listener: Listener | None = None
+        self._origin = ""
+        self._starting = asyncio.Lock()
+        self._watch: asyncio.Task[None] | None = None
+        self._last_asked = now()
+        self.stopped = asyncio.Event()
+
+    async def approval_link(self, approval_id: str) -> str:
+        """A link that opens once, to the page that asks this approval's question.
+
+        Raises:
+            NotAllowed: the question cannot be answered any more.
+            SettingsError: the pages cannot be served as they are configured.
+        """
+        from .approval import ApprovalPage
+
+        placement = await self._placement()
+        waiting = await placement.desk.open_approvals()
+        approval = next((approval for approval in waiting if approval.id == approval_id), None)
+        if approval is None:
+            raise NotAllowed("There is no open approval of this id: it was answered, or its ten minutes are over.")
+        return await self._link(
+            f"approval {approval_id}", lambda: ApprovalPage(placement, approval, self._rendering, self._now)
+        )
+
+    async def card_link(self) -> str:
+        """A link that opens once, to the page that takes a new payment card."""
+        return (await self.card_form()).link
+
+    async def address_link(self) -> str:
+        """A link that opens once, to the page that takes a new address."""
+        return (await self.address_form()).link
+
+    async def card_form(self, subject: str | None = None) -> Saving:
+        """The page of this subject that takes a card; without one, that nobody has opened yet.
+
+        Raises:
+            SettingsError: the pages cannot be served as they are configured.
+        """
+        from .card import card_page
+
+        vault = await self._vault()
+        return await self._form(subject, "card", lambda saving: card_page(vault, self._rendering, self._now, saving))
+
+    async def address_form(self, subject: str | None = None) -> Saving:
+        """The page of this subject that takes an address; without one, that nobody has opened yet.
+
+        Raises:
+            SettingsError: the pages cannot be served as they are configured.
+        """
+        from .address import address_page
+
+        vault = await self._vault()
+        return await self._form(
+            subject, "address", lambda saving: address_page(vault, self._rendering, self._now, saving)
+        )
+
+    async def _form(self, subject: str | None, kind: str, make: Callable[[Saving], Page]) -> Saving:
+        known, new = self._forms.get(kind), Saving(kind)
+        if known is not None and known.subject == subject:
+            return known
+        new.link = await self._link(kind, lambda: make(new))
+        if known is None or known.link != new.link:
+            known = self._forms[kind] = new
+        return known
+
+    async def close(self) -> None:
+        """Close every page and the port. Calling it again does nothing."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+        await self._stop()
+
+    async def _link(self, subject: str, make: Callable[[], Page]) -> str:
+        """The link that still waits for its visitor, or a new one."""
+        async with self._starting:
+            await self._start()
+            self._last_asked = self._now()
+            await self._visits.sweep()
+            secret = self._visits.waiting(subject) or self._visits.invite(make(), subject)
+            return f"{self._origin}/open/{secret}"
+
+    async def _start(self) -> None:
+        if self._listener is not None:
+            return
+        listener = Listener(*self._address)
+        origins = Origins(listener.port, self._public_url)
+        routes = Routes(self._visits, self._rendering, self._asked, encrypted=origins.is_encrypted)
+        await listener.serve(Gate(routes, origins, self._rendering))
+        self._origin = origins.own
+        self._listener = listener
+        self.stopped.clear()
+        self._watch = asyncio.create_task(self._stop_when_idle())
+
+    def _asked(self) -> None:
+        self._last_asked = self._now()
+
+    async def _stop_when_idle(self) -> None:
+        while True:
+            await asyncio.sleep(max(0.0, min(self._stays_for(), _LOOK_EVERY).total_seconds()))
+            await self._visits.sweep()
+            async with self._starting:
+                if self._stays_for() <= timedelta():
+                    await self._stop()
+                    return
+
+    def _stays_for(self) -> timedelta:
+        until = max(self._last_asked + self._idle, self._visits.closes_at() or self._last_asked)
+        return until - self._now()
+
+    async def _stop(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.stop()
+        await self._visits.sweep(all_of_them=True)
+        self.stopped.set()
