@@ -3,36 +3,57 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from html.parser import HTMLParser
+from typing import Final
 
 # Cc control, Cf format (zero-width, bidirectional, tags), Cs surrogates, Co private use, Cn unassigned.
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+# What is drawn as nothing although its category says letter, mark or symbol: fillers, joiners, variation selectors.
+_BLANK: Final = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc\U0001d159"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+# Some scripts stack three marks on a letter; no word needs more.
+_MOST_MARKS: Final = 3
 # Read at most this many times the limit: a megabyte of text is not searched for its last word.
-_READ_AHEAD = 16
+_READ_AHEAD: Final = 16
 
 
 def clean(text: str | None, limit: int = 200) -> str:
     """One line of plain text of at most `limit` characters; a cut is shown by an ellipsis."""
     if not text:
         return ""
-    head = text[: limit * _READ_AHEAD]
-    seen = "".join(" " if character.isspace() else character for character in head if _is_seen(character))
-    line = " ".join(seen.split())
+    line = " ".join("".join(_seen(text[: limit * _READ_AHEAD])).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def clean_markup(html: str | None, limit: int = 400) -> str:
-    """The words of an HTML description, without its tags, scripts and styles."""
+    """The words of a text that may hold HTML, without its tags, scripts and styles."""
     if not html:
         return ""
+    head = html[: limit * _READ_AHEAD]
+    if "<" not in head and "&" not in head:
+        return clean(head, limit)
     reader = _Words()
-    reader.feed(html[: limit * _READ_AHEAD])
+    reader.feed(head)
     reader.close()
     return clean(" ".join(reader.words), limit)
 
 
-def _is_seen(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character) not in _UNSEEN
+def is_unseen(character: str) -> bool:
+    """Whether a character shows nothing and is no space: it could hide a text, or turn one around."""
+    return not character.isspace() and (character in _BLANK or unicodedata.category(character) in _UNSEEN)
+
+
+def _seen(text: str) -> Iterator[str]:
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        if character.isspace():
+            yield " "
+        elif not is_unseen(character) and marks <= _MOST_MARKS:
+            yield character
 
 
 class _Words(HTMLParser):

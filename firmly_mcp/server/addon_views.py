@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.models import AddonOffer, Cart
-from firmly_mcp.store_text import clean
+from firmly_mcp.store_text import clean, clean_markup
 
 from .views import MoneyView
 
@@ -31,13 +31,13 @@ class AddonView(BaseModel):
         # How a store says "required" is not documented; this is the plain word for it.
         required = (offer.model_extra or {}).get("required") is True
         return cls(
-            addon_id=offer.addon_id or "",
-            name=clean(offer.display.name, 80) or None if offer.display else None,
+            addon_id=clean(offer.addon_id, 200),
+            name=clean_markup(offer.display.name, 80) or None if offer.display else None,
             price=MoneyView.of(offer.price),
             chosen=True if chosen else None,
             required=True if required else None,
-            line_item_ids=offer.eligible_line_item_ids,
-            choices=tuple(child.addon_id for child in offer.child_offers if child.addon_id),
+            line_item_ids=tuple(clean(line, 200) for line in offer.eligible_line_item_ids),
+            choices=tuple(clean(child.addon_id, 200) for child in offer.child_offers if child.addon_id),
         )
 
     def __str__(self) -> str:
@@ -45,6 +45,7 @@ class AddonView(BaseModel):
         facts += ["chosen"] if self.chosen else []
         facts += ["required"] if self.required else []
         facts += [f"choices {', '.join(self.choices)}"] if self.choices else []
+        facts += [f"for lines {', '.join(self.line_item_ids)}"] if self.line_item_ids else []
         return ", ".join(fact for fact in facts if fact) + f" [addon_id {self.addon_id}]"
 
 
@@ -53,4 +54,6 @@ def addon_views(cart: Cart) -> tuple[AddonView, ...]:
     chosen = {selection.addon_id for selection in cart.addons.selections}
     offers = tuple(AddonView.of(offer, chosen=offer.addon_id in chosen) for offer in cart.addons.offers)
     gone = chosen - {offer.addon_id for offer in cart.addons.offers} - {None}
-    return offers + tuple(AddonView(addon_id=addon_id, chosen=True) for addon_id in sorted(filter(None, gone)))
+    return offers + tuple(
+        AddonView(addon_id=clean(addon_id, 200), chosen=True) for addon_id in sorted(filter(None, gone))
+    )

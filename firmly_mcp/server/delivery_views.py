@@ -7,7 +7,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.orders import Availability, AvailableDate, DeliveryWindow
-from firmly_mcp.store_text import clean
+from firmly_mcp.store_text import clean, clean_markup
+from firmly_mcp.suspicion import suspicions
 
 from .views import MoneyView, View, with_next
 
@@ -49,7 +50,7 @@ class WindowView(BaseModel):
         """The view of a delivery window."""
         days = window.date_range
         return cls(
-            name=clean(window.name, 60) or None,
+            name=clean_markup(window.name, 60) or None,
             first=clean(days.start_date, 20) or None if days else None,
             last=clean(days.end_date, 20) or None if days else None,
             price=MoneyView.of(window.price),
@@ -68,6 +69,7 @@ class AvailabilityView(View):
     dates: tuple[DateView, ...] = ()
     more_dates: int | None = None
     windows: tuple[WindowView, ...] = ()
+    suspicious: tuple[str, ...] = ()
     next: str | None = None
 
     @classmethod
@@ -76,25 +78,27 @@ class AvailabilityView(View):
         days = availability.available_dates
         return cls(
             store=store,
-            shipment_id=availability.shipment_id,
+            shipment_id=clean(availability.shipment_id, 200) or None,
             dates=tuple(DateView.of(day) for day in days[:MOST_DATES]),
             more_dates=len(days) - MOST_DATES if len(days) > MOST_DATES else None,
             windows=tuple(WindowView.of(window) for window in availability.delivery_windows),
-            next="set_fulfillment with a method and a date" if days else None,
+            suspicious=suspicions(availability),
+            next="set_fulfillment with a method and a date" if days else "get_cart, for another type or method",
         )
 
     def text(self) -> str:
-        lines = [f"Shipment {self.shipment_id} at {self.store}:"]
+        lines = [f"Shipment {self.shipment_id or ''} at {self.store}:"]
         lines += [f"- {day}" for day in self.dates] or ["No dates are offered."]
         lines += [f"{self.more_dates} later dates are not shown."] if self.more_dates else []
         lines += [f"Window: {window}" for window in self.windows]
-        return with_next(lines, self.next)
+        return with_next(lines, self.next, suspicious=self.suspicious)
 
 
 class PostalCodeView(View):
     """The shopper's postal code, for all stores."""
 
     postal_code: str
+    next: str | None = "search_products or get_product, for prices and stock there"
 
     def text(self) -> str:
-        return f"The postal code is {self.postal_code}."
+        return with_next([f"The postal code is {self.postal_code}."], self.next)

@@ -10,12 +10,14 @@ from firmly_mcp.checkout.rules import Allow, Ask
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.money import Money
 from firmly_mcp.store_text import clean
+from firmly_mcp.suspicion import suspicions
 
 from .views import MoneyView, View, with_next
 
 if TYPE_CHECKING:
     from firmly_mcp.checkout.placement import Preview
 
+_NO_MONEY: Final = "Nothing was charged. money_moved: no."
 _AMOUNTS: Final = ("sub total", "shipping total", "tax total", "addon total", "total")
 
 Rules = Literal["allow", "ask", "refuse"]
@@ -33,6 +35,7 @@ class PreviewView(View):
     rules: Rules | None = None
     reason: str | None = None
     missing: str | None = None
+    suspicious: tuple[str, ...] = ()
     money_moved: Literal["no"] = "no"
     next: str | None = None
 
@@ -50,7 +53,10 @@ class PreviewView(View):
             card=f"{quote.payer.card_label}, {quote.payer.card_brand} ending {quote.payer.card_last_four}",
             rules=rules,
             reason=verdict.reason,
-            next="Tell the person the total, then complete_order or place_order" if rules != "refuse" else None,
+            suspicious=suspicions(quote.lines),
+            next="Tell the person the total, then complete_order or place_order"
+            if rules != "refuse"
+            else "Tell the person which rule refuses it; only they can change their rules",
         )
 
     @classmethod
@@ -62,12 +68,12 @@ class PreviewView(View):
 
     def text(self) -> str:
         if self.missing is not None:
-            return with_next([f"Not ready to order at {self.store}: {self.missing}"], self.next)
+            return with_next([f"Not ready to order at {self.store}: {self.missing}", _NO_MONEY], self.next)
         lines = [f"An order at {self.store} would be:", *(f"- {line}" for line in self.lines)]
         lines += [", ".join(f"{name} {amount}" for name, amount in self.amounts.items())]
         lines += [f"Total: {self.total}. Card: {self.card}."]
-        lines += [f"The rules say: {self.rules}. {self.reason}", "Nothing was charged."]
-        return with_next(lines, self.next)
+        lines += [f"The rules say: {self.rules}. {self.reason}", _NO_MONEY]
+        return with_next(lines, self.next, suspicious=self.suspicious)
 
 
 def _money(term: object) -> MoneyView | None:

@@ -42,7 +42,7 @@ def read_prompts() -> Iterator[PromptFile]:
 def _read(path: Path) -> PromptFile:
     _, head, text = path.read_text("utf-8").split(_FENCE, 2)
     front = tomllib.loads(head)
-    return PromptFile(path.stem, front["title"], front["description"], front.get("arguments", {}), Template(text))
+    return PromptFile(front["name"], front["title"], front["description"], front.get("arguments", {}), Template(text))
 
 
 def add_prompts(server: MCPServer[Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.models import Shipment, ShippingMethod
-from firmly_mcp.store_text import clean
+from firmly_mcp.store_text import clean, clean_markup
 
 from .views import MoneyView
 
@@ -27,17 +27,17 @@ class MethodView(BaseModel):
     def of(cls, method: ShippingMethod, *, chosen: bool) -> Self:
         """The view of a shipping method."""
         return cls(
-            id=method.id or "",
-            name=clean(method.description, 60) or None,
+            id=clean(method.id, 200),
+            name=clean_markup(method.description, 60) or None,
             price=MoneyView.of(method.price),
-            estimate=clean(method.estimated_delivery, 60) or None,
+            estimate=clean_markup(method.estimated_delivery, 60) or None,
             chosen=True if chosen else None,
         )
 
     def __str__(self) -> str:
         facts = [self.name or self.id, str(self.price) if self.price else "", self.estimate or ""]
         words = ", ".join(fact for fact in facts if fact)
-        return f"{words} (chosen)" if self.chosen else f"{words} [method {self.id}]"
+        return f"{words} [method {self.id}{', chosen' if self.chosen else ''}]"
 
 
 class ShipmentView(BaseModel):
@@ -60,8 +60,8 @@ class ShipmentView(BaseModel):
         others = [option for option in shipment.shipping_method_options if chosen is None or option.id != chosen.id]
         types = [option.id for option in shipment.fulfillment_type_options if option.id]
         return cls(
-            shipment_id=shipment.shipment_id or "",
-            type=kind.id if kind else None,
+            shipment_id=clean(shipment.shipment_id, 200),
+            type=clean(kind.id, 60) or None if kind else None,
             types=tuple(clean(name, 60) for name in types if kind is None or name != kind.id),
             methods=(
                 *((MethodView.of(chosen, chosen=True),) if chosen else ()),
@@ -86,5 +86,5 @@ def _location(location: object) -> str | None:
     if isinstance(location, str):
         return clean(location, 120) or None
     if isinstance(location, dict):
-        return clean(", ".join(value for value in location.values() if isinstance(value, str)), 120) or None
+        return clean_markup(", ".join(value for value in location.values() if isinstance(value, str)), 120) or None
     return None

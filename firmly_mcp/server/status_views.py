@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.orders import OrderStatus
 from firmly_mcp.store_text import clean
+from firmly_mcp.suspicion import suspicions
 
 from .order_views import OrderView
-from .views import MoneyView, View, with_next
+from .views import MoneyView, View, told, with_next
 
 
 class ItemStatusView(BaseModel):
@@ -45,6 +46,7 @@ class StatusView(View):
     page: str | None = None
     attempt: OrderView | None = None
     warnings: tuple[str, ...] = ()
+    suspicious: tuple[str, ...] = ()
     next: str | None = None
 
     @classmethod
@@ -59,18 +61,25 @@ class StatusView(View):
             refunded=MoneyView.of(status.refund_total),
             page=clean(status.order_status_page_url, 300) or None,
             attempt=attempt,
+            suspicious=suspicions(status),
             next="To cancel or return, the person uses the store's own order page.",
         )
 
+    def structured(self) -> dict[str, Any]:
+        shown = super().structured()
+        # What to do next is said once, for the whole.
+        shown.get("attempt", {}).pop("next", None)
+        return shown
+
     def text(self) -> str:
-        lines = [f"Order {self.order_number} at {self.store}: {self.status}"] if self.status else []
+        lines = self.attempt.in_lines() if self.attempt else []
+        lines += [f"Order {self.order_number} at {self.store}: {self.status}"] if self.status else []
         lines += [f"- {item}" for item in self.items]
         lines += [f"Return {back}" for back in self.returns]
         lines += [f"Refunded: {self.refunded}"] if self.refunded else []
         lines += [f"Order page: {self.page}"] if self.page else []
-        lines += [self.attempt.text()] if self.attempt and not self.status else []
-        lines += [f"Warning: {warning}" for warning in self.warnings]
-        return with_next(lines, self.next)
+        lines += told("Warning", self.warnings)
+        return with_next(lines, self.next, suspicious=self.suspicious)
 
 
 def _items(status: OrderStatus) -> list[ItemStatusView]:

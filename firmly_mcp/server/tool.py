@@ -19,7 +19,10 @@ from pydantic import ConfigDict, ValidationError
 from firmly_mcp.card_numbers import holds_card_number
 from firmly_mcp.errors import FirmlyError
 
-from .views import ErrorView, View
+from .error_views import NEXT, ErrorView
+from .notices import tell_changed
+from .schemas import Schema, arguments_schema, result_schema
+from .views import View
 
 if TYPE_CHECKING:
     from firmly_mcp.services import Services
@@ -29,10 +32,10 @@ Ctx: TypeAlias = Context[Any, Any]
 _NO_CARD_NUMBERS: Final = ErrorView(
     code="card_number_refused",
     message="An argument holds a card number, so the call was refused unread. Never send card numbers: the person adds "
-    "a card in a terminal with `firmly-mcp cards add`, and tools name it by its label.",
+    "a card on a page of their own, or in a terminal with `firmly-mcp cards add`, and tools name it by its label.",
     money_moved="no",
     retry_safe=False,
-    next="list_payment_cards",
+    next=NEXT["card_number_refused"],
 )
 
 
@@ -72,8 +75,8 @@ class StrictTool(Tool):
     """A tool that refuses unknown arguments and card numbers, and answers errors as typed results."""
 
     @classmethod
-    def of(cls, offer: Offered) -> Tool:
-        """Register an offered function; the published schema is stripped of what no model reads."""
+    def of(cls, offer: Offered, known: dict[str, Schema]) -> Tool:
+        """Register an offered function; `known` are the result schemas that were published so far, and grows."""
         tool = cls.from_function(
             offer.function,
             title=offer.title,
@@ -83,9 +86,11 @@ class StrictTool(Tool):
         arguments = tool.fn_metadata.arg_model
         arguments.model_config |= ConfigDict(extra="forbid", hide_input_in_errors=True)
         arguments.model_rebuild(force=True)
-        tool.parameters = _without_titles(tool.parameters) | {"additionalProperties": False}
-        if tool.fn_metadata.output_schema is not None:
-            tool.fn_metadata.output_schema = _without_titles(tool.fn_metadata.output_schema)
+        tool.parameters = arguments_schema(tool.parameters)
+        generated = tool.fn_metadata.output_schema
+        if generated is not None:
+            tool.fn_metadata.output_schema = result_schema(generated, known)
+            known.setdefault(generated["title"], generated)
         return tool
 
     async def run(
@@ -97,7 +102,11 @@ class StrictTool(Tool):
             view = await super().run(arguments, context, convert_result=False)
         except ToolError as error:
             return _failed(_refusal(error))
-        return view if isinstance(view, CallToolResult | InputRequiredResult) else answer(view)
+        if isinstance(view, CallToolResult | InputRequiredResult):
+            return view
+        if self.annotations is not None and not self.annotations.read_only_hint:
+            await tell_changed(context, view.shows())
+        return answer(view)
 
 
 def answer(view: View) -> CallToolResult:
@@ -127,6 +136,7 @@ def _refusal(error: ToolError) -> ErrorView:
             message=f"Nothing was done: {_problems(cause)}.",
             money_moved="no",
             retry_safe=False,
+            next=NEXT["invalid_arguments"],
         )
     raise error
 
@@ -136,26 +146,7 @@ def _problems(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}" for problem in problems)
 
 
-def _without_titles(schema: Any) -> Any:
-    """A JSON schema without generated titles and null defaults, which cost tokens and say nothing."""
-    if isinstance(schema, dict):
-        kept = ((key, value) for key, value in schema.items() if not _is_noise(key, value))
-        return {
-            key: _properties(value) if key in {"properties", "$defs"} else _without_titles(value) for key, value in kept
-        }
-    if isinstance(schema, list):
-        return [_without_titles(part) for part in schema]
-    return schema
-
-
-def _properties(named: Any) -> Any:
-    return {name: _without_titles(schema) for name, schema in named.items()}
-
-
-def _is_noise(key: str, value: Any) -> bool:
-    return (key == "title" and isinstance(value, str)) or (key == "default" and value is None)
-
-
 def registered(offers: Iterable[Offered]) -> list[Tool]:
     """The tools of these offers, in their order."""
-    return [StrictTool.of(offer) for offer in offers]
+    known: dict[str, Schema] = {}
+    return [StrictTool.of(offer, known) for offer in offers]

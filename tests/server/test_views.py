@@ -12,7 +12,8 @@ from firmly_mcp.api.fields import read
 from firmly_mcp.api.models import Cart
 from firmly_mcp.api.products import Product, search_page
 from firmly_mcp.server.cart_views import CartView
-from firmly_mcp.server.product_views import ProductView, SearchView
+from firmly_mcp.server.found_views import SearchView
+from firmly_mcp.server.product_views import ProductView
 from tests.checkout.test_quote import cart_json
 
 OBSERVED = Path(__file__).parents[1] / "api" / "observed"

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-Store = Annotated[str, Field(description="Store domain, such as staging.luma.gift", min_length=1, max_length=253)]
-Ref = Annotated[str, Field(description="The variant's `ref`, unchanged", min_length=1, max_length=2000)]
-CardLabel = Annotated[str | None, Field(description="Card label; default: the only or the default card", max_length=80)]
-AddressLabel = Annotated[
-    str | None, Field(description="Address label; default: the only or the default one", max_length=80)
-]
+# A plain word needs no description: a store is its domain, which the server's instructions say once.
+Store = Annotated[str, Field(min_length=1, max_length=253)]
+Ref = Annotated[str, Field(description="The variant's ref, unchanged", min_length=1, max_length=2000)]
+CardLabel = Annotated[str | None, Field(description="Its label; default: the only or default one", max_length=80)]
+AddressLabel = Annotated[str | None, Field(description="Its label; default: the only or default one", max_length=80)]
+Page = Annotated[int, Field(description="To go on", ge=1, le=10_000)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from pydantic import Field
 from firmly_mcp.api import ref as refs
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
-from firmly_mcp.errors import CartNotFound
+from firmly_mcp.errors import CartNotFound, FirmlyError, NotFound
 from firmly_mcp.server.cart_views import CartsView, CartView
 from firmly_mcp.server.tool import Ctx, offered, services_of
 from firmly_mcp.store_text import clean
@@ -27,20 +28,38 @@ def cart_view(firmly: FirmlyClient, store: str, cart: Cart, *, warnings: Iterabl
     return CartView.of(store, cart, warnings=[*warnings, *once, *always])
 
 
+async def cart_at(firmly: FirmlyClient, store: str) -> CartView:
+    """The cart at a store; where there is none, an empty one."""
+    try:
+        return cart_view(firmly, store, await firmly.get_cart(store))
+    except CartNotFound:
+        return cart_view(firmly, store, Cart())
+
+
+async def name_what_there_is(
+    firmly: FirmlyClient, store: str, error: NotFound, names: Callable[[Cart], Iterable[str | None]]
+) -> None:
+    """Let the error of a wrong id name the ids that the cart has."""
+    if not isinstance(error, CartNotFound):
+        with suppress(FirmlyError):
+            error.known = tuple(name for name in names(await firmly.get_cart(store)) if name)
+
+
+def _line_ids(cart: Cart) -> Iterable[str | None]:
+    return (line.line_item_id for line in cart.line_items)
+
+
 @offered("Show the cart", reads=True)
 async def get_cart(
     ctx: Ctx,
-    store: Annotated[str | None, Field(description="Store domain; without it, every cart", max_length=253)] = None,
+    store: Annotated[str | None, Field(description="Without it: all carts", max_length=253)] = None,
 ) -> CartsView:
     """Show the cart at a store, or all carts: lines, shipping and addon choices, and totals as computed now."""
     firmly = await services_of(ctx).firmly()
     if store is None:
         carts = [cart_view(firmly, clean(cart.shop_id, 253), cart) for cart in await firmly.get_active_carts()]
         return CartsView(carts=tuple(carts), next=None if carts else "search_products")
-    try:
-        return CartsView(carts=(cart_view(firmly, store, await firmly.get_cart(store)),))
-    except CartNotFound:
-        return CartsView(carts=(cart_view(firmly, store, Cart()),))
+    return CartsView(carts=(await cart_at(firmly, store),))
 
 
 @offered("Add to the cart")
@@ -65,8 +84,11 @@ async def update_line_item(
 ) -> CartView:
     """Set the quantity of a line in the cart; 0 removes it."""
     firmly = await services_of(ctx).firmly()
-    cart = await firmly.update_line_item(store, line_item_id, quantity)
-    return cart_view(firmly, store, cart)
+    try:
+        return cart_view(firmly, store, await firmly.update_line_item(store, line_item_id, quantity))
+    except NotFound as error:
+        await name_what_there_is(firmly, store, error, _line_ids)
+        raise
 
 
 @offered("Empty the cart", destructive=True, idempotent=True)

@@ -10,10 +10,11 @@ from pydantic import Field, WithJsonSchema
 
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
-from firmly_mcp.server.product_views import ListingView, ProductView, SearchView
+from firmly_mcp.server.found_views import ListingView, SearchView
+from firmly_mcp.server.product_views import ProductView
 from firmly_mcp.server.tool import Ctx, offered, services_of
 
-from .arguments import Store
+from .arguments import Page, Store
 
 _SEARCH: Final = "/api/v1/discovery/search"
 # Firmly's pages hold a hundred; a model reads half of one at a time.
@@ -25,7 +26,7 @@ _SANDBOX_ALIASES: Final = {"luma.gift": "staging.luma.gift"}
 Price = Annotated[
     Decimal | None,
     Field(ge=0, allow_inf_nan=False, max_digits=12, decimal_places=2),
-    WithJsonSchema({"type": "string", "description": "In the stores' currency, such as 29.99"}),
+    WithJsonSchema({"type": "string", "description": "Such as 29.99"}),
 ]
 
 
@@ -34,15 +35,15 @@ async def search_products(
     ctx: Ctx,
     query: Annotated[str, Field(min_length=1, max_length=300)],
     *,
-    stores: Annotated[list[Store] | None, Field(description="Only these stores", max_length=50)] = None,
+    stores: Annotated[list[Store] | None, Field(description="Only at these", max_length=50)] = None,
     min_price: Price = None,
     max_price: Price = None,
-    in_stock: bool | None = None,
+    in_stock: Annotated[bool | None, Field(description="Only what is in stock")] = None,
     options: Annotated[
         dict[str, list[str]] | None, Field(description='Such as {"color": ["Blue"]}; exact words', max_length=10)
     ] = None,
-    page_size: Annotated[int, Field(ge=1, le=50)] = 10,
-    next_page: Annotated[str | None, Field(description="From the last result, to go on", max_length=2000)] = None,
+    page_size: Annotated[int, Field(description="How many", ge=1, le=50)] = 10,
+    next_page: Annotated[str | None, Field(description="From the last result", max_length=2000)] = None,
 ) -> SearchView:
     """Search products by words, over all stores or some. Prices come from an index; the cart's are the store's.
 
@@ -68,9 +69,10 @@ async def search_products(
 @offered("Show a product", reads=True)
 async def get_product(
     ctx: Ctx,
-    store: Annotated[str | None, Field(description="Store domain", max_length=253)] = None,
+    store: Annotated[str | None, Field(max_length=253)] = None,
     handle: Annotated[str | None, Field(description="From a search result", max_length=1000)] = None,
-    url: Annotated[str | None, Field(description="Or the product's page at the store", max_length=2000)] = None,
+    url: Annotated[str | None, Field(description="Or its page at the store", max_length=2000)] = None,
+    page: Page = 1,
 ) -> ProductView:
     """Show a product and its variants with prices and refs, by store and handle or by the address of its page.
 
@@ -78,14 +80,16 @@ async def get_product(
     """
     firmly = await services_of(ctx).firmly()
     if url is not None:
-        return ProductView.of(await firmly.get_product_by_url(url), store, notices=firmly.take_notices())
-    if store is None or handle is None:
+        product = await firmly.get_product_by_url(url)
+    elif store is not None and handle is not None:
+        product = await firmly.get_product(store, handle)
+    else:
         raise NotAllowed("Give store and handle, or url. Nothing was asked.", next="search_products")
-    return ProductView.of(await firmly.get_product(store, handle), store, notices=firmly.take_notices())
+    return ProductView.of(product, store, page=page, notices=firmly.take_notices())
 
 
 @offered("List a store's products", reads=True)
-async def list_products(ctx: Ctx, store: Store, page: Annotated[int, Field(ge=1, le=10_000)] = 1) -> ListingView:
+async def list_products(ctx: Ctx, store: Store, page: Page = 1) -> ListingView:
     """List a store's products by title and handle, 50 a page. Some stores cannot; then search_products.
 
     Next: get_product.

@@ -17,7 +17,7 @@ from firmly_mcp.store_text import clean
 from .arguments import AddressLabel, Store
 from .cart import cart_view
 
-ShipmentId = Annotated[str | None, Field(description="May be left out when there is one", max_length=200)]
+ShipmentId = Annotated[str | None, Field(description="Needed if there are several", max_length=200)]
 
 
 @offered("Set the shipping address", destructive=True, idempotent=True)
@@ -26,7 +26,7 @@ async def set_shipping_info(
     store: Store,
     address: AddressLabel = None,
     billing_address: Annotated[
-        str | None, Field(description="Label, if the bill goes elsewhere", max_length=80)
+        str | None, Field(description="Its label, if the bill goes elsewhere", max_length=80)
     ] = None,
 ) -> CartView:
     """Ship the cart to an address of the person's address book, by its label. The store then computes shipping, tax
@@ -53,11 +53,11 @@ async def set_fulfillment(
     shipment_id: ShipmentId = None,
     *,
     type: Annotated[  # noqa: A002 - Firmly's word, and the model's
-        str | None, Field(description="A type of the shipment, such as SHIP_TO_ADDRESS", max_length=80)
+        str | None, Field(description="One of its types", max_length=80)
     ] = None,
     location_id: Annotated[str | None, Field(description="For pickup", max_length=200)] = None,
-    method: Annotated[str | None, Field(description="Id of a shipping method", max_length=200)] = None,
-    date: Annotated[dt.date | None, Field(description="For scheduled delivery, YYYY-MM-DD")] = None,
+    method: Annotated[str | None, Field(description="Id of one of its methods", max_length=200)] = None,
+    date: Annotated[dt.date | None, Field(description="For scheduled delivery")] = None,
     notes: Annotated[str | None, Field(description="Delivery instructions", max_length=500)] = None,
 ) -> CartView:
     """Choose a shipment's fulfillment type, or its shipping method with date and notes, from those the cart shows.
@@ -91,10 +91,12 @@ async def get_availability(ctx: Ctx, store: Store, shipment_id: ShipmentId = Non
 
 
 @offered("Set the postal code", destructive=True, idempotent=True)
-async def set_postal_code(ctx: Ctx, postal_code: Annotated[str, Field(min_length=1, max_length=20)]) -> PostalCodeView:
+async def set_postal_code(
+    ctx: Ctx, postal_code: Annotated[str, Field(description="Such as 90210", min_length=1, max_length=20)]
+) -> PostalCodeView:
     """Set the shopper's postal code for prices and stock at all stores, before there is an address."""
     firmly = await services_of(ctx).firmly()
-    return PostalCodeView(postal_code=await firmly.set_postal_code(postal_code) or postal_code)
+    return PostalCodeView(postal_code=clean(await firmly.set_postal_code(postal_code) or postal_code, 20))
 
 
 def _shipment(cart: Cart, wanted: str | None) -> str:
@@ -108,5 +110,7 @@ def _shipment(cart: Cart, wanted: str | None) -> str:
         return known[0]
     if wanted in known:
         return wanted
-    listed = ", ".join(clean(name, 80) for name in known) or "none: the cart has nothing to ship"
-    raise NotAllowed(f"Say which shipment is meant. There are: {listed}. Nothing was changed.", next="get_cart")
+    which = "Say which shipment is meant." if known else "The cart has nothing to ship."
+    error = NotAllowed(f"{which} Nothing was changed.", next="get_cart")
+    error.known = tuple(known)
+    raise error

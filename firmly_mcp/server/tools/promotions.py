@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from typing import Annotated
 
 from pydantic import Field
 
 from firmly_mcp.api.models import Cart
+from firmly_mcp.errors import NotFound
 from firmly_mcp.server.cart_views import CartView
 from firmly_mcp.server.tool import Ctx, offered, services_of
 
 from .arguments import Store
-from .cart import cart_view
+from .cart import cart_view, name_what_there_is
 
 
 @offered("Set promo codes", destructive=True, idempotent=True)
@@ -21,7 +23,7 @@ async def set_promo_codes(
     store: Store,
     promo_codes: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=100)]],
-        Field(description="All codes the cart shall have; an empty list removes them", max_length=10),
+        Field(description="All that the cart shall have; [] removes them", max_length=10),
     ],
 ) -> CartView:
     """Set the promo codes of the cart. A code that does not count is missing from the answer's promo_codes."""
@@ -38,9 +40,9 @@ async def set_promo_codes(
 async def set_addon(
     ctx: Ctx,
     store: Store,
-    addon_id: Annotated[str, Field(description="From the cart's addons", min_length=1, max_length=200)],
+    addon_id: Annotated[str, Field(description="From the cart", min_length=1, max_length=200)],
     *,
-    remove: Annotated[bool, Field(description="Take it out instead")] = False,
+    remove: Annotated[bool, Field(description="Remove it instead")] = False,
     line_item_ids: Annotated[list[str], Field(description="Only for these lines", max_length=50)] = [],  # noqa: B006 - pydantic copies it
     child_ids: Annotated[list[str], Field(description="Choices within the addon", max_length=50)] = [],  # noqa: B006 - as above
 ) -> CartView:
@@ -48,10 +50,18 @@ async def set_addon(
     firmly = await services_of(ctx).firmly()
     cart = Cart()
     if not remove:
-        cart = await firmly.add_addon(store, addon_id, line_item_ids=line_item_ids, child_ids=child_ids)
+        try:
+            cart = await firmly.add_addon(store, addon_id, line_item_ids=line_item_ids, child_ids=child_ids)
+        except NotFound as error:
+            await name_what_there_is(firmly, store, error, _addon_ids)
+            raise
         return cart_view(firmly, store, cart)
     lines: list[str | None] = [*line_item_ids] or [None]
     children: list[str | None] = [*child_ids] or [None]
     for line, child in product(lines, children):
         cart = await firmly.remove_addon(store, addon_id, line_item_id=line, child_id=child)
     return cart_view(firmly, store, cart)
+
+
+def _addon_ids(cart: Cart) -> Iterable[str | None]:
+    return (offer.addon_id for offer in cart.addons.offers)

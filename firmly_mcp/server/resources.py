@@ -1,0 +1,92 @@
+"""What a host may read beside the tools: the stores, carts, orders and rules of this shopper, as JSON.
+
+A resource is a view's object: it shows what the tool of the same matter shows, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp import MCPError
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.types import INTERNAL_ERROR
+
+from firmly_mcp.errors import FirmlyError
+
+from .known import known_stores, latest_attempts
+from .order_views import OrdersView, OrderView
+from .tools.cart import cart_at
+from .views import View
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
+    from firmly_mcp.services import Services
+
+STORES: Final = "firmly://stores"
+CART: Final = "firmly://{store}/cart"
+ORDERS: Final = "firmly://orders"
+ORDER: Final = "firmly://orders/{attempt}"
+RULES: Final = "firmly://rules"
+
+_JSON: Final = "application/json"
+
+
+def add_resources(server: MCPServer[Any], services: Services) -> None:
+    """Serve every resource."""
+
+    @server.resource(STORES, title="Stores", mime_type=_JSON)
+    async def stores() -> str:
+        """The stores where this shopper has a cart or has ordered."""
+        known = await _told(known_stores(services))
+        shown = [{"store": one.store, "cart": one.has_cart, "orders": one.attempts} for one in known]
+        return json.dumps({"stores": shown, "next": "search_products finds products at every store"})
+
+    @server.resource(ORDERS, title="Orders", mime_type=_JSON)
+    async def orders() -> str:
+        """The latest attempts to order, newest first."""
+        attempts = await _told(latest_attempts(services))
+        return _object(OrdersView.of(attempts, limit=len(attempts)))
+
+    @server.resource(ORDER, title="Order", mime_type=_JSON)
+    async def order(attempt: str) -> str:
+        """One attempt to order: how it stands, and what is known about the money."""
+        placement = await _told(services.placement())
+        found = await _told(placement.attempt(attempt))
+        if found is None:
+            raise ResourceNotFoundError("There is no attempt of this id.")
+        return _object(OrderView.of(found, environment=services.settings.environment, joined=False))
+
+    @server.resource(CART, title="Cart", mime_type=_JSON)
+    async def cart(store: str) -> str:
+        """The cart at a store, with totals as the store computes them now."""
+        firmly = await _told(services.firmly())
+        return _object(await _told(cart_at(firmly, store)))
+
+    @server.resource(RULES, title="Spending rules", mime_type=_JSON)
+    async def rules() -> str:
+        """What the person's rules ask and refuse, without amounts."""
+        return _object(await _told(_rules(services)))
+
+
+async def _rules(services: Services) -> View:
+    from firmly_mcp.checkout.in_force import in_force
+
+    from .rules_view import RulesView
+
+    accepted = await services.accepted()
+    return RulesView.of(in_force(await accepted.standing(), accepted.accept_command))
+
+
+def _object(view: View) -> str:
+    return json.dumps(view.structured(), ensure_ascii=False, separators=(",", ":"))
+
+
+async def _told(reading: Awaitable[Any]) -> Any:
+    """What is read; an error of ours becomes the protocol's, in our own words."""
+    try:
+        return await reading
+    except FirmlyError as error:
+        raise MCPError(INTERNAL_ERROR, error.message) from None
