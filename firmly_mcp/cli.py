@@ -16,12 +16,15 @@ import click
 from . import __version__
 from .errors import FirmlyError
 from .redaction import log_to_stderr, redact
-from .settings import Settings, read_settings
+from .settings import Settings, read_settings, sources
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from .checkout.placement import Placement
+    from .pages.saving import Saving
+    from .pages.server import Pages
+    from .services import Services
     from .wallet.vault import Vault
 
 T = TypeVar("T")
@@ -77,12 +80,21 @@ def command(context: click.Context) -> None:
 
 
 @command.command()
+@click.option("--http", is_flag=True, help="Serve on a loopback port instead, for clients that hold the token.")
+@click.option("--port", type=click.IntRange(0, 65535), help="That port; 0 takes a free one.  [default: 8437]")
 @click.option("--demo", is_flag=True, hidden=True, help="Hold the simulator's test card in memory.")
-def serve(*, demo: bool = False) -> None:
-    """Serve MCP over standard input and output."""
-    from .server.stdio import run_stdio
+def serve(*, http: bool = False, port: int | None = None, demo: bool = False) -> None:
+    """Serve MCP over standard input and output, or over HTTP."""
+    if http:
+        from .server.http import PORT, run_http
 
-    run_stdio(read_settings(), demo=demo)
+        run_http(read_settings(), port=PORT if port is None else port, demo=demo)
+    elif port is not None:
+        raise click.UsageError("--port goes with --http.")
+    else:
+        from .server.stdio import run_stdio
+
+        run_stdio(read_settings(), demo=demo)
 
 
 @command.command("demo")
@@ -161,10 +173,14 @@ def cards() -> None:
 
 @cards.command("add")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read one JSON object instead of asking.")
-def cards_add(*, from_stdin: bool) -> None:
+@click.option("--browser", is_flag=True, help="Ask on a page in your browser instead.")
+def cards_add(*, from_stdin: bool, browser: bool) -> None:
     """Add a card; its number is typed unseen and goes nowhere but the keyring."""
     from .terminal.cards import add_card
 
+    if browser:
+        _in_browser(lambda pages: pages.card_form(), from_stdin=from_stdin)
+        return
     _with_vault(lambda vault: add_card(vault, stdin=from_stdin))
 
 
@@ -186,6 +202,96 @@ def cards_remove(label: str) -> None:
     _with_vault(lambda vault: remove_card(vault, label))
 
 
+@cards.command("unlock")
+@click.argument("label")
+def cards_unlock(label: str) -> None:
+    """Let a card pay again that two declined payments within an hour have locked."""
+    from .terminal.unlocking import unlock_card
+
+    async def act(services: Services) -> None:
+        await unlock_card(await services.vault(), await services.placement(), label)
+
+    _with_services(act)
+
+
+@command.group()
+def pin() -> None:
+    """The approval PIN, which a yes to an order asks for beside the card's security code."""
+
+
+@pin.command("set")
+def pin_set() -> None:
+    """Set the approval PIN, or change it; changing it takes the old one.
+
+    A forgotten PIN is reset outside of firmly-mcp: delete the entry ENVIRONMENT/SHOPPER/pin of firmly-mcp, such as
+    production/local/pin, with your system's own keyring program (Passwords and Keys, KWalletManager, Keychain Access,
+    Credential Manager), then set a new one.
+    """
+    from .terminal.pin import set_pin
+
+    _with_vault(set_pin)
+
+
+@command.group()
+def rules() -> None:
+    """The spending rules, and the settings that count only once a person has accepted them."""
+
+
+@rules.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rules_show(*, as_json: bool) -> None:
+    """Show the rules in words and the settings that move money: who said each, and whether it is accepted."""
+    from .terminal.rules import show_rules
+
+    async def act(services: Services) -> None:
+        await show_rules(await services.accepted(), services.settings, sources(), as_json=as_json)
+
+    _with_services(act)
+
+
+@rules.command("check")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def rules_check(file: Path | None) -> None:
+    """Say whether a rules file can be used, or the line and what is wrong with it."""
+    from .terminal.rules import check_rules
+
+    check_rules(file or read_settings().rules_file, is_named=file is not None)
+
+
+@rules.command("explain")
+@click.option("--store", required=True, help="The store, such as luma.gift.")
+@click.option("--total", required=True, type=Amount(), help="What it would cost.")
+@click.option("--currency", default="USD", show_default=True, help="In which currency.")
+@click.option("--card", help="The card's label. Default: the one that is meant without a label.")
+@click.option("--address", help="Where it goes, by its label. Default: to an address of yours, ordered to before.")
+@click.option("--quantity", default=1, show_default=True, help="How many of one thing.")
+@click.option(
+    "--tool", default="complete_order", show_default=True, type=click.Choice(["complete_order", "place_order"])
+)
+@click.option("--repeat", is_flag=True, help="It is the same once more.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rules_explain(*, as_json: bool, **order: Any) -> None:
+    """Show what an order would meet now: each rule in order, and what comes of it. Nothing is ordered or reserved."""
+    from .terminal.explaining import explain_order
+
+    async def act(services: Services) -> None:
+        accepted, placement, vault = await services.accepted(), await services.placement(), await services.vault()
+        await explain_order(accepted, placement, vault, order, as_json=as_json)
+
+    _with_services(act)
+
+
+@rules.command("accept")
+def rules_accept() -> None:
+    """Show what changed in rules and settings, and let it count: takes a yes and the approval PIN."""
+    from .terminal.rules import accept_rules
+
+    async def act(services: Services) -> None:
+        await accept_rules(await services.accepted(), await services.vault())
+
+    _with_services(act)
+
+
 @command.group()
 def addresses() -> None:
     """The address book, kept in this machine's keyring."""
@@ -193,10 +299,14 @@ def addresses() -> None:
 
 @addresses.command("add")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read one JSON object instead of asking.")
-def addresses_add(*, from_stdin: bool) -> None:
+@click.option("--browser", is_flag=True, help="Ask on a page in your browser instead.")
+def addresses_add(*, from_stdin: bool, browser: bool) -> None:
     """Add an address that orders may go to or cards are billed to."""
     from .terminal.addresses import add_address
 
+    if browser:
+        _in_browser(lambda pages: pages.address_form(), from_stdin=from_stdin)
+        return
     _with_vault(lambda vault: add_address(vault, stdin=from_stdin))
 
 
@@ -233,25 +343,48 @@ def _shown(settings: Settings) -> dict[str, Any]:
 
 def _with_placement(act: Callable[[Placement], Awaitable[T]]) -> T:
     """Open the rooms that orders need, act, close."""
-    import anyio
 
-    from .services import open_services
+    async def in_rooms(services: Services) -> T:
+        return await act(await services.placement())
 
-    async def run() -> T:
-        async with open_services(read_settings()) as services:
-            return await act(await services.placement())
-
-    return anyio.run(run)
+    return _with_services(in_rooms)
 
 
 def _with_vault(act: Callable[[Vault], Awaitable[T]]) -> T:
     """Open the wallet, act, close."""
+
+    async def in_rooms(services: Services) -> T:
+        return await act(await services.vault())
+
+    return _with_services(in_rooms)
+
+
+def _with_services(act: Callable[[Services], Awaitable[T]]) -> T:
+    """Have the rooms at hand, act, close what was opened."""
     import anyio
 
     from .services import open_services
 
     async def run() -> T:
         async with open_services(read_settings()) as services:
-            return await act(await services.vault())
+            return await act(services)
 
     return anyio.run(run)
+
+
+def _in_browser(form_of: Callable[[Pages], Awaitable[Saving]], *, from_stdin: bool) -> None:
+    """Open a page, and wait until the person has filled it in."""
+    import anyio
+
+    from .pages.command import fill_in_browser
+    from .services import open_services
+
+    if from_stdin:
+        raise click.UsageError("Choose one of --stdin and --browser.")
+    settings = read_settings()
+
+    async def run() -> None:
+        async with open_services(settings) as services:
+            await fill_in_browser(await form_of(await services.pages()), may_open=settings.open_pages)
+
+    anyio.run(run)

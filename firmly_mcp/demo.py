@@ -146,9 +146,7 @@ class Shopping:
         found = await self._call(client, "search_products", query=_QUERY)
         handle = found["products"][0]["handle"]
         product = await self._call(client, "get_product", store=_STORE, handle=handle)
-        wanted = next(
-            variant for variant in product["variants"] if {"XS", "Orange"} <= set(variant["options"].values())
-        )
+        wanted = next(variant for variant in product["variants"] if {"XS", "Orange"} <= set(variant["options"]))
         await self._call(client, "add_line_item", store=_STORE, ref=wanted["ref"], quantity=2)
         cart = await self._call(client, "set_shipping_info", store=_STORE, address=ADDRESS_LABEL)
         await self._call(client, "list_payment_cards")

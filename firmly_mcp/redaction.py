@@ -1,23 +1,39 @@
-"""What stderr must never show: card numbers, security codes, sealed cards and tokens, in messages and in tracebacks."""
+"""What stderr must never show: card numbers, security codes, sealed cards, tokens and addresses.
+
+Not in messages, not in tracebacks, and not in the one that a crash leaves behind.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 import sys
+import threading
+from types import TracebackType
 from typing import Final
 
 from .card_numbers import hide_card_numbers
 
 # A JWT or a JWE in compact form: base64url parts, the first of which is a JSON object.
 _COMPACT_JOSE: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}")
-_SECURITY_CODE: Final = re.compile(r"(?i)(verification_value|cvv|cvc|security code)(\W{1,4})\d{3,4}\b")
+_BEARER: Final = re.compile(r"(?i)(bearer |authorization\W{1,4})[A-Za-z0-9._~+/-]{8,}=*")
+_SECURITY_CODE: Final = re.compile(r"(?i)(verification_value|cvv|cvc|security code|\bpin)(\W{1,4})\d{3,}\b")
+_EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
+# A field of an address or a card's name, as JSON, a repr or a log line has it, with its value.
+_FIELD: Final = re.compile(
+    r"(?i)\b((?:first|last|full)_name|company|email|phone|address_?(?:line_)?[12]|city|state_or_province|postal_code|zip)"
+    r"(['\"]?\s*[:=]\s*)(?:'[^'\n]*'|\"[^\"\n]*\"|[^\s,;)}\]]+)"
+)
+
+_log = logging.getLogger("firmly_mcp")
 
 
 def redact(text: str) -> str:
-    """The text without card numbers, security codes that are named as such, JWEs and JWTs."""
+    """The text without card numbers, security codes that are named as such, JWEs, tokens and addresses."""
     hidden = _COMPACT_JOSE.sub("[token]", hide_card_numbers(text))
-    return _SECURITY_CODE.sub(r"\1\2[hidden]", hidden)
+    hidden = _BEARER.sub(r"\1[token]", hidden)
+    hidden = _SECURITY_CODE.sub(r"\1\2[hidden]", hidden)
+    return _EMAIL.sub("[email]", _FIELD.sub(r"\1\2[hidden]", hidden))
 
 
 class Redact(logging.Filter):
@@ -29,12 +45,26 @@ class Redact(logging.Filter):
         if record.exc_info:
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
         return True
 
 
 def log_to_stderr(level: int = logging.WARNING) -> None:
-    """Send all logging to stderr, redacted. Standard output is the protocol's."""
+    """Send all logging to stderr, redacted, and a crash's traceback with it. Standard output is the protocol's."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     handler.addFilter(Redact())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    sys.excepthook = _log_crash
+    threading.excepthook = _log_crash_of_thread
+
+
+def _log_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        _log.critical("ended by an error that nothing caught", exc_info=(kind, error, trace))
+
+
+def _log_crash_of_thread(crash: threading.ExceptHookArgs) -> None:
+    if crash.exc_value is not None:
+        _log_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)

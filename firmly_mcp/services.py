@@ -9,14 +9,14 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from .errors import NotAllowed, SettingsError
-from .settings import Settings
+from .errors import NotAllowed
+from .settings import Settings, command_line, declared
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from .api.hosts import Hosts
     from .api.session import TokenStore
     from .api.transport import Http
+    from .checkout.accepted import Accepted
+    from .checkout.in_force import InForce
     from .checkout.journal import Journal
     from .checkout.placement import Placement
-    from .checkout.rules import Rules
+    from .pages.server import Pages
+    from .wallet.card_command import CardCommand
     from .wallet.vault import Vault
 
 T = TypeVar("T")
@@ -68,8 +71,12 @@ class Services:
     settings: Settings
     firmly: Once[FirmlyClient]
     vault: Once[Vault]
+    accepted: Once[Accepted]
     placement: Once[Placement]
+    pages: Once[Pages]
     close: Callable[[], Awaitable[None]]
+    # Which questions were put before the person from here, and whether that reached them.
+    reached: dict[str, bool] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -85,7 +92,9 @@ async def open_services(
         settings=settings,
         firmly=Once(rooms.firmly),
         vault=Once(rooms.vault),
+        accepted=Once(rooms.accepted),
         placement=Once(rooms.placement),
+        pages=Once(rooms.pages),
         close=rooms.close,
     )
     try:
@@ -114,16 +123,41 @@ class _Rooms:
         placement = self.services.placement.made
         if placement is not None:
             await placement.drain(DRAIN_SECONDS)
+        # After the orders: a person who said yes still sees how it ended.
+        pages = self.services.pages.made
+        if pages is not None:
+            await pages.close()
         await self._stack.aclose()
 
     async def vault(self) -> Vault:
+        from .data_dir import make_data_dir
         from .wallet.keychain import Keychain
         from .wallet.vault import Vault
 
+        make_data_dir(self._settings.data_dir)
         if self._demo:
             return await self._demo_vault()
         settings = self._settings
-        return Vault(Keychain(), settings.environment, settings.shopper, self._locks, self._now)
+        return Vault(
+            Keychain(),
+            settings.environment,
+            settings.shopper,
+            self._locks,
+            self._now,
+            card_command=self._card_command(),
+        )
+
+    def _card_command(self) -> CardCommand | None:
+        from .wallet.card_command import CardCommand
+
+        settings = self._settings
+
+        async def may_run() -> None:
+            await (await self.services.accepted()).refuse_unless_accepted("card_command")
+
+        if not settings.card_command:
+            return None
+        return CardCommand(settings.card_command, settings.environment, may_run=may_run, now=self._now)
 
     async def _demo_vault(self) -> Vault:
         from .wallet.demo import demo_vault
@@ -202,9 +236,23 @@ class _Rooms:
             journal=Once(self._journal),
             rules=self._rules,
             security_code=self._security_code if settings.cvv_command else None,
-            may_order=self._may_order,
+            may_order=(await services.accepted()).refuse_orders_elsewhere,
             senders=SenderLocks(self._locks),
             now=self._now,
+        )
+
+    async def pages(self) -> Pages:
+        from .pages.server import Pages
+
+        settings = self._settings
+        return Pages(
+            placement=self.services.placement,
+            vault=self.services.vault,
+            environment=settings.environment,
+            now=self._now,
+            port=settings.pages_port,
+            bind=str(settings.pages_bind),
+            public_url=settings.pages_url,
         )
 
     async def _journal(self) -> Journal:
@@ -220,30 +268,32 @@ class _Rooms:
         )
         return await self._stack.enter_async_context(journal)
 
-    async def _may_order(self) -> None:
-        if self._settings.environment != "simulator":
-            raise NotAllowed(
-                "Orders are placed only in the simulator environment: this version has no approval page, no PIN and no "
-                "accepted rules yet, and without them no real order is sent. Carts work here all the same."
-            )
+    async def accepted(self) -> Accepted:
+        from .checkout.accepted import Accepted
+        from .checkout.accepted_texts import AcceptedTexts
 
-    async def _rules(self) -> Rules:
-        """The rules as the file now has them; without a file everything is asked."""
-        from .checkout.rules import Rules, read_rules
+        settings, vault = self._settings, await self.services.vault()
+        return Accepted(
+            environment=settings.environment,
+            shopper=settings.shopper,
+            declared=lambda: declared(settings),
+            entry=vault.acceptance,
+            texts=AcceptedTexts.of(settings.data_dir, settings.environment, settings.shopper),
+            pin=vault.pin,
+            accept_command=command_line(settings, "rules", "accept"),
+            pin_command=command_line(settings, "pin", "set"),
+        )
 
-        try:
-            return read_rules(self._settings.rules_file.read_text("utf-8"))
-        except FileNotFoundError:
-            return Rules()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"The rules cannot be read ({type(error).__name__}): {self._settings.rules_file}. No order is sent "
-                "until they can."
-            ) from None
+    async def _rules(self) -> InForce:
+        from .checkout.in_force import in_force
+
+        accepted = await self.services.accepted()
+        return in_force(await accepted.standing(), accepted.accept_command)
 
     async def _security_code(self) -> SecretStr:
         from .wallet.security_code import security_code
 
+        await (await self.services.accepted()).refuse_unless_accepted("cvv_command")
         return await security_code(self._settings.cvv_command)
 
     async def attempt_device(self, attempt_id: str) -> FirmlyClient:

@@ -6,17 +6,19 @@ the person named; an environment variable is read by every child process and end
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
 import tomllib
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator, model_validator
 
 from .errors import SettingsError
 
@@ -31,8 +33,15 @@ VARIABLES: Mapping[str, str] = {
     "api_url": "FIRMLY_MCP_API_URL",
     "payment_url": "FIRMLY_MCP_PAYMENT_URL",
     "rules_file": "FIRMLY_MCP_RULES",
+    "pages_port": "FIRMLY_MCP_PAGES_PORT",
+    "pages_bind": "FIRMLY_MCP_PAGES_BIND",
+    "pages_url": "FIRMLY_MCP_PAGES_URL",
+    "open_pages": "FIRMLY_MCP_OPEN_PAGES",
 }
 CONFIG_VARIABLE = "FIRMLY_MCP_CONFIG"
+
+# What decides where money goes and who says yes without a person. It counts once a person has accepted it.
+MOVES_MONEY = ("environment", "app_id", "api_url", "payment_url", "cvv_command", "card_command")
 
 
 def _default_data_dir() -> Path:
@@ -77,8 +86,27 @@ class Settings(BaseModel):
         tuple[str, ...],
         Field(description="A program and its arguments that print the card's security code when an order needs it."),
     ] = ()
+    card_command: Annotated[
+        tuple[str, ...],
+        Field(description="A program and its arguments that print a card as one JSON object, when an order needs it."),
+    ] = ()
 
-    @field_validator("api_url", "payment_url")
+    pages_port: Annotated[
+        int, Field(description="The port of the pages that ask a person. Default: any that is free.", ge=0, le=65535)
+    ] = 0
+    pages_bind: Annotated[
+        IPvAnyAddress,
+        Field(description="Where the pages listen, in a container. Another address than loopback needs `pages_url`."),
+    ] = IPv4Address("127.0.0.1")
+    pages_url: Annotated[
+        str | None, Field(description="The address under which a browser finds the pages, such as https://pay.example.")
+    ] = None
+
+    open_pages: Annotated[
+        bool, Field(description="Whether pages open by themselves in the person's browser; `false`: never.")
+    ] = True
+
+    @field_validator("api_url", "payment_url", "pages_url")
     @classmethod
     def _is_an_origin(cls, url: str | None) -> str | None:
         if url is None:
@@ -90,6 +118,14 @@ class Settings(BaseModel):
         if not parts.hostname or parts.username or parts.query or parts.fragment or parts.path not in {"", "/"}:
             raise ValueError("must be a host alone, such as https://api.example.com")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _pages_can_be_found(self) -> Self:
+        if self.pages_url is None and not self.pages_bind.is_loopback:
+            raise ValueError("pages_bind needs pages_url: without it no page would know its own address")
+        if self.pages_url is not None and not self.pages_port:
+            raise ValueError("pages_url needs pages_port: another program passes requests on to it")
+        return self
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
@@ -131,7 +167,7 @@ def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
     path = config_path(environ)
     try:
         text = path.read_text("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if environ.get(CONFIG_VARIABLE):
             raise SettingsError(f"{CONFIG_VARIABLE} names {path}, which is not there") from None
         return {}
@@ -154,24 +190,62 @@ def _one_problem(problem: dict[str, Any]) -> str:
     return f"{name}: {said}" if name else said
 
 
+def declared(settings: Settings) -> dict[str, str]:
+    """The settings that move money, each as `config.toml` would have it, and the rules' text; empty where not set.
+
+    Raises:
+        SettingsError: the rules file cannot be read.
+    """
+    values = {name: getattr(settings, name) for name in MOVES_MONEY}
+    written = {name: json.dumps(value, ensure_ascii=False) if value else "" for name, value in values.items()}
+    return written | {"rules": _rules_text(settings.rules_file)}
+
+
+def _rules_text(path: Path) -> str:
+    """The rules as the file now has them; without a file there are none, and everything is asked."""
+    try:
+        return path.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The rules cannot be read ({type(error).__name__}): {path}. No order is sent until they can."
+        ) from None
+
+
+def sources(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Who says each setting: its variable, the configuration file, or nobody (`default`)."""
+    environ = os.environ if environ is None else environ
+    written = dict.fromkeys(_read_file(environ), str(config_path(environ)))
+    named = {field: variable for field, variable in VARIABLES.items() if environ.get(variable)}
+    return dict.fromkeys(Settings.model_fields, "default") | written | named
+
+
 def approve_command(settings: Settings, approval_id: str) -> str:
-    """The command with which a person answers an approval, in full, as it runs in any directory of this user."""
-    plain = _without_variables()
+    """The command with which a person answers an approval."""
+    return command_line(settings, "approve", approval_id)
+
+
+def command_line(settings: Settings, *words: str) -> str:
+    """A command of ours, in full, as it runs with these settings in any shell and directory of this user."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    config = {CONFIG_VARIABLE: str(Path(named).absolute())} if named else {}
+    plain = _read_or_none(config)
     told = {
         VARIABLES[name]: _as_text(value)
         for name in VARIABLES
         if (value := getattr(settings, name)) is not None and (plain is None or value != getattr(plain, name))
     }
-    variables = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
+    variables = [f"{name}={shlex.quote(value)}" for name, value in (config | told).items()]
     beside = Path(sys.executable).parent / "firmly-mcp"
     program = [str(beside)] if beside.exists() else [sys.executable, "-m", "firmly_mcp"]
-    return " ".join([*variables, *map(shlex.quote, program), "approve", approval_id])
+    return " ".join([*variables, *map(shlex.quote, [*program, *words])])
 
 
-def _without_variables() -> Settings | None:
-    """The settings of a person's shell: what their own file says. None where that is no whole by itself."""
+def _read_or_none(environ: Mapping[str, str]) -> Settings | None:
+    """The settings that a file alone says. None where that is no whole by itself."""
     try:
-        return read_settings({})
+        return read_settings(environ)
     except SettingsError:
         return None
 

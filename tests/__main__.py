@@ -11,8 +11,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
+
+from tests.foreign import install_everything
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -24,7 +27,9 @@ CHECKS: Final = {
     "docs": ["cog", "--check", "README.md"],
 }
 # What the tests start, and the Debian package that brings it.
-SYSTEM: Final = {"dbus-daemon": "dbus", "gnome-keyring-daemon": "gnome-keyring"}
+SYSTEM: Final = {"dbus-daemon": "dbus", "gnome-keyring-daemon": "gnome-keyring", "chromium": "chromium"}
+# The tests that run other people's programs, which are installed while the checks run.
+FOREIGN: Final = ("tests/clients", "tests/conformance")
 
 
 def main(names: Sequence[str]) -> int:
@@ -32,7 +37,10 @@ def main(names: Sequence[str]) -> int:
     os.chdir(ROOT)
     checks = [name for name in names if name in CHECKS] if names else list(CHECKS)
     tests = [_test_path(name) for name in names if name not in CHECKS]
-    failed = [name for name in checks if _run(name, CHECKS[name]) != 0]
+    with ThreadPoolExecutor(1) as aside:
+        if not names or any(path.startswith(FOREIGN) for path in tests):
+            aside.submit(install_foreign_programs)
+        failed = [name for name in checks if _run(name, CHECKS[name]) != 0]
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
         return 1
@@ -40,6 +48,14 @@ def main(names: Sequence[str]) -> int:
         install_system_packages()
         return _run("tests", [sys.executable, "-m", "pytest", *(tests or ["-n", "auto"])])
     return 0
+
+
+def install_foreign_programs() -> None:
+    """Install, aloud, the clients and the suite of others; a test whose program is missing tries again and says why."""
+    try:
+        install_everything()
+    except subprocess.CalledProcessError as error:
+        print(f"not installed: {error.stderr.strip()[-300:]}", file=sys.stderr)
 
 
 def install_system_packages() -> None:

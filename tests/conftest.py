@@ -8,3 +8,13 @@ from tests.secret_service import keyring_bus, keyring_daemon, no_keyring_of_your
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests recorded, so that a whole run shows what it counted."""
+    passed = terminalreporter.getreports("passed")
+    figures = [str(text) for report in passed for name, text in report.user_properties if name == "figure"]
+    if figures:
+        terminalreporter.section("figures")
+    for figure in sorted(figures):
+        terminalreporter.write_line(figure)

@@ -151,4 +151,4 @@ def environment(home: Path, bus: str | None = None, **variables: str) -> dict[st
     """The six variables that a host passes on, with a home of its own, and what is added to them."""
     six = {name: os.environ.get(name, "x") for name in ("LOGNAME", "PATH", "SHELL", "TERM", "USER")}
     given = {"DBUS_SESSION_BUS_ADDRESS": bus} if bus else {}
-    return {**six, "HOME": str(home), **given, **variables}
+    return {**six, "HOME": str(home), "FIRMLY_MCP_OPEN_PAGES": "false", **given, **variables}

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
+from typing import Final
 
+import anyio
 import click
 
 from firmly_mcp import errors
 from firmly_mcp.cli import command
 from firmly_mcp.server.app import TOOLS
+from firmly_mcp.server.error_views import NEXT
 from firmly_mcp.settings import VARIABLES, Settings
+from tests.clients.table import clients
 from tests.endpoints import ENDPOINTS
+from tests.tokens import figures
+
+# What is refused before a tool begins.
+_OF_ARGUMENTS: Final = (
+    ("invalid_arguments", False, "An argument is unknown, missing or of the wrong kind. Nothing was done."),
+    ("card_number_refused", False, "An argument holds a card number: the call was refused unread."),
+)
 
 
 def tools_table() -> str:
@@ -33,11 +45,20 @@ def commands_table() -> str:
 
 def errors_table() -> str:
     """Each class of the error tree."""
+    known = [(kind.code, kind.retry_safe, (kind.__doc__ or "").split("\n")[0]) for kind in _tree(errors.FirmlyError)]
     rows = (
-        (f"`{kind.code}`", kind.__name__, "yes" if kind.retry_safe else "no", (kind.__doc__ or "").split("\n")[0])
-        for kind in _tree(errors.FirmlyError)
+        (f"`{code}`", "yes" if retry_safe else "no", meaning, NEXT[code])
+        for code, retry_safe, meaning in (*known, *_OF_ARGUMENTS)
     )
-    return _table(("code", "class", "safe to repeat", "meaning"), rows)
+    return _table(("code", "safe to repeat", "meaning", "next, where nothing better is known"), rows)
+
+
+def tokens_table() -> str:
+    """What the tools cost a model, in fifties, and what they may cost."""
+    rows = (
+        (figure.name, f"{math.ceil(figure.tokens / 50) * 50:,}", f"{figure.limit:,}") for figure in anyio.run(figures)
+    )
+    return _table(("what a model reads", "tokens, about", "at most"), rows)
 
 
 def endpoints_table() -> str:
@@ -52,6 +73,19 @@ def endpoints_table() -> str:
         for endpoint in ENDPOINTS
     )
     return _table(("endpoint", "client method", "tool", "its contract is"), rows)
+
+
+def clients_table() -> str:
+    """Each client that buys something in the tests."""
+    rows = (
+        (client.name, client.version, "stdio, HTTP", ", ".join(map(_revision, client.eras)), client.lacks)
+        for client in clients()
+    )
+    return _table(("client", "version", "buys over", "speaks", "what it does not show"), rows)
+
+
+def _revision(era: str) -> str:
+    return {"auto": "2026-07-28", "legacy": "2025-11-25"}[era]
 
 
 def _code(name: str | None) -> str:

@@ -14,7 +14,6 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
-from firmly_mcp.server.app import build_server
 from firmly_mcp.services import Services, open_services, simulator_dir
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
@@ -84,6 +83,7 @@ def settings(tmp_path: Path, keyring_bus: SecretService) -> Settings:
         shopper=f"t{abs(hash(tmp_path))}",
         cvv_command=CVV_COMMAND,
         rules_file=tmp_path / "rules.toml",
+        open_pages=False,
     )
 
 
@@ -104,6 +104,8 @@ def era(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def client(shop: Shop, era: Any) -> AsyncIterator[Client]:
     """An MCP client of the shop's server."""
+    from firmly_mcp.server.app import build_server
+
     async with Client(build_server(shop.services), mode=era) as connected:
         yield connected
 

@@ -26,7 +26,8 @@ def test_ci_runs_the_readmes_two_commands_and_the_tests_last() -> None:
 
 def test_every_command_of_ours_that_the_readme_names_exists() -> None:
     known = {row.split("`")[1] for row in readme.commands_table().splitlines() if row.startswith("| `")}
-    named = {" ".join(shlex.split(command)[:3]) for command in commands() if command.startswith("firmly-mcp")}
+    words = [shlex.split(command) for command in commands() if command.startswith("firmly-mcp")]
+    named = {" ".join([word for word in each if not word.startswith("-")][:3]) for each in words}
     assert named
     assert named <= known
 
@@ -38,6 +39,7 @@ def test_every_tool_and_setting_stands_in_the_readme() -> None:
         readme.commands_table,
         readme.errors_table,
         readme.endpoints_table,
+        readme.clients_table,
     )
     for table in tables:
         assert table().strip() in README

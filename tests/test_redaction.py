@@ -1,4 +1,8 @@
 import logging
+import subprocess
+import sys
+
+import pytest
 
 from firmly_mcp.redaction import Redact, redact
 
@@ -23,3 +27,52 @@ def test_a_traceback_is_hidden_too() -> None:
     assert "ValueError" in shown
     assert "4111111111111111" not in shown
     assert "4242424242424242" not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'first_name': 'Ana', 'address1': '1 Test Street', 'city': 'Seattle'}",
+        'body {"first_name":"Ana","address1":"1 Test Street","city":"Seattle","email":"ana@example.com"}',
+        "AddressFields(first_name='Ana', address1='1 Test Street', city='Seattle')",
+        "could not write to ana@example.com, phone: 206-555-0100",
+        "address_line_1=1TestStreet; zip=98101",
+    ],
+)
+def test_addresses_are_hidden(text: str) -> None:
+    shown = redact(text)
+    for part in ("Ana", "Test", "Seattle", "ana@", "555", "98101"):
+        assert part not in shown, shown
+
+
+def test_tokens_and_pins_are_hidden() -> None:
+    shown = redact("Authorization: Bearer abcdef0123456789, x-firmly-authorization: zyxw98765432, pin='778899'")
+    for part in ("abcdef", "zyxw", "7788"):
+        assert part not in shown
+
+
+def test_what_is_no_secret_stays_readable() -> None:
+    text = "GET https://api.example/api/v2/domains/luma.gift/cart answered 503, attempt att_0123456789abcdef"
+    assert redact(text) == text
+
+
+CRASH = """
+import threading, sys
+from firmly_mcp.redaction import log_to_stderr
+log_to_stderr()
+def fail():
+    card = "4111111111111111"
+    raise ValueError(f"no {card} for ana@example.com")
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+fail()
+"""
+
+
+def test_the_traceback_of_a_crash_is_hidden_too() -> None:
+    crashed = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True, check=False)
+    assert crashed.returncode == 1
+    assert not crashed.stdout
+    assert crashed.stderr.count("ValueError: no [card number] for [email]") == 2
+    assert '4111111111111111"' not in crashed.stderr.replace('card = "4111111111111111"', "")

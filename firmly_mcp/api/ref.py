@@ -14,6 +14,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Final
 
+from firmly_mcp.store_text import is_unseen
+
 PREFIX: Final = "~"
 # Firmly's documented fields, in this order, are written as a list without their names: half the length.
 _FIELDS: Final = ("variant_id", "product_id", "variant_handles")
@@ -42,9 +44,9 @@ def unpack(ref: str) -> dict[str, object]:
 
 
 def _reads_as_itself(variant_id: str) -> bool:
-    """Whether a model can copy it: printable, no blanks at its ends, and not mistaken for a packed one."""
+    """Whether a model can copy it: all of it seen, no blanks at its ends, and not mistaken for a packed one."""
     plain = variant_id.isprintable() and variant_id == variant_id.strip() and variant_id != ""
-    return plain and not variant_id.startswith(PREFIX)
+    return plain and not variant_id.startswith(PREFIX) and not any(map(is_unseen, variant_id))
 
 
 def _compact(reference: dict[str, object]) -> bytes:

@@ -19,8 +19,9 @@ from firmly_mcp.simulator.calls import Call
 from firmly_mcp.simulator.control import PREFIX, controlled
 from firmly_mcp.simulator.faults import Fault, at
 from firmly_mcp.simulator.identity import identified
-from firmly_mcp.simulator.stream import Stream
+from firmly_mcp.simulator.stream import Event, Stream
 from firmly_mcp.simulator.strikes import Hangup
+from firmly_mcp.simulator.wording import reworded
 from firmly_mcp.simulator.world import Request, World, anonymous
 
 EVENTS = "text/event-stream; charset=utf-8"
@@ -104,7 +105,8 @@ class Exchange:
         return speaking.refused(refusal, self.world.dialect).answer()
 
     async def _whole(self, answer: Answer, struck: Sequence[Fault]) -> None:
-        answer = replace(answer, json=speaking.spoken(answer.json, self.world.dialect))
+        said = reworded(speaking.spoken(answer.json, self.world.dialect), self.world.wording)
+        answer = replace(answer, json=said)
         keep = strikes.kept_share(struck)
         if keep is None:
             await self._answer(answer)
@@ -118,7 +120,8 @@ class Exchange:
         await self._start(200, EVENTS, {"cache-control": "no-store"})
         bent = frames.Bent(self.world.dialect, at("frames", struck), at("answer", struck))
         gates = self.world.gates
-        for number, event in enumerate(frames.to_the_end(stream.steps, self.world.state.commit, self.world.dialect), 1):
+        for number, step in enumerate(frames.to_the_end(stream.steps, self.world.state.commit, self.world.dialect), 1):
+            event = Event(step.name, reworded(step.data, self.world.wording))
             passing = gates.before(stream.store)
             for gate in passing:
                 await gate.wait()

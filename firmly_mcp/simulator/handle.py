@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from firmly_mcp.simulator.joining import Joined
     from firmly_mcp.simulator.listening import Listener
     from firmly_mcp.simulator.stream import Gate
+    from firmly_mcp.simulator.wording import Wording
     from firmly_mcp.simulator.world import Received, Request, World
 
 LOCK = "simulator.lock"
@@ -138,6 +139,15 @@ class Simulator:
     @dialect.setter
     def dialect(self, dialect: "Dialect") -> None:
         self.world.dialect = dialect
+
+    @property
+    def wording(self) -> "Wording | None":
+        """How its stores word what they write; None is the catalog's own words. May be changed while it runs."""
+        return self.world.wording
+
+    @wording.setter
+    def wording(self, wording: "Wording | None") -> None:
+        self.world.wording = wording
 
     def hold_events(self, store: str | None = None) -> "Gate":
         """Hold back the events of order streams; `await gate.release()` lets one out and returns its name."""

@@ -25,6 +25,7 @@ from firmly_mcp.simulator.stream import Gates
 from firmly_mcp.simulator.terms import AllTerms
 from firmly_mcp.simulator.tokens import Device, Tokens
 from firmly_mcp.simulator.totals import Priced, Till
+from firmly_mcp.simulator.wording import Wording
 
 REMEMBERED = 2_000
 
@@ -84,6 +85,7 @@ class World:
         self.gates = Gates()
         self.faults = Faults()
         self.dialect = Dialect()
+        self.wording: Wording | None = None
         self.received: deque[Received] = deque(maxlen=REMEMBERED)
         self.requests: deque[Request] = deque(maxlen=REMEMBERED)
         self.step_delay = step_delay

@@ -6,71 +6,64 @@ to upper and lower case; without a label the only entry is meant, or the default
 
 from __future__ import annotations
 
+import secrets
 import shlex
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 from urllib.parse import quote
 
-from filelock import AsyncFileLock, Timeout
 from pydantic import SecretStr
 
 from firmly_mcp.errors import AddressNotFound, AddressRefused, CardNotFound, CardRefused, WalletError
 
 from .addresses import Address, address_from
 from .addresses import entry_of as entry_of_address
+from .card_command import CardCommand
 from .cards import Card, CardSummary, card_from, expiry_problem, number_problem
 from .cards import entry_of as entry_of_card
+from .kept_text import KeptText
 from .keychain import Secrets
-from .pins import KeptThumbprints, check_pinned
+from .number import TEST_ONLY
+from .payment_cards import PaymentCards
+from .pin import ApprovalPin
+from .pinned_keys import KeptThumbprints, check_pinned
 from .plain_text import label_key
 from .seal import PaymentKeyLike, seal
 from .shelf import DamagedEntry, Shelf, entry_name
+from .turns import in_turn
 
 __all__ = ["CardSummary", "KeptText", "Vault"]
-
-_LOCK_SECONDS: Final = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class KeptText:
-    """One entry of the keyring, for a room that knows nothing of keyrings: a device's token, the journal's mark."""
-
-    secrets: Secrets
-    name: str
-
-    async def load(self) -> str | None:
-        """What was saved last; None when nothing was."""
-        found = await self.secrets.get(self.name)
-        return None if found is None else found.get_secret_value()
-
-    async def save(self, text: str) -> None:
-        """Keep a text, and read it back."""
-        await self.secrets.set(self.name, SecretStr(text))
-
-    async def forget(self) -> None:
-        """Delete it; what is not there is no error."""
-        await self.secrets.delete(self.name)
 
 
 class Vault:
     """The cards and the address book of one shopper in one environment."""
 
     def __init__(
-        self, keychain: Secrets, environment: str, shopper: str, lock_dir: Path, now: Callable[[], datetime]
+        self,
+        keychain: Secrets,
+        environment: str,
+        shopper: str,
+        lock_dir: Path,
+        now: Callable[[], datetime],
+        *,
+        card_command: CardCommand | None = None,
     ) -> None:
         self.environment = environment
         self.shopper = shopper
         self.now = now
         self.device_tokens = KeptText(keychain, entry_name(environment, shopper, "device"))
         self.journal_mark = KeptText(keychain, entry_name(environment, shopper, "journal"))
+        self.acceptance = KeptText(keychain, entry_name(environment, shopper, "accepted"))
+        self._address_key = KeptText(keychain, entry_name(environment, shopper, "address-key"))
         self._keychain = keychain
         self._thumbprints = KeptThumbprints(keychain, entry_name(environment, shopper, "payment-keys"))
-        self._lock_path = lock_dir / f"wallet-{quote(f'{environment} {shopper}', safe='')}.lock"
+        whose = quote(f"{environment} {shopper}", safe="")
+        self._lock_path = lock_dir / f"wallet-{whose}.lock"
+        self.pin = ApprovalPin(keychain, entry_name(environment, shopper, "pin"), lock_dir / f"pin-{whose}.lock", now)
         self._cards = Shelf(keychain, environment, shopper, "card", "cards", self._own_card, _card_not_found)
+        self._payment_cards = PaymentCards(self._cards, card_command)
         self._addresses = Shelf(
             keychain, environment, shopper, "address", "addresses", address_from, _address_not_found
         )
@@ -79,6 +72,12 @@ class Vault:
     def description(self) -> str:
         """Where the cards are kept, for the person."""
         return self._keychain.description
+
+    async def wants_pin(self) -> bool:
+        """Whether to ask for an approval PIN with the next card: none is set, and it is the first or can pay."""
+        if await self.pin.is_set():
+            return False
+        return self.environment not in TEST_ONLY or not (await self._cards.listing()).labels
 
     async def add_card(self, card: Card, *, replace: bool = False, default: bool = False) -> CardSummary:
         """Keep a card.
@@ -100,7 +99,7 @@ class Vault:
 
     async def cards(self) -> list[CardSummary]:
         """Every card that can be read, in the order they were added; `damaged_cards` tells of the others."""
-        return [card.summary() for card in (await self._cards.entries())[0]]
+        return (await self._payment_cards.summaries())[0]
 
     async def card_summary(self, label: str | None = None) -> CardSummary:
         """The card of this label, or the one that is meant without a label.
@@ -108,7 +107,7 @@ class Vault:
         Raises:
             CardNotFound: there is none; `known` has the labels that there are.
         """
-        return (await self._cards.entry(await self._cards.known(label))).summary()
+        return await self._payment_cards.summary(label)
 
     async def remove_card(self, label: str) -> None:
         """Forget a card, also one whose entry is damaged.
@@ -136,7 +135,7 @@ class Vault:
             CardRefused: it has expired, the security code's form is wrong, or the key is not of this environment.
             UnexpectedAnswer: the payment key is refused, or its id stood for another key before.
         """
-        card = await self._cards.entry(await self._cards.known(label))
+        card = await self._payment_cards.card(label)
         problem = self._problem_with(card)
         if problem is not None:
             raise CardRefused(f"{problem} Nothing was sent.", next="add_payment_card")
@@ -185,6 +184,17 @@ class Vault:
                 own = entry.model_copy(update={"origin": "person"})
                 await self._addresses.put(own.label, entry_of_address(own))
 
+    async def address_key(self) -> bytes:
+        """The key that turns an address into the hash by which the journal knows it; made when it is first needed."""
+        key = await self._address_key.load()
+        if key is None:
+            async with self._lock():
+                key = await self._address_key.load()
+                if key is None:
+                    key = secrets.token_hex(32)
+                    await self._address_key.save(key)
+        return key.encode()
+
     async def remove_address(self, label: str) -> None:
         """Forget an address, also one whose entry is damaged.
 
@@ -194,7 +204,7 @@ class Vault:
         """
         async with self._lock():
             known = await self._addresses.known(label)
-            payers = [card.label for card in await self.cards() if _is_same(card.billing_address, known)]
+            payers = [card.label for card in (await self._cards.entries())[0] if _is_same(card.billing_address, known)]
             if payers:
                 raise WalletError(f"{known} is the billing address of the card {payers[0]}: remove that first.")
             await self._addresses.drop(known)
@@ -218,7 +228,7 @@ class Vault:
 
     async def damaged_cards(self) -> list[DamagedEntry]:
         """What is wrong with each card that cannot be read, and what to do."""
-        return (await self._cards.entries())[1]
+        return (await self._payment_cards.summaries())[1]
 
     async def damaged_addresses(self) -> list[DamagedEntry]:
         """What is wrong with each address that cannot be read, and what to do."""
@@ -233,12 +243,14 @@ class Vault:
         return KeptText(self._keychain, entry_name(self.environment, self.shopper, "device", attempt_id))
 
     async def forget_everything(self) -> None:
-        """Delete all that is kept for this shopper in this environment: cards, addresses, the device, the keys seen."""
+        """Delete all that is kept for this shopper in this environment: cards, addresses, device, PIN, keys seen."""
         async with self._lock():
             await self._cards.clear()
             await self._addresses.clear()
-            for name in (self.device_tokens.name, self._thumbprints.name, self.journal_mark.name):
-                await self._keychain.delete(name)
+            await self.pin.forget()
+            for kept in (self.device_tokens, self.journal_mark, self.acceptance, self._address_key):
+                await kept.forget()
+            await self._keychain.delete(self._thumbprints.name)
 
     def _own_card(self, entry: SecretStr) -> Card | None:
         card = card_from(entry)
@@ -249,25 +261,9 @@ class Vault:
             return f"The card was made for the {card.environment} environment; this is {self.environment}."
         return number_problem(card.number, self.environment) or expiry_problem(card.month, card.year, self.now())
 
-    @asynccontextmanager
-    async def _lock(self) -> AsyncIterator[None]:
-        """One change at a time, across processes: a list is read, changed and written as one."""
-        self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = AsyncFileLock(self._lock_path, timeout=_LOCK_SECONDS, mode=0o600, run_in_executor=False)
-        try:
-            await lock.acquire()
-        except Timeout:
-            lock_free = False
-        else:
-            lock_free = True
-        if not lock_free:
-            raise WalletError(
-                "Another firmly-mcp has been changing the wallet for a while: is it waiting for the keyring?"
-            )
-        try:
-            yield
-        finally:
-            await lock.release()
+    def _lock(self) -> AbstractAsyncContextManager[None]:
+        """A list is read, changed and written as one."""
+        return in_turn(self._lock_path)
 
 
 def _card_not_found(message: str, known: Sequence[str]) -> CardNotFound:

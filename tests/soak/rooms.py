@@ -14,11 +14,12 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from firmly_mcp.api.transport import Http
+from firmly_mcp.checkout.approvals import Answer as Answered
 from firmly_mcp.checkout.placement import Asked
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import FirmlyError
+from firmly_mcp.server.error_views import ErrorView
 from firmly_mcp.server.order_views import OrderView
-from firmly_mcp.server.views import ErrorView
 from firmly_mcp.services import Services, open_services
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.keychain import Secrets
@@ -138,7 +139,10 @@ class Rooms:
         except FirmlyError as error:
             return Answer(ErrorView.of(error).structured())
         if isinstance(answer, Asked):
-            return Answer(OrderView.asking(answer, environment=ENVIRONMENT, command="").structured())
+            question = answer.approval
+            if question.answer is not Answered.OPEN:
+                return Answer(OrderView.unanswered(question, environment=ENVIRONMENT).structured())
+            return Answer(OrderView.asking(question, environment=ENVIRONMENT, command="").structured())
         async with asyncio.timeout(OUTCOME_SECONDS):
             while answer.feed is not None and not answer.feed.ended:
                 await answer.feed.more_than(len(answer.feed.steps))

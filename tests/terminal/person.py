@@ -111,6 +111,7 @@ def an_environment(bus: Bus | None, directory: Path, **more: str) -> dict[str, s
         "HOME": str(directory),
         "TERM": "xterm-256color",
         "FIRMLY_MCP_DATA_DIR": str(directory / "data"),
+        "FIRMLY_MCP_OPEN_PAGES": "false",
         "FIRMLY_MCP_SHOPPER": re.sub(r"[^A-Za-z0-9]", "-", directory.name)[-64:],
         "DBUS_SESSION_BUS_ADDRESS": bus.address if bus else "unix:path=/nonexistent/firmly-mcp-tests",
         **more,
