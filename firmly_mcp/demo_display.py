@@ -92,7 +92,8 @@ class Panels:
 
     def progress(self, value: float, total: float | None, words: str) -> None:
         if not self._console.is_terminal:
-            self._print(f"  {value:g} of {total or 0:g}: {_plain(words)}")
+            of_all = f" of {total:g}" if total else ""
+            self._print(f"  {value:g}{of_all}: {_plain(words)}")
             return
         if self._task is None:
             self._task = self._bar.add_task("", total=total)

@@ -61,7 +61,8 @@ async def test_an_order_in_flight_is_placed_and_answered_before_the_server_ends(
 
         async with server.client(era) as client:
             await fill_cart(client)
-            await anyio.to_thread.run_sync(slow_down, home)
+            # For longer than answers may take once orders have ended: the order itself is waited for.
+            await anyio.to_thread.run_sync(slow_down, home, 3.0)
             async with anyio.create_task_group() as both:
                 both.start_soon(end_it)
                 order = await call(client, "complete_order", store=STORE)

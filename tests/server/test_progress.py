@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -82,6 +83,8 @@ async def test_a_client_that_asks_for_no_progress_gets_its_result(client: Client
 
 class Recorder:
     """Stands where a call's context stands: takes notifications, with the time of each."""
+
+    request_context = SimpleNamespace(meta={"progress_token": 1})
 
     def __init__(self) -> None:
         self.at: list[float] = []
