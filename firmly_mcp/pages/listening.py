@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
@@ -16,6 +16,14 @@ from firmly_mcp.errors import SettingsError
 
 # Seconds that a browser may keep a connection without asking anything.
 _KEEP_ALIVE: Final = 20
+
+
+class _Wire(H11Protocol):
+    """One connection, whose requests are in no log, whoever set up logging: a path can be a link's secret."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.access_log = False
 
 
 class Listener:
@@ -42,7 +50,7 @@ class Listener:
         )  # fmt: skip
         config.load()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: H11Protocol(config, self._connections, {}), sock=self._bound)
+        self._server = await loop.create_server(lambda: _Wire(config, self._connections, {}), sock=self._bound)
 
     async def stop(self) -> None:
         """Close the port, its connections, and the requests that still wait."""

@@ -139,8 +139,7 @@ SCENES: Final[dict[str, Scene]] = {
         asking, incomplete, wrong_pin, changed, warned, hostile, following, placed, risen, not_placed, unknown,
         declined, replaced, not_valid,
     )
-}  # fmt: skip
-SCENES |= FORM_SCENES
+} | FORM_SCENES  # fmt: skip
 
 
 async def pay(window: Page, code: str = CODE) -> None:
