@@ -78,10 +78,11 @@ def endpoints_table() -> str:
 def clients_table() -> str:
     """Each client that buys something in the tests."""
     rows = (
-        (client.name, client.version, "stdio, HTTP", ", ".join(map(_revision, client.eras)), client.lacks)
+        (client.name, client.version, "stdio, HTTP", ", ".join(map(_revision, client.eras)), client.a_yes, client.lacks)
         for client in clients()
     )
-    return _table(("client", "version", "buys over", "speaks", "what it does not show"), rows)
+    head = ("client", "version", "buys over", "speaks", "an order that needs a yes", "what it does not show")
+    return _table(head, rows)
 
 
 def _revision(era: str) -> str:

@@ -96,13 +96,13 @@ def _outcome(attempt: Attempt) -> str:
 
 async def _meant(placement: Placement, approval_id: str | None) -> Approval:
     waiting = await placement.desk.open_approvals()
-    found = [approval for approval in waiting if approval_id in {None, approval.id}]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise NotAllowed("There is nothing to approve: no order waits for an answer, or its ten minutes are over.")
-    listed = "; ".join(f"{approval.id} ({approval.total} at {approval.wish.store})" for approval in found)
-    raise NotAllowed(f"Several orders wait for an answer. Say which: {listed}.")
+    found = next((approval for approval in waiting if approval_id in {None, approval.id}), None)
+    if found is None:
+        raise NotAllowed(
+            "There is nothing to approve: no such order waits for an answer, another took its place, or its ten "
+            "minutes are over."
+        )
+    return found
 
 
 def _show(review: Review, write: Callable[[str], object]) -> None:

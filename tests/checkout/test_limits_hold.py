@@ -123,6 +123,7 @@ async def ordered(limits: CurrencyRules, steps: list[tuple[int, list[Try]]], dir
     """Order by the rules from two programs at once, and hold every attempt against the limits."""
     rules, clock, number = Rules(limits={"USD": limits}), Clock(), 0
     counted: list[Attempt] = []
+    newest = datetime.min.replace(tzinfo=UTC)
     names = {"environment": "simulator", "shopper": "local"}
     path, kept = directory / "journal.sqlite3", Kept()
     async with (
@@ -149,7 +150,8 @@ async def ordered(limits: CurrencyRules, steps: list[tuple[int, list[Try]]], dir
                     number += 1
                     tasks.start_soon(make, made, f"att_{number}")
             for attempt, made in sorted(begun, key=lambda pair: pair[0].number):
-                assert attempt.begun_at >= clock.time
+                newest = max(newest, clock.time)
+                assert attempt.begun_at == newest
                 judged(limits, attempt, counted, by_a_person=made.says_yes)
                 counted.append(attempt)
             for attempt, made in begun:

@@ -200,7 +200,9 @@ def test_a_file_that_contradicts_itself_is_refused_whole(text: str, place: str) 
 def documented() -> str:
     """The rules file that the README shows."""
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    return next(block for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if block.startswith("[USD]"))
+    return str(
+        next(block for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if block.startswith("[USD]"))
+    )
 
 
 def test_the_readme_shows_a_file_that_can_be_read_and_has_every_rule_there_is() -> None:

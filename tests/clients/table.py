@@ -18,7 +18,8 @@ _PYTHON_LOCKS: Final = (HERE / "requirements_mcp1.txt", HERE / "requirements_mcp
 class ForeignClient:
     """One client: its script, how it negotiates, whether it shows progress, and what it lacks.
 
-    With `one_call` it keeps no connection between calls, and so buys without a cart.
+    With `one_call` it keeps no connection between calls, and so buys without a cart. `a_yes` is what it does with an
+    order that needs one.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ForeignClient:
     progress: bool
     lacks: str
     one_call: bool = False
+    a_yes: str = "not tried"
 
     @property
     def lock(self) -> Path | None:

@@ -13,13 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import anyio
+import anyio.lowlevel
+import anyio.to_thread
 import pytest
+from pydantic import SecretStr
 
+from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.server.app import TOOLS, build_server
 from firmly_mcp.server.door import Door
 from firmly_mcp.server.http import listening_on, serving
-from firmly_mcp.services import open_services
+from firmly_mcp.services import Services, open_services
 from firmly_mcp.settings import read_settings
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.wallet.demo import TEST_NUMBER
@@ -63,6 +66,7 @@ class Connected:
 
     server: dict[str, Any]
     spoken: Callable[[], set[str]]
+    services: Services | None = None  # where the server runs in this process
 
 
 @asynccontextmanager
@@ -77,7 +81,7 @@ async def over_pipes(home: Path) -> AsyncIterator[Connected]:  # noqa: F811
     """The command as a host starts it, with what the host writes kept."""
     kept = home / "written.jsonl"
     command = [str(HERE / "recording.py"), str(kept), sys.executable, "-m", "firmly_mcp", "serve", "--demo"]
-    variables = environment(home, PYTHONPATH=str(ROOT))
+    variables = environment(home, PYTHONPATH=str(ROOT), FIRMLY_MCP_OPEN_PAGES="false")
 
     def spoken() -> set[str]:
         messages = [json.loads(line)["params"] for line in kept.read_bytes().splitlines() if b'"params"' in line]
@@ -101,7 +105,7 @@ async def over_http(home: Path) -> AsyncIterator[Connected]:  # noqa: F811
     async with open_services(settings, demo=True) as services:
         with listening_on(0) as bound:
             async with serving(build_server(services), bound, partial(NotingDoor, token=TOKEN)) as served:
-                yield Connected({"url": served.url, "token": TOKEN}, lambda: seen)
+                yield Connected({"url": served.url, "token": TOKEN}, lambda: seen, services)
 
 
 def homely(home: Path) -> dict[str, str]:  # noqa: F811
@@ -109,6 +113,7 @@ def homely(home: Path) -> dict[str, str]:  # noqa: F811
     return {
         "FIRMLY_MCP_DATA_DIR": str(home / ".local" / "share" / "firmly-mcp"),
         "FIRMLY_MCP_RULES": str(home / ".config" / "firmly-mcp" / "rules.toml"),
+        "FIRMLY_MCP_OPEN_PAGES": "false",
     }
 
 
@@ -187,9 +192,39 @@ async def test_a_client_that_can_be_asked_nothing_is_told_how_the_person_can_say
     assert not await charges(home)
 
 
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+@pytest.mark.anyio
+async def test_a_client_that_shows_links_brings_the_question_to_the_person_and_tells_of_the_order(
+    era: str,
+    home: Path,  # noqa: F811
+) -> None:
+    (home / ".config" / "firmly-mcp" / "rules.toml").unlink()
+    shows_links = next(client for client in clients() if client.name == "Inspector mcpdo")
+    async with connected("http", home) as reached, anyio.create_task_group() as person:
+        assert reached.services is not None
+        person.start_soon(say_yes, await reached.services.placement())
+        paper = {**reached.server, "era": era, "calls": CART}
+        got = await anyio.to_thread.run_sync(shop_with, shows_links, paper, home)
+    order = got["results"][-1]
+    assert (order["status"], order["money_moved"]) == ("placed", "yes")
+    assert await charges(home) == [(order["order_number"], 5340)]
+    (link,) = got["links"]
+    assert link.startswith("http://127.0.0.1:")
+    assert link not in json.dumps(got["results"])
+
+
+async def say_yes(placement: Placement) -> None:
+    """A person who answers the first question that there is."""
+    with anyio.fail_after(DEADLINE):
+        while not (asked := await placement.desk.open_approvals()):
+            await anyio.lowlevel.checkpoint()
+    review = await placement.desk.review(asked[0].id)
+    await placement.desk.approve(review, SecretStr("123"), "test")
+
+
 def test_every_client_has_a_script_an_exact_version_and_says_what_it_lacks() -> None:
     rows = clients()
-    assert {row.script for row in rows} == {path.name for path in (HERE / "scripts").iterdir() if path.is_file()}
+    assert all((HERE / "scripts" / row.script).is_file() for row in rows)
     assert all(row.version and row.lacks.endswith(".") for row in rows)
 
 

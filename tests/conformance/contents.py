@@ -14,7 +14,6 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.prompts.base import UserMessage
 from mcp.types import (
     AudioContent,
-    Completion,
     EmbeddedResource,
     ImageContent,
     TextContent,
@@ -49,7 +48,6 @@ def mount_contents(server: MCPServer[Any]) -> None:
     server.resource("test://template/{id}/data", mime_type="application/json", description="One of many")(by_id)
     for prompt in (simple_prompt, prompt_with_arguments, prompt_with_embedded_resource, prompt_with_image):
         server.prompt(f"test_{prompt.__name__}")(prompt)
-    server.completion()(no_completions)  # type: ignore[no-untyped-call]  # the SDK's decorator has no types
 
 
 _TOOLS: Final = {
@@ -140,11 +138,6 @@ def prompt_with_embedded_resource(resourceUri: str) -> list[UserMessage]:  # noq
 def prompt_with_image() -> list[UserMessage]:
     """A prompt that carries a picture."""
     return [UserMessage(content=image()[0]), _says("Please analyze the image above.")]
-
-
-async def no_completions(*_: Any) -> Completion:
-    """Nothing to complete."""
-    return Completion(values=[])
 
 
 def _embedded(uri: str, mime_type: str, text: str) -> EmbeddedResource:
