@@ -122,7 +122,7 @@ def _refuse_what_cannot_be_paid(store: str, cart: Cart) -> None:
     if cart.shipping_info is None and any(line.requires_shipping is not False for line in cart.line_items):
         raise _not_payable(f"The cart at {store} has no shipping address.", "set_shipping_info")
     if cart.cart_status not in {None, "active"}:
-        raise _not_payable(f"The cart at {store} cannot be paid while it is {clean(cart.cart_status, 40)}.", "get_cart")
+        raise _not_payable(f"The cart at {store} is not active, so it cannot be paid now.", "get_cart")
     if cart.cart_id is None or cart.total is None:
         raise _not_payable(f"The cart at {store} has no final total yet.", "get_cart")
     if cart.doubts:

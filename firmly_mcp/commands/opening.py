@@ -1,0 +1,86 @@
+"""What subcommands share: the rooms, opened for one act and closed after it; and amounts as arguments."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from firmly_mcp.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from firmly_mcp.checkout.placement import Placement
+    from firmly_mcp.pages.saving import Saving
+    from firmly_mcp.pages.server import Pages
+    from firmly_mcp.services import Services
+    from firmly_mcp.wallet.vault import Vault
+
+T = TypeVar("T")
+
+
+class Amount(click.ParamType[Decimal]):
+    """An amount of money in major units, such as 53.40."""
+
+    name = "amount"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """Read it; what is no amount is wrong usage."""
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            self.fail("is no amount; write it like 53.40", param, ctx)
+        if not amount.is_finite() or amount < 0:
+            self.fail("is no amount; write it like 53.40", param, ctx)
+        return amount
+
+
+def with_placement(act: Callable[[Placement], Awaitable[T]]) -> T:
+    """Open the rooms that orders need, act, close."""
+
+    async def in_rooms(services: Services) -> T:
+        return await act(await services.placement())
+
+    return with_services(in_rooms)
+
+
+def with_vault(act: Callable[[Vault], Awaitable[T]]) -> T:
+    """Open the wallet, act, close."""
+
+    async def in_rooms(services: Services) -> T:
+        return await act(await services.vault())
+
+    return with_services(in_rooms)
+
+
+def with_services(act: Callable[[Services], Awaitable[T]]) -> T:
+    """Have the rooms at hand, act, close what was opened."""
+    import anyio
+
+    from firmly_mcp.services import open_services
+
+    async def run() -> T:
+        async with open_services(read_settings()) as services:
+            return await act(services)
+
+    return anyio.run(run)
+
+
+def in_browser(form_of: Callable[[Pages], Awaitable[Saving]], *, from_stdin: bool) -> None:
+    """Open a page, and wait until the person has filled it in."""
+    import anyio
+
+    from firmly_mcp.pages.command import fill_in_browser
+    from firmly_mcp.services import open_services
+
+    if from_stdin:
+        raise click.UsageError("Choose one of --stdin and --browser.")
+    settings = read_settings()
+
+    async def run() -> None:
+        async with open_services(settings) as services:
+            await fill_in_browser(await form_of(await services.pages()), may_open=settings.open_pages)
+
+    anyio.run(run)

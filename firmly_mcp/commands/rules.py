@@ -1,0 +1,75 @@
+"""The spending rules: shown, checked, explained and accepted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from firmly_mcp.settings import read_settings, sources
+
+from .opening import Amount, with_services
+
+if TYPE_CHECKING:
+    from firmly_mcp.services import Services
+
+
+@click.group()
+def rules() -> None:
+    """The spending rules, and the settings that count only once a person has accepted them."""
+
+
+@rules.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rules_show(*, as_json: bool) -> None:
+    """Show the rules in words and the settings that move money: who said each, and whether it is accepted."""
+    from firmly_mcp.terminal.rules import show_rules
+
+    async def act(services: Services) -> None:
+        await show_rules(await services.accepted(), services.settings, sources(), as_json=as_json)
+
+    with_services(act)
+
+
+@rules.command("check")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def rules_check(file: Path | None) -> None:
+    """Say whether a rules file can be used, or the line and what is wrong with it."""
+    from firmly_mcp.terminal.rules import check_rules
+
+    check_rules(file or read_settings().rules_file, is_named=file is not None)
+
+
+@rules.command("explain")
+@click.option("--store", required=True, help="The store, such as luma.gift.")
+@click.option("--total", required=True, type=Amount(), help="What it would cost.")
+@click.option("--currency", default="USD", show_default=True, help="In which currency.")
+@click.option("--card", help="The card's label. Default: the one that is meant without a label.")
+@click.option("--address", help="Where it goes, by its label. Default: to an address of yours, ordered to before.")
+@click.option("--quantity", default=1, show_default=True, help="How many of one thing.")
+@click.option(
+    "--tool", default="complete_order", show_default=True, type=click.Choice(["complete_order", "place_order"])
+)
+@click.option("--repeat", is_flag=True, help="It is the same once more.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rules_explain(*, as_json: bool, **order: Any) -> None:
+    """Show what an order would meet now: each rule in order, and what comes of it. Nothing is ordered or reserved."""
+    from firmly_mcp.terminal.explaining import explain_order
+
+    async def act(services: Services) -> None:
+        accepted, placement, vault = await services.accepted(), await services.placement(), await services.vault()
+        await explain_order(accepted, placement, vault, order, as_json=as_json)
+
+    with_services(act)
+
+
+@rules.command("accept")
+def rules_accept() -> None:
+    """Show what changed in rules and settings, and let it count: takes a yes and the approval PIN."""
+    from firmly_mcp.terminal.rules import accept_rules
+
+    async def act(services: Services) -> None:
+        await accept_rules(await services.accepted(), await services.vault())
+
+    with_services(act)
