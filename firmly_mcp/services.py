@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .api.session import TokenStore
     from .api.transport import Http
     from .checkout.accepted import Accepted
+    from .checkout.attempts import Attempt
     from .checkout.in_force import InForce
     from .checkout.journal import Journal
     from .checkout.placement import Placement
@@ -75,6 +76,8 @@ class Services:
     placement: Once[Placement]
     pages: Once[Pages]
     close: Callable[[], Awaitable[None]]
+    # Told of every order that ends here, whether a call waits for it or not.
+    on_order_end: list[Callable[[Attempt], Awaitable[None]]] = field(default_factory=list)
     # Which questions were put before the person from here, and whether that reached them.
     reached: dict[str, bool] = field(default_factory=dict)
 
@@ -238,8 +241,13 @@ class _Rooms:
             security_code=self._security_code if settings.cvv_command else None,
             may_order=(await services.accepted()).refuse_orders_elsewhere,
             senders=SenderLocks(self._locks),
+            order_ended=self._order_ended,
             now=self._now,
         )
+
+    async def _order_ended(self, attempt: Attempt) -> None:
+        for told in list(self.services.on_order_end):
+            await told(attempt)
 
     async def pages(self) -> Pages:
         from .pages.server import Pages

@@ -69,6 +69,7 @@ class Placement:
         security_code: Callable[[], Awaitable[SecretStr]] | None,
         may_order: Callable[[], Awaitable[None]],
         senders: SenderLocks,
+        order_ended: Callable[[Attempt], Awaitable[None]],
         now: Callable[[], datetime],
     ) -> None:
         self._quoting = quoting
@@ -76,7 +77,7 @@ class Placement:
         self._security_code = security_code
         self._may_order = may_order
         self._ruling = Ruling(rules, quoting)
-        self._sending = Sending(vault=vault, firmly=firmly, journal=journal, senders=senders)
+        self._sending = Sending(vault=vault, firmly=firmly, journal=journal, senders=senders, order_ended=order_ended)
         self._settling = Settling(firmly=firmly, senders=devices, journal=journal)
         self.desk = Desk(
             vault=vault,

@@ -80,11 +80,13 @@ class Sending:
         firmly: Callable[[], Awaitable[FirmlyClient]],
         journal: Callable[[], Awaitable[Journal]],
         senders: SenderLocks,
+        order_ended: Callable[[Attempt], Awaitable[None]],
     ) -> None:
         self._vault = vault
         self._firmly = firmly
         self._journal = journal
         self._senders = senders
+        self._order_ended = order_ended
         self._live: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -203,6 +205,13 @@ class Sending:
                 feed.end()
         if ended.state is not State.UNKNOWN:
             await purchase.settled(attempt_id)
+        await self._tell(ended)
+
+    async def _tell(self, ended: Attempt) -> None:
+        try:
+            await self._order_ended(ended)
+        except Exception:  # noqa: BLE001 - the order has its outcome, whoever can be told of it
+            _log.exception("the end of an order could not be told")
 
     async def _send(self, purchase: Purchase, yes: Yes, payment: _Payment, feed: Feed) -> Outcome:
         """Seal and send, once. Every way this can end is an outcome; none of them leads back here."""

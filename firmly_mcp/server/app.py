@@ -12,6 +12,7 @@ from firmly_mcp import __version__
 from firmly_mcp.services import Services
 
 from .completions import add_completions
+from .notices import Notices
 from .prompts import add_prompts
 from .resources import add_resources
 from .tool import Offered, registered
@@ -63,16 +64,23 @@ TOOLS: Final[tuple[Offered, ...]] = (
 def build_server(services: Services) -> MCPServer[Services]:
     """The server over these rooms. They are opened and closed by whoever built them."""
 
+    notices = Notices()
+
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
-        yield services
+        services.on_order_end.append(notices.order_ended)
+        try:
+            yield services
+        finally:
+            services.on_order_end.remove(notices.order_ended)
 
     server = MCPServer(
         "firmly-mcp",
         title="Firmly",
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=registered(TOOLS),
+        tools=registered(TOOLS, notices),
+        subscriptions=notices.bus,
         lifespan=lifespan,
         log_level="WARNING",
     )

@@ -12,6 +12,7 @@ from firmly_mcp.errors import MoneyMoved
 from firmly_mcp.store_text import clean
 from firmly_mcp.suspicion import suspicions
 
+from .notices import order_resources
 from .views import MoneyView, View, told, with_next
 
 if TYPE_CHECKING:
@@ -142,12 +143,7 @@ class OrderView(View):
         return with_next(self.in_lines(), self.next, suspicious=self.suspicious)
 
     def shows(self) -> tuple[str, ...]:
-        # A placed order has emptied its cart.
-        return (
-            (f"firmly://orders/{self.attempt}", "firmly://orders", f"firmly://{self.store}/cart")
-            if self.attempt
-            else ()
-        )
+        return order_resources(self.attempt, self.store) if self.attempt else ()
 
     def in_lines(self) -> list[str]:
         """What is known, without what to do next."""

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, PrivateAttr, ValidationError
 
 from firmly_mcp.card_numbers import holds_card_number
 from firmly_mcp.errors import FirmlyError
 
 from .error_views import NEXT, ErrorView
-from .notices import tell_changed
+from .notices import Notices
 from .schemas import Schema, arguments_schema, result_schema
 from .views import View
 
@@ -74,8 +74,10 @@ def services_of(ctx: Context[Any, Any]) -> Services:
 class StrictTool(Tool):
     """A tool that refuses unknown arguments and card numbers, and answers errors as typed results."""
 
+    _notices: Notices = PrivateAttr()
+
     @classmethod
-    def of(cls, offer: Offered, known: dict[str, Schema]) -> Tool:
+    def of(cls, offer: Offered, known: dict[str, Schema], notices: Notices) -> Tool:
         """Register an offered function; `known` are the result schemas that were published so far, and grows."""
         tool = cls.from_function(
             offer.function,
@@ -91,7 +93,13 @@ class StrictTool(Tool):
         if generated is not None:
             tool.fn_metadata.output_schema = result_schema(generated, known)
             known.setdefault(generated["title"], generated)
-        return tool
+        assert isinstance(tool, cls)
+        return tool.telling(notices)
+
+    def telling(self, notices: Notices) -> Self:
+        """This tool, which tells of what it changes."""
+        self._notices = notices
+        return self
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
@@ -105,7 +113,7 @@ class StrictTool(Tool):
         if isinstance(view, CallToolResult | InputRequiredResult):
             return view
         if self.annotations is not None and not self.annotations.read_only_hint:
-            await tell_changed(context, view.shows())
+            await self._notices.changed(context, view.shows())
         return answer(view)
 
 
@@ -146,7 +154,7 @@ def _problems(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}" for problem in problems)
 
 
-def registered(offers: Iterable[Offered]) -> list[Tool]:
-    """The tools of these offers, in their order."""
+def registered(offers: Iterable[Offered], notices: Notices) -> list[Tool]:
+    """The tools of these offers, in their order; `notices` is told of what they change."""
     known: dict[str, Schema] = {}
-    return [StrictTool.of(offer, known) for offer in offers]
+    return [StrictTool.of(offer, known, notices) for offer in offers]

@@ -14,7 +14,7 @@ from mcp.types import PromptReference, ResourceTemplateReference, ResourceUpdate
 
 from firmly_mcp.server.app import build_server
 from firmly_mcp.wallet.demo import ADDRESS_LABEL, CARD_LABEL
-from tests.checkout.gate import open_gate
+from tests.checkout.gate import CODE, open_gate
 from tests.shop import STORE, Shop, call, fill_cart
 
 CART = f"firmly://{STORE}/cart"
@@ -105,6 +105,39 @@ async def test_a_host_is_told_that_a_cart_or_an_order_changed(shop: Shop, era: A
             while not {CART, "firmly://orders"} <= told:
                 told.add(await hear.receive())
         tasks.cancel_scope.cancel()
+
+
+@pytest.mark.anyio
+async def test_a_host_is_told_of_an_order_that_ends_when_no_call_waits_for_it(tmp_path: Path, era: Any) -> None:
+    tell, hear = anyio.create_memory_object_stream[str](100)
+
+    async def of_the_session(message: object) -> None:
+        if isinstance(message, ResourceUpdatedNotification):
+            tell.send_nowait(str(message.params.uri))
+
+    async def of_a_listener(client: Client, *, task_status: TaskStatus[None]) -> None:
+        async with client.listen(resource_subscriptions=["firmly://orders"]) as changes:
+            task_status.started()
+            async for change in changes:
+                tell.send_nowait(str(getattr(change, "uri", "")))
+
+    async with (
+        open_gate(tmp_path) as gate,
+        Client(build_server(gate.services), mode=era, message_handler=of_the_session) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        if era == "auto":
+            await tasks.start(of_a_listener, client)
+        await fill_cart(client)
+        asked = await call(client, "complete_order", store=STORE)
+        review = await gate.placement.desk.review(asked["approval"])
+        await gate.ended(await gate.placement.desk.approve(review, CODE, "page"))
+        with anyio.fail_after(20):
+            while await hear.receive() != "firmly://orders":
+                pass
+        tasks.cancel_scope.cancel()
+    tell.close()
+    hear.close()
 
 
 @pytest.mark.anyio

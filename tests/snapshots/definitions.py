@@ -11,6 +11,7 @@ from mcp.server import MCPServer
 from mcp.types import Tool
 
 from firmly_mcp.server.app import TOOLS as OFFERED
+from firmly_mcp.server.notices import Notices
 from firmly_mcp.server.tool import registered
 
 TOOLS: Final = Path(__file__).parent / "tools"
@@ -18,7 +19,7 @@ TOOLS: Final = Path(__file__).parent / "tools"
 
 def definitions() -> list[Tool]:
     """Every tool's definition, in the order of the list."""
-    server: MCPServer[None] = MCPServer("definitions", tools=registered(OFFERED))
+    server: MCPServer[None] = MCPServer("definitions", tools=registered(OFFERED, Notices()))
     return anyio.run(server.list_tools)
 
 
