@@ -24,5 +24,17 @@ async def test_a_daemon_that_crashed_is_started_again_with_its_entries(monkeypat
     assert kept.get_secret_value() == "kept"
 
 
+@pytest.mark.anyio
+async def test_a_keyring_that_crashes_between_two_calls_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with private_bus() as bus, secret_service(bus, lasting=True) as service:
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.address)
+        keychain = Keychain()
+        await keychain.set("test/crash", SecretStr("kept"))
+        os.kill(service.pid, signal.SIGABRT)
+        kept = await keychain.get("test/crash")
+    assert kept is not None
+    assert kept.get_secret_value() == "kept"
+
+
 def test_every_test_has_a_daemon_that_runs(keyring_bus: SecretService) -> None:
     os.kill(keyring_bus.pid, 0)

@@ -54,13 +54,17 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A keyring that was found. `unlock(seconds)` asks the person where it is locked, and says what is still wrong."""
+    """A keyring that was found. `unlock(seconds)` asks the person where it is locked, and says what is still wrong.
+
+    `is_running` asks nobody.
+    """
 
     name: str
     keyring: KeyringLike
     unlock: Callable[[float], Trouble | None] = lambda _: None
     remedy: str = "Unlock the keyring."
     entry_bytes: int | None = None  # the longest entry, in UTF-16, where there is a limit
+    is_running: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +135,31 @@ def _class_of(kind: _Kind) -> Any:
 def _built(kind: _Kind) -> Backend:
     found = _class_of(kind)
     # KEYRING_PROPERTY_* variables would replace attributes of the backend, its methods among them.
-    unchanged = type(found.__name__, (found,), {"set_properties_from_env": lambda _: None})
-    keyring: KeyringLike = unchanged()
-    unlock = _unlock_secret_service if kind is _SECRET_SERVICE else _unlocked_by_reading(keyring)
-    return Backend(kind.name, keyring, unlock, kind.remedy, kind.entry_bytes)
+    changes: dict[str, Any] = {"set_properties_from_env": lambda _: None}
+    if kind is _SECRET_SERVICE:
+        changes["get_preferred_collection"] = lambda _: _default_collection()
+        keyring: KeyringLike = type(found.__name__, (found,), changes)()
+        return Backend(
+            kind.name,
+            keyring,
+            _unlock_secret_service,
+            kind.remedy,
+            is_running=lambda: _secret_service_trouble() is None,
+        )
+    keyring = type(found.__name__, (found,), changes)()
+    return Backend(kind.name, keyring, _unlocked_by_reading(keyring), kind.remedy, kind.entry_bytes)
+
+
+def _default_collection() -> Any:
+    """The default collection on a connection that its user closes; keyring's own leaves it open when this fails."""
+    import secretstorage
+
+    bus = secretstorage.dbus_init()
+    try:
+        return secretstorage.get_default_collection(bus)
+    except BaseException:
+        bus.close()
+        raise
 
 
 def _use_the_users_own_bus() -> None:

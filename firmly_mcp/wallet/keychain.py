@@ -7,6 +7,7 @@ limit passes, the caller gets a WalletError, and the thread, should it ever go o
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from firmly_mcp.errors import WalletError
 from .backends import Backend, find_backend
 
 SERVICE: Final = "firmly-mcp"
+# In seconds.
+_RESTARTS_WITHIN: Final = 5.0
+_LOOK_EVERY: Final = 0.1
 
 
 class Secrets(Protocol):
@@ -69,6 +73,7 @@ class Keychain:
         self._limit = limit
         self._find = find
         self._found: Backend | None = None
+        self._has_answered = False
         # Two calls at once on a locked keyring would open two prompts.
         self._one_at_a_time = threading.Lock()
 
@@ -119,16 +124,40 @@ class Keychain:
             if call.abandoned.is_set():
                 return
             try:
-                call.result = call.work(lambda: self._ready(call))
-            except WalletError as problem:
-                call.problem = problem
+                self._work(call)
+                if call.problem is not None and self._came_back(call):
+                    # Reading, writing and forgetting may each be done twice.
+                    self._work(call)
             except _Abandoned:
                 return
-            except Exception as error:  # noqa: BLE001 - keyring's backends raise whatever their platform's bindings raise
-                call.problem = self._failure(error)
         # The loop may have ended meanwhile; then nobody waits.
         with suppress(RuntimeError):
             from_thread.run_sync(call.done.set, token=call.token)
+
+    def _work(self, call: _Call) -> None:
+        call.problem = None
+        try:
+            call.result = call.work(lambda: self._ready(call))
+            self._has_answered = True
+        except WalletError as problem:
+            call.problem = problem
+        except _Abandoned:
+            raise
+        except Exception as error:  # noqa: BLE001 - keyring's backends raise whatever their platform's bindings raise
+            call.problem = self._failure(error)
+
+    def _came_back(self, call: _Call) -> bool:
+        """Whether a keyring that answered before was gone, and is there again within a few seconds.
+
+        Keyring daemons crash now and then, and a desktop starts them again at once.
+        """
+        if not self._has_answered or self._found is None or self._found.is_running():
+            return False
+        until = time.monotonic() + _RESTARTS_WITHIN
+        while time.monotonic() < until and not call.abandoned.wait(_LOOK_EVERY):
+            if self._found.is_running():
+                return True
+        return False
 
     def _ready(self, call: _Call) -> Backend:
         """The keyring, unlocked. A prompt that was answered too late changes nothing: the caller has been told no."""

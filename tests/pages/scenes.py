@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Final
 
 from playwright.async_api import Page, expect
@@ -67,7 +66,7 @@ async def warned(room: Room, window: Page) -> None:
 
 async def hostile(room: Room, window: Page) -> None:
     """A product whose store wrote what it should not."""
-    retitle(room, TEE, HOSTILE)
+    room.simulator.wording = lambda _, text: HOSTILE if text == "Radiant Tee" else text
     await window.goto(await room.link())
 
 
@@ -154,10 +153,3 @@ async def bought(room: Room, wish: Wish) -> None:
     placing = await desk.approve(await desk.review(await room.asked(wish)), SecretStr(CODE), "test")
     while placing.feed is not None and not placing.feed.ended:
         await placing.feed.more_than(len(placing.feed.steps))
-
-
-def retitle(room: Room, sku: str, title: str) -> None:
-    """Let the store call a product something else."""
-    shelf = room.simulator.world.catalog.shelf(STORE)
-    product, variant = shelf.of_sku(sku)
-    shelf._by_sku[sku] = (replace(product, title=title), variant)
