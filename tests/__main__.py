@@ -46,7 +46,7 @@ def main(names: Sequence[str]) -> int:
         return 1
     if tests or not names:
         install_system_packages()
-        return _run("tests", [sys.executable, "-m", "pytest", *(tests or ["-n", "auto"])])
+        return _run("tests", [sys.executable, "-m", "pytest", *(tests or ["-n", "auto", "--dist", "worksteal"])])
     return 0
 
 

@@ -14,10 +14,13 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from firmly_mcp.errors import WalletError
+
+from .secret_service import SecretService
 
 _BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
 # gnome-keyring takes its password from standard input to the end, a line's end included; `read` leaves that out.
@@ -135,31 +138,16 @@ def _class_of(kind: _Kind) -> Any:
 def _built(kind: _Kind) -> Backend:
     found = _class_of(kind)
     # KEYRING_PROPERTY_* variables would replace attributes of the backend, its methods among them.
-    changes: dict[str, Any] = {"set_properties_from_env": lambda _: None}
+    changes = {"set_properties_from_env": lambda _: None}
     if kind is _SECRET_SERVICE:
-        changes["get_preferred_collection"] = lambda _: _default_collection()
-        keyring: KeyringLike = type(found.__name__, (found,), changes)()
-        return Backend(
-            kind.name,
-            keyring,
-            _unlock_secret_service,
-            kind.remedy,
-            is_running=lambda: _secret_service_trouble() is None,
-        )
-    keyring = type(found.__name__, (found,), changes)()
+        service = SecretService(found, changes)
+        return Backend(kind.name, service, partial(_unlocked, service), kind.remedy, is_running=_is_running)
+    keyring: KeyringLike = type(found.__name__, (found,), changes)()
     return Backend(kind.name, keyring, _unlocked_by_reading(keyring), kind.remedy, kind.entry_bytes)
 
 
-def _default_collection() -> Any:
-    """The default collection on a connection that its user closes; keyring's own leaves it open when this fails."""
-    import secretstorage
-
-    bus = secretstorage.dbus_init()
-    try:
-        return secretstorage.get_default_collection(bus)
-    except BaseException:
-        bus.close()
-        raise
+def _is_running() -> bool:
+    return _secret_service_trouble() is None
 
 
 def _use_the_users_own_bus() -> None:
@@ -189,22 +177,13 @@ def _secret_service_trouble() -> Trouble | None:
     return None
 
 
-def _unlock_secret_service(seconds: float) -> Trouble | None:
-    """Ask the person to unlock where that is needed. Our own connection, because keyring leaves its own open here."""
-    import secretstorage
-
+def _unlocked(service: SecretService, seconds: float) -> Trouble | None:
     try:
-        with closing(secretstorage.dbus_init()) as bus:
-            collection = secretstorage.get_default_collection(bus)
-            if collection.is_locked():
-                collection.unlock(timeout=seconds)
-                if collection.is_locked():
-                    return Trouble("the keyring is locked", _UNLOCK)
+        return None if service.unlocked(seconds) else Trouble("the keyring is locked", _UNLOCK)
     except TimeoutError:
         return Trouble("the keyring is locked", _UNLOCK)
     except Exception as error:  # noqa: BLE001 - the daemon may be gone by now, or the person said no
         return _secret_service_trouble() or Trouble(f"no default keyring can be opened ({_kind_of(error)})", _UNLOCK)
-    return None
 
 
 def _unlocked_by_reading(keyring: KeyringLike) -> Callable[[float], Trouble | None]:
