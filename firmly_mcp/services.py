@@ -80,6 +80,8 @@ class Services:
     on_order_end: list[Callable[[Attempt], Awaitable[None]]] = field(default_factory=list)
     # Which questions were put before the person from here, and whether that reached them.
     reached: dict[str, bool] = field(default_factory=dict)
+    # When a page was brought before the person, in the event loop's seconds.
+    brought: list[float] = field(default_factory=list)
 
 
 @asynccontextmanager

@@ -39,6 +39,8 @@ VARIABLES: Mapping[str, str] = {
     "open_pages": "FIRMLY_MCP_OPEN_PAGES",
 }
 CONFIG_VARIABLE = "FIRMLY_MCP_CONFIG"
+# Nobody is to be worn down by pages: no more are brought before the person in an hour.
+PAGES_AN_HOUR = 6
 
 # What decides where money goes and who says yes without a person. It counts once a person has accepted it.
 MOVES_MONEY = ("environment", "app_id", "api_url", "payment_url", "cvv_command", "card_command")

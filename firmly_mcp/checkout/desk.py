@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import NotAllowed, PinRefused, WalletError
+from firmly_mcp.settings import PAGES_AN_HOUR
 from firmly_mcp.wallet.addresses import Address
 from firmly_mcp.wallet.vault import Vault
 
@@ -35,7 +36,6 @@ from .wishes import Wish
 # The same, bought this short a while ago, is shown beside the question.
 _A_SHORT_WHILE: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
-PAGES_AN_HOUR: Final = 6
 # An answer may come from another program, over the same journal. In seconds.
 _LOOK_EVERY: Final = 0.3
 

@@ -17,6 +17,8 @@ from .shipment_views import ShipmentView
 from .views import MoneyView, View, told, with_next
 
 # A cart's addresses are the shopper's own words.
+# More lines than these are on further pages.
+ROWS: Final = 40
 _WRITTEN_BY_STORES: Final = ("line_items", "shipments", "addons", "notices", "notice", "coupons")
 
 
@@ -57,6 +59,7 @@ class CartView(View):
     store: str
     status: str | None = None
     lines: tuple[LineView, ...] = ()
+    next_page: int | None = None
     ship_to: str | None = None
     shipments: tuple[ShipmentView, ...] = ()
     offered_addons: tuple[AddonView, ...] = ()
@@ -73,12 +76,13 @@ class CartView(View):
     next: str | None = None
 
     @classmethod
-    def of(cls, store: str, cart: Cart, *, warnings: Iterable[str] = ()) -> Self:
-        """The view of a cart as Firmly sent it."""
+    def of(cls, store: str, cart: Cart, *, page: int = 1, warnings: Iterable[str] = ()) -> Self:
+        """The view of a cart as Firmly sent it, with one page of its lines."""
         return cls(
             store=store,
             status=None if cart.cart_status in {None, "active"} else clean(cart.cart_status, 40),
-            lines=tuple(LineView.of(line) for line in cart.line_items),
+            lines=tuple(LineView.of(line) for line in cart.line_items[(page - 1) * ROWS : page * ROWS]),
+            next_page=page + 1 if len(cart.line_items) > page * ROWS else None,
             ship_to=_ship_to(cart),
             shipments=tuple(ShipmentView.of(shipment) for shipment in cart.shipments),
             offered_addons=addon_views(cart),
@@ -93,6 +97,7 @@ class CartView(View):
     def text(self) -> str:
         lines = [f"Cart at {self.store}:" if self.lines else f"The cart at {self.store} is empty."]
         lines += [f"- {line}" for line in self.lines]
+        lines += [f"More lines: get_cart with page {self.next_page}"] if self.next_page else []
         lines += [f"Ships to: {self.ship_to}"] if self.ship_to else []
         lines += [str(shipment) for shipment in self.shipments]
         lines += [f"Addon {addon}" for addon in self.offered_addons]

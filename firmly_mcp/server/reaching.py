@@ -9,13 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.types import ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
 
 from firmly_mcp.browser import open_in_browser
+from firmly_mcp.settings import PAGES_AN_HOUR
+
+from .tool import services_of
 
 _STATELESS: Final = "2026-07-28"
 _PAGE: Final = "page"
+_HOUR: Final = 3600.0
 
 Answer = Literal["accept", "decline", "cancel"]
 
@@ -32,6 +37,8 @@ class Invitation:
 
 async def reach(ctx: Context[Any, Any], invitation: Invitation) -> bool | InputRequiredResult:
     """Whether the person was reached; or what the host has to be told first, after which it makes the call again."""
+    if ctx.request_state is None and _is_one_too_many(services_of(ctx).brought):
+        return False
     if shows_links(ctx):
         answer = await _asked_by_host(ctx, invitation)
         if isinstance(answer, InputRequiredResult):
@@ -39,6 +46,15 @@ async def reach(ctx: Context[Any, Any], invitation: Invitation) -> bool | InputR
         if answer != "cancel":
             return answer == "accept"
     return invitation.may_open and await open_in_browser(invitation.link)
+
+
+def _is_one_too_many(brought: list[float]) -> bool:
+    now = anyio.current_time()
+    brought[:] = [moment for moment in brought if moment > now - _HOUR]
+    if len(brought) >= PAGES_AN_HOUR:
+        return True
+    brought.append(now)
+    return False
 
 
 def shows_links(ctx: Context[Any, Any]) -> bool:

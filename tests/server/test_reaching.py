@@ -15,8 +15,9 @@ import pytest
 from mcp import Client
 from mcp.types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
 
-from firmly_mcp.checkout.desk import PAGES_AN_HOUR, Asked
+from firmly_mcp.checkout.desk import Asked
 from firmly_mcp.server.app import build_server
+from firmly_mcp.settings import PAGES_AN_HOUR
 from tests.checkout.gate import CODE, Gate, open_gate
 from tests.shop import STORE, TEE, call
 
@@ -45,7 +46,7 @@ class Host:
     async def elicited(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
         assert isinstance(params, ElicitRequestURLParams)
         self.links += (params.url,)
-        assert "53.40 USD at staging.luma.gift" in params.message
+        assert " USD at staging.luma.gift" in params.message
         if self.then is not None:
             await self.then(self.gate)
         return ElicitResult(action=self.action)
@@ -144,6 +145,18 @@ async def test_nobody_is_worn_down_by_pages(gate: Gate, browser: Path) -> None:
         assert isinstance(asked, Asked)
         assert asked.may_open is (quantity <= PAGES_AN_HOUR)
     assert len(await gate.placement.desk.open_approvals()) == 1
+
+
+async def test_no_tool_brings_more_than_six_pages_before_a_person_in_an_hour(
+    gate: Gate, era: Any, browser: Path
+) -> None:
+    host = Host(gate, "decline")
+    async with host.client(era) as client:
+        for quantity in range(1, PAGES_AN_HOUR + 3):
+            asked = await call(client, "place_order", store=STORE, items=[{"ref": TEE, "quantity": quantity}])
+            assert asked["status"] == "approval_required"
+    assert len(host.links) == PAGES_AN_HOUR
+    assert not browser.exists()
 
 
 async def test_without_any_way_to_reach_the_person_the_call_returns_at_once(gate: Gate, era: Any) -> None:

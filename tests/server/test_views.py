@@ -58,3 +58,13 @@ def test_amounts_that_contradict_each_other_are_shown_with_a_warning(
     view = CartView.of("staging.luma.gift", read(Cart, json.loads(json.dumps(sent), parse_float=Decimal)))
     assert view.warnings
     assert "Warning: " in view.text()
+
+
+def test_a_long_cart_is_shown_by_pages() -> None:
+    lines = [{"line_item_id": f"line-{number}", "sku": "S", "quantity": 1} for number in range(90)]
+    cart = read(Cart, {"cart_id": "c", "line_items": lines})
+    first, second, last = (CartView.of("luma.gift", cart, page=page) for page in (1, 2, 3))
+    shown = [line.line_item_id for view in (first, second, last) for line in view.lines]
+    assert shown == [f"line-{number}" for number in range(90)]
+    assert (first.next_page, second.next_page, last.next_page) == (2, 3, None)
+    assert "More lines: get_cart with page 2" in first.text()

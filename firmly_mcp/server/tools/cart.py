@@ -16,22 +16,22 @@ from firmly_mcp.server.cart_views import CartsView, CartView
 from firmly_mcp.server.tool import Ctx, offered, services_of
 from firmly_mcp.store_text import clean
 
-from .arguments import Ref, Store
+from .arguments import Page, Ref, Store
 
 _NOT_KEPT: Final = "This cart is gone when the server ends: without a usable keyring its session is kept in memory."
 
 
-def cart_view(firmly: FirmlyClient, store: str, cart: Cart, *, warnings: Iterable[str] = ()) -> CartView:
+def cart_view(firmly: FirmlyClient, store: str, cart: Cart, *, page: int = 1, warnings: Iterable[str] = ()) -> CartView:
     """A cart, with what the shopper must know of the session it belongs to."""
     once = [notice.message for notice in firmly.take_notices() if notice.code != "session_not_kept"]
     always = [] if firmly.session.kept else [_NOT_KEPT]
-    return CartView.of(store, cart, warnings=[*warnings, *once, *always])
+    return CartView.of(store, cart, page=page, warnings=[*warnings, *once, *always])
 
 
-async def cart_at(firmly: FirmlyClient, store: str) -> CartView:
+async def cart_at(firmly: FirmlyClient, store: str, *, page: int = 1) -> CartView:
     """The cart at a store; where there is none, an empty one."""
     try:
-        return cart_view(firmly, store, await firmly.get_cart(store))
+        return cart_view(firmly, store, await firmly.get_cart(store), page=page)
     except CartNotFound:
         return cart_view(firmly, store, Cart())
 
@@ -53,13 +53,14 @@ def _line_ids(cart: Cart) -> Iterable[str | None]:
 async def get_cart(
     ctx: Ctx,
     store: Annotated[str | None, Field(description="Without it: all carts", max_length=253)] = None,
+    page: Page = 1,
 ) -> CartsView:
     """Show the cart at a store, or all carts: lines, shipping and addon choices, and totals as computed now."""
     firmly = await services_of(ctx).firmly()
     if store is None:
         carts = [cart_view(firmly, clean(cart.shop_id, 253), cart) for cart in await firmly.get_active_carts()]
         return CartsView(carts=tuple(carts), next=None if carts else "search_products")
-    return CartsView(carts=(await cart_at(firmly, store),))
+    return CartsView(carts=(await cart_at(firmly, store, page=page),))
 
 
 @offered("Add to the cart")
