@@ -13,12 +13,10 @@ from typing import Final, Literal, Protocol
 import anyio
 from mcp.types import InputRequiredResult
 
-from firmly_mcp.browser import can_open
-
 from .ordering import WAIT_SECONDS
 from .progress import Progress
-from .reaching import Invitation, page_done, reach, shows_links
-from .tool import Ctx, services_of
+from .reaching import Invitation, can_reach, page_done, reach_once
+from .tool import Ctx
 
 _WAITING: Final = "Waiting for the person to fill in the page."
 
@@ -46,22 +44,15 @@ async def filled_in(
 
     `form_of` gives the form that was asked for under a subject, or without one a form that nobody has seen.
     """
-    services = services_of(ctx)
-    may_open = services.settings.open_pages and can_open()
-    if not (shows_links(ctx) or may_open or services.settings.pages_port):
+    if not can_reach(ctx):
         return Filling("not_reached")
     async with Progress.of(ctx) as progress:
         until = anyio.current_time() + WAIT_SECONDS
         form = await form_of(ctx.request_state)
-        if form.subject not in services.reached:
-            invitation = Invitation(form.link, message, form.subject, may_open)
-            reached: bool | InputRequiredResult = False
-            with anyio.CancelScope(deadline=until):
-                reached = await reach(ctx, invitation)
-            if isinstance(reached, InputRequiredResult):
-                return reached
-            services.reached[form.subject] = reached
-        if not services.reached[form.subject]:
+        reached = await reach_once(ctx, Invitation(form.link, message, form.subject), until)
+        if isinstance(reached, InputRequiredResult):
+            return reached
+        if not reached:
             return Filling("not_reached", form.link)
         await progress.until(form.done.wait(), until, _WAITING)
         await page_done(ctx, form.subject)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from firmly_mcp.checkout.attempts import Attempt
 
-_STATELESS: Final = "2026-07-28"
+STATELESS: Final = "2026-07-28"
 # How HTTP names a session; over standard input and output there is one.
 _SESSION: Final = "mcp-session-id"
 _MOST: Final = 16
@@ -35,7 +35,7 @@ class Notices:
 
     async def changed(self, ctx: Context[Any, Any], uris: Iterable[str]) -> None:
         """Say that a call changed these resources: to whoever listens for them, or to the session that called."""
-        stateless = ctx.protocol_version == _STATELESS
+        stateless = ctx.protocol_version == STATELESS
         if not stateless:
             self._remember(ctx)
         for uri in uris:

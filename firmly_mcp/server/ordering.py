@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from mcp.types import InputRequiredResult
 
-from firmly_mcp.browser import can_open
 from firmly_mcp.checkout.wishes import Wish
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.settings import approve_command
 
 from .order_views import OrderView
 from .progress import Progress
-from .reaching import Invitation, page_done, reach, shows_links
+from .reaching import Invitation, can_reach, page_done, reach_once
 from .tool import Ctx, services_of
 
 if TYPE_CHECKING:
@@ -110,8 +109,7 @@ async def _followed(
 async def _invited(ctx: Ctx, asked: Asked, until: float) -> _Invited | InputRequiredResult:
     """Bring the question before the person, once: the same call, made again, opens no second page."""
     services, question = services_of(ctx), asked.approval.id
-    may_open = services.settings.open_pages and can_open()
-    if not (shows_links(ctx) or may_open or services.settings.pages_port):
+    if not can_reach(ctx):
         return _Invited(reached=False)
     if services.reached.get(question):
         return _Invited(reached=True)
@@ -120,18 +118,8 @@ async def _invited(ctx: Ctx, asked: Asked, until: float) -> _Invited | InputRequ
     except FirmlyError:
         # The command in a terminal is left.
         return _Invited(reached=False)
-    if question in services.reached:
-        return _Invited(reached=False, link=link)
-    invitation = Invitation(
-        link,
-        f"Approve or decline {asked.quote.total} at {asked.quote.store}",
-        subject=question,
-        may_open=may_open and asked.may_open,
-    )
-    reached: bool | InputRequiredResult = False
-    with anyio.CancelScope(deadline=until):
-        reached = await reach(ctx, invitation)
+    message = f"Approve or decline {asked.quote.total} at {asked.quote.store}"
+    reached = await reach_once(ctx, Invitation(link, message, question, asked.may_open), until)
     if isinstance(reached, InputRequiredResult):
         return reached
-    services.reached[question] = reached
     return _Invited(reached, None if reached else link)

@@ -13,12 +13,12 @@ import anyio
 from mcp.server.mcpserver import Context
 from mcp.types import ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
 
-from firmly_mcp.browser import open_in_browser
+from firmly_mcp.browser import can_open, open_in_browser
 from firmly_mcp.settings import PAGES_AN_HOUR
 
+from .notices import STATELESS
 from .tool import services_of
 
-_STATELESS: Final = "2026-07-28"
 _PAGE: Final = "page"
 _HOUR: Final = 3600.0
 
@@ -35,8 +35,29 @@ class Invitation:
     may_open: bool = True
 
 
-async def reach(ctx: Context[Any, Any], invitation: Invitation) -> bool | InputRequiredResult:
-    """Whether the person was reached; or what the host has to be told first, after which it makes the call again."""
+def can_reach(ctx: Context[Any, Any]) -> bool:
+    """Whether a link would be of any use: to the host, to a browser here, or to one that knows the pages' port."""
+    settings = services_of(ctx).settings
+    return shows_links(ctx) or (settings.open_pages and can_open()) or bool(settings.pages_port)
+
+
+async def reach_once(ctx: Context[Any, Any], invitation: Invitation, deadline: float) -> bool | InputRequiredResult:
+    """Whether the person was reached, by this call or an earlier one; a page is brought before them only once.
+
+    Or what the host has to be told first, after which it makes the call again.
+    """
+    reached = services_of(ctx).reached
+    if invitation.subject in reached:
+        return reached[invitation.subject]
+    answer: bool | InputRequiredResult = False
+    with anyio.CancelScope(deadline=deadline):
+        answer = await _reach(ctx, invitation)
+    if not isinstance(answer, InputRequiredResult):
+        reached[invitation.subject] = answer
+    return answer
+
+
+async def _reach(ctx: Context[Any, Any], invitation: Invitation) -> bool | InputRequiredResult:
     if ctx.request_state is None and _is_one_too_many(services_of(ctx).brought):
         return False
     if shows_links(ctx):
@@ -45,7 +66,8 @@ async def reach(ctx: Context[Any, Any], invitation: Invitation) -> bool | InputR
             return answer
         if answer != "cancel":
             return answer == "accept"
-    return invitation.may_open and await open_in_browser(invitation.link)
+    may_open = invitation.may_open and services_of(ctx).settings.open_pages
+    return may_open and await open_in_browser(invitation.link)
 
 
 def _is_one_too_many(brought: list[float]) -> bool:
@@ -65,12 +87,12 @@ def shows_links(ctx: Context[Any, Any]) -> bool:
 
 async def page_done(ctx: Context[Any, Any], subject: str) -> None:
     """Tell a host of the older protocol that the page it showed is not needed any more."""
-    if shows_links(ctx) and ctx.protocol_version != _STATELESS:
+    if shows_links(ctx) and ctx.protocol_version != STATELESS:
         await ctx.session.send_elicit_complete(subject, related_request_id=ctx.request_id)
 
 
 async def _asked_by_host(ctx: Context[Any, Any], invitation: Invitation) -> Answer | InputRequiredResult:
-    if ctx.protocol_version == _STATELESS:
+    if ctx.protocol_version == STATELESS:
         return _asked_in_rounds(ctx, invitation)
     answer = await ctx.elicit_url(invitation.message, invitation.link, invitation.subject)
     return answer.action
