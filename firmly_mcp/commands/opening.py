@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from firmly_mcp.settings import read_settings
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -60,6 +58,7 @@ def with_services(act: Callable[[Services], Awaitable[T]]) -> T:
     import anyio
 
     from firmly_mcp.services import open_services
+    from firmly_mcp.settings import read_settings
 
     async def run() -> T:
         async with open_services(read_settings()) as services:
@@ -74,6 +73,7 @@ def in_browser(form_of: Callable[[Pages], Awaitable[Saving]], *, from_stdin: boo
 
     from firmly_mcp.pages.command import fill_in_browser
     from firmly_mcp.services import open_services
+    from firmly_mcp.settings import read_settings
 
     if from_stdin:
         raise click.UsageError("Choose one of --stdin and --browser.")

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from firmly_mcp.settings import read_settings, sources
-
 from .opening import Amount, with_services
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ def rules() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rules_show(*, as_json: bool) -> None:
     """Show the rules in words and the settings that move money: who said each, and whether it is accepted."""
+    from firmly_mcp.settings import sources
     from firmly_mcp.terminal.rules import show_rules
 
     async def act(services: Services) -> None:
@@ -36,6 +35,7 @@ def rules_show(*, as_json: bool) -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def rules_check(file: Path | None) -> None:
     """Say whether a rules file can be used, or the line and what is wrong with it."""
+    from firmly_mcp.settings import read_settings
     from firmly_mcp.terminal.rules import check_rules
 
     check_rules(file or read_settings().rules_file, is_named=file is not None)

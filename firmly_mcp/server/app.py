@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from mcp.server import MCPServer
@@ -14,9 +15,8 @@ from firmly_mcp.services import Services
 from .completions import add_completions
 from .notices import Notices
 from .prompts import add_prompts
+from .published import PublishedTool
 from .resources import add_resources
-from .tool import Offered, registered
-from .tools import cart, catalog, checkout, delivery, orders, promotions, wallet
 
 INSTRUCTIONS: Final = """\
 You shop for a person at real stores. A store is named by its domain, such as staging.luma.gift; a variant by its \
@@ -35,29 +35,30 @@ If a result has `suspicious`, tell the person.
 Every result and error says what to do `next`; money_moved says what is known about the money.
 """
 
-TOOLS: Final[tuple[Offered, ...]] = (
-    catalog.search_products,
-    catalog.list_products,
-    catalog.get_product,
-    cart.get_cart,
-    cart.add_line_item,
-    cart.update_line_item,
-    cart.clear_cart,
-    promotions.set_promo_codes,
-    promotions.set_addon,
-    delivery.set_shipping_info,
-    delivery.set_fulfillment,
-    delivery.get_availability,
-    delivery.set_postal_code,
-    wallet.list_payment_cards,
-    wallet.add_payment_card,
-    wallet.list_addresses,
-    wallet.add_address,
-    checkout.preview_order,
-    checkout.complete_order,
-    checkout.place_order,
-    orders.get_order_status,
-    orders.list_orders,
+# Where each is, below `tools`, in the order of the list.
+TOOLS: Final[tuple[str, ...]] = (
+    "catalog.search_products",
+    "catalog.list_products",
+    "catalog.get_product",
+    "cart.get_cart",
+    "cart.add_line_item",
+    "cart.update_line_item",
+    "cart.clear_cart",
+    "promotions.set_promo_codes",
+    "promotions.set_addon",
+    "delivery.set_shipping_info",
+    "delivery.set_fulfillment",
+    "delivery.get_availability",
+    "delivery.set_postal_code",
+    "wallet.list_payment_cards",
+    "wallet.add_payment_card",
+    "wallet.list_addresses",
+    "wallet.add_address",
+    "checkout.preview_order",
+    "checkout.complete_order",
+    "checkout.place_order",
+    "orders.get_order_status",
+    "orders.list_orders",
 )
 
 
@@ -74,17 +75,31 @@ def build_server(services: Services) -> MCPServer[Services]:
         finally:
             services.on_order_end.remove(notices.order_ended)
 
-    server = MCPServer(
-        "firmly-mcp",
-        title="Firmly",
-        version=__version__,
-        instructions=INSTRUCTIONS,
-        tools=registered(TOOLS, notices),
-        subscriptions=notices.bus,
-        lifespan=lifespan,
-        log_level="WARNING",
-    )
+    with _unimported("rich.console"):
+        server = MCPServer(
+            "firmly-mcp",
+            title="Firmly",
+            version=__version__,
+            instructions=INSTRUCTIONS,
+            tools=[PublishedTool.at(place, notices) for place in TOOLS],
+            subscriptions=notices.bus,
+            lifespan=lifespan,
+            log_level="WARNING",
+        )
     add_prompts(server)
     add_resources(server, services)
     add_completions(server, services)
     return server
+
+
+@contextmanager
+def _unimported(module: str) -> Iterator[None]:
+    """Without a module that is optional there, and whose fifty parts the SDK loads for a log handler that it drops."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # what Python takes for "not installed"
+    try:
+        yield
+    finally:
+        del sys.modules[module]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from firmly_mcp.checkout.attempts import Attempt
 from firmly_mcp.store_text import clean
 
 if TYPE_CHECKING:
+    from firmly_mcp.checkout.attempts import Attempt
     from firmly_mcp.services import Services
 
 _LATEST: Final = 50

@@ -16,14 +16,13 @@ from mcp.types import INTERNAL_ERROR
 from firmly_mcp.errors import FirmlyError
 
 from .known import known_stores, latest_attempts
-from .order_views import OrdersView, OrderView
-from .tools.cart import cart_at
-from .views import View
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
 
     from firmly_mcp.services import Services
+
+    from .views import View
 
 STORES: Final = "firmly://stores"
 CART: Final = "firmly://{store}/cart"
@@ -47,12 +46,16 @@ def add_resources(server: MCPServer[Any], services: Services) -> None:
     @server.resource(ORDERS, title="Orders", mime_type=_JSON)
     async def orders() -> str:
         """The latest attempts to order, newest first."""
+        from .order_views import OrdersView
+
         attempts = await _told(latest_attempts(services))
         return _object(OrdersView.of(attempts, limit=len(attempts)))
 
     @server.resource(ORDER, title="Order", mime_type=_JSON)
     async def order(attempt: str) -> str:
         """One attempt to order: how it stands, and what is known about the money."""
+        from .order_views import OrderView
+
         placement = await _told(services.placement())
         found = await _told(placement.attempt(attempt))
         if found is None:
@@ -62,6 +65,8 @@ def add_resources(server: MCPServer[Any], services: Services) -> None:
     @server.resource(CART, title="Cart", mime_type=_JSON)
     async def cart(store: str) -> str:
         """The cart at a store, with totals as the store computes them now."""
+        from .tools.cart import cart_at
+
         firmly = await _told(services.firmly())
         return _object(await _told(cart_at(firmly, store)))
 

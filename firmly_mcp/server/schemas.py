@@ -1,4 +1,6 @@
-"""The schemas that are published for a tool: every conversation pays for them, so nothing in them is said twice.
+"""What is published of a tool, in the files in `definitions/`.
+
+Every conversation pays for it, so nothing in it is said twice.
 
 Arguments keep what helps to call rightly: types, choices, bounds of numbers, descriptions. The lengths of texts and
 lists are checked all the same, and no honest call meets them. A result names its fields with their types, one level
@@ -8,8 +10,11 @@ result: an error has others, and what is empty is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver.tools import Tool
 
 Schema = dict[str, Any]
 
@@ -24,6 +29,24 @@ _AGAINST_NONSENSE: Final = 9_999
 # What a caller acts on, in any result.
 _ACTED_ON: Final = ("total", "warnings", "next")
 _TYPED: Final = ("type", "enum", "const")
+
+
+def definitions(tools: Iterable[Tool]) -> Iterator[dict[str, Any]]:
+    """What is published of each of these tools, in their order."""
+    known: dict[str, Schema] = {}
+    for tool in tools:
+        generated = tool.fn_metadata.output_schema
+        assert generated is not None, f"{tool.name} gives no view"
+        assert tool.annotations is not None, f"{tool.name} states no hints"
+        yield {
+            "name": tool.name,
+            "title": tool.title,
+            "description": tool.description,
+            "inputSchema": arguments_schema(tool.parameters),
+            "outputSchema": result_schema(generated, known),
+            "annotations": tool.annotations.model_dump(by_alias=True, exclude_none=True),
+        }
+        known.setdefault(generated["title"], generated)
 
 
 def arguments_schema(generated: Schema) -> Schema:

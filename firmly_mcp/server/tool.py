@@ -6,7 +6,7 @@ echoes a value that was refused. Its result is a view: a short text and a typed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
@@ -21,7 +21,6 @@ from firmly_mcp.errors import FirmlyError
 
 from .error_views import NEXT, ErrorView
 from .notices import Notices
-from .schemas import Schema, arguments_schema, result_schema
 from .views import View
 
 if TYPE_CHECKING:
@@ -77,8 +76,8 @@ class StrictTool(Tool):
     _notices: Notices = PrivateAttr()
 
     @classmethod
-    def of(cls, offer: Offered, known: dict[str, Schema], notices: Notices) -> Tool:
-        """Register an offered function; `known` are the result schemas that were published so far, and grows."""
+    def of(cls, offer: Offered, notices: Notices) -> Tool:
+        """The tool of an offered function, which tells `notices` of what it changes."""
         tool = cls.from_function(
             offer.function,
             title=offer.title,
@@ -88,11 +87,6 @@ class StrictTool(Tool):
         arguments = tool.fn_metadata.arg_model
         arguments.model_config |= ConfigDict(extra="forbid", hide_input_in_errors=True)
         arguments.model_rebuild(force=True)
-        tool.parameters = arguments_schema(tool.parameters)
-        generated = tool.fn_metadata.output_schema
-        if generated is not None:
-            tool.fn_metadata.output_schema = result_schema(generated, known)
-            known.setdefault(generated["title"], generated)
         assert isinstance(tool, cls)
         return tool.telling(notices)
 
@@ -152,9 +146,3 @@ def _refusal(error: ToolError) -> ErrorView:
 def _problems(error: ValidationError) -> str:
     problems = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}" for problem in problems)
-
-
-def registered(offers: Iterable[Offered], notices: Notices) -> list[Tool]:
-    """The tools of these offers, in their order; `notices` is told of what they change."""
-    known: dict[str, Schema] = {}
-    return [StrictTool.of(offer, known, notices) for offer in offers]

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from mcp import Client
 from mcp.types import Tool
 
-from tests.snapshots.definitions import TOOLS, definitions, written
+from firmly_mcp.server.published import DEFINITIONS
+from tests.definitions.generated import generated, written
 
-PUBLISHED = definitions()
+PUBLISHED = [Tool.model_validate(definition) for definition in generated()]
 EACH = pytest.mark.parametrize("tool", PUBLISHED, ids=[tool.name for tool in PUBLISHED])
 
 # The tools that spend money, by hand: adding one is a decision and not an accident.
@@ -24,15 +26,20 @@ def test_there_are_at_most_22_tools_each_once() -> None:
     assert len(names) == len(set(names)) <= 22
 
 
-@EACH
-def test_a_definition_is_as_its_file_has_it(tool: Tool) -> None:
-    file = TOOLS / f"{tool.name}.json"
-    assert file.exists(), "run `python -m tests.snapshots`, and read what it changed"
-    assert written(tool) == file.read_text("utf-8"), "run `python -m tests.snapshots`, and read what it changed"
+@pytest.mark.parametrize("definition", generated(), ids=lambda definition: str(definition["name"]))
+def test_a_tool_is_published_as_its_function_is(definition: dict[str, Any]) -> None:
+    file = DEFINITIONS / f"{definition['name']}.json"
+    assert file.exists(), "run `python -m tests.definitions`, and read what it changed"
+    assert written(definition) == file.read_text("utf-8"), "run `python -m tests.definitions`, and read what it changed"
 
 
 def test_no_file_is_left_of_a_tool_that_is_gone() -> None:
-    assert {file.stem for file in TOOLS.glob("*.json")} == {tool.name for tool in PUBLISHED}
+    assert {file.stem for file in DEFINITIONS.glob("*.json")} == {tool.name for tool in PUBLISHED}
+
+
+@pytest.mark.anyio
+async def test_a_host_is_given_the_definitions_in_the_files(client: Client) -> None:
+    assert (await client.list_tools()).tools == PUBLISHED
 
 
 @EACH
