@@ -29,6 +29,7 @@ from .proof import outcome_of_answer, outcome_of_error
 from .purchases import Purchase
 from .quote import Quote, quote, rises
 from .sender_locks import SenderLocks
+from .side_by_side import together
 
 _SENDER_GONE: Final = "the program that sent the order ended before the store's answer was recorded"
 _LAST_WORDS: Final = {
@@ -155,19 +156,20 @@ class Sending:
             begun.set_result(await self.join(found))
             return
         attempt_id = "att_" + secrets.token_hex(8)
-        # What asks the network comes before the check: between that and the send a price has no time to rise.
-        await purchase.prepare(attempt_id)
         try:
-            payment = await self._check(purchase, yes.shown, hold)
+            payment = await self._check(attempt_id, purchase, yes.shown, hold)
         except FirmlyError:
             await purchase.settled(attempt_id)
             raise
         await self._attempt(attempt_id, purchase, yes, payment, begun)
 
-    async def _check(self, purchase: Purchase, shown: Quote, hold: Hold | None) -> _Payment:
-        """Read the cart again, right before paying, with the payment key at hand."""
+    async def _check(self, attempt_id: str, purchase: Purchase, shown: Quote, hold: Hold | None) -> _Payment:
+        """Read the cart again, right before paying, with all at hand that asks the network.
+
+        Read while the key is being fetched, a price could rise between the two: a fault that raises it there is paid.
+        """
         firmly = await self._firmly()
-        key = await firmly.payment_key()
+        key, _ = await together(firmly.payment_key(), purchase.prepare(attempt_id))
         cart = await purchase.price_again(hold)
         now = quote(purchase.store, cart, shown.payer)
         if difference := rises(shown, now):

@@ -26,6 +26,7 @@ class Outcome:
             purchases=mine.purchases + theirs.purchases,
             unfilled=mine.unfilled + theirs.unfilled,
             kills=mine.kills + theirs.kills,
+            unlocked=mine.unlocked + theirs.unlocked,
             faults=mine.faults + theirs.faults,
             answers=mine.answers + theirs.answers,
         )
@@ -57,6 +58,7 @@ def line(outcome: Outcome) -> str:
         f"unknown: {verdict.unknown}",
         f"settled later: {verdict.settled_later}",
         f"ended by a person: {verdict.by_a_person}",
+        f"cards unlocked: {told.unlocked}",
         f"risen inside the payment: {verdict.risen} (told with both amounts: {verdict.risen - untold}; in doubt: "
         f"{verdict.risen_in_doubt})",
         f"charged twice: {verdict.twice}",

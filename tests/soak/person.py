@@ -1,4 +1,4 @@
-"""The person: says yes or no to what is asked, and ends doubts after asking the store."""
+"""The person: says yes or no to what is asked, unlocks the card, and ends doubts after asking the store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Person:
         self._desk = desk
         self._simulator = simulator
         self._rng = rng
-        self.ended = 0
+        self.unlocked = 0
 
     async def answer(self, approval: str, wish: Wished) -> int | None:
         """Say yes to a question, mostly; the total that was said yes to, in cents, or None."""
@@ -58,6 +58,12 @@ class Person:
         for doubt in doubts[:-BEARABLE]:
             await self._end(placement, doubt)
 
+    async def unlock_the_card(self) -> None:
+        """Let it pay again, where payments that stores declined have locked it."""
+        vault, placement = await self._desk.vault(), await self._desk.placement()
+        for card in await vault.cards():
+            self.unlocked += await placement.unlock_card(card.label)
+
     async def _end(self, placement: Placement, doubt: Attempt) -> None:
         """Ask the store, which looks into its books, and write down what it says."""
         if doubt.state is not State.UNKNOWN or self._simulator_is_busy():
@@ -74,7 +80,6 @@ class Person:
         else:
             charged = Money.from_minor(charge.amount, doubt.draft.total.currency)
             await placement.settle_by_hand(doubt, charge.order_number, charged)
-        self.ended += 1
 
     def _simulator_is_busy(self) -> bool:
         return any(

@@ -40,6 +40,7 @@ class Told:
     purchases: int = 0
     unfilled: int = 0
     kills: int = 0
+    unlocked: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
     approved: dict[Key, int] = field(default_factory=dict)
@@ -62,6 +63,8 @@ class Story:
         wish = Wished(aisle, number // len(self._aisles) + 1)
         self.told.purchases += 1
         await self._person.look_after_doubts()
+        await self._person.unlock_the_card()
+        self.told.unlocked = self._person.unlocked
         total = await self._filled(wish)
         if total is None:
             self.told.unfilled += 1
