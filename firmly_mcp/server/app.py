@@ -13,6 +13,7 @@ from firmly_mcp import __version__
 from firmly_mcp.services import Services
 
 from .completions import add_completions
+from .host_record import HostRecord
 from .notices import Notices
 from .prompts import add_prompts
 from .published import PublishedTool
@@ -84,6 +85,7 @@ def build_server(services: Services) -> MCPServer[Services]:
             tools=[PublishedTool.at(place, notices) for place in TOOLS],
             subscriptions=notices.bus,
             lifespan=lifespan,
+            middleware=[HostRecord(services.settings.data_dir)],
             log_level="WARNING",
         )
     add_prompts(server)
