@@ -24,7 +24,8 @@ def clean(text: str | None, limit: int = 200) -> str:
     """One line of plain text of at most `limit` characters; a cut is shown by an ellipsis."""
     if not text:
         return ""
-    line = " ".join("".join(_seen(text[: limit * _READ_AHEAD])).split())
+    head = text[: limit * _READ_AHEAD]
+    line = " ".join((head if is_plain(head) else "".join(_seen(head))).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
@@ -39,6 +40,11 @@ def clean_markup(html: str | None, limit: int = 400) -> str:
     reader.feed(head)
     reader.close()
     return clean(" ".join(reader.words), limit)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text holds nothing but what ASCII prints, as most do: then every character of it is seen as it is."""
+    return text.isascii() and text.isprintable()
 
 
 def is_unseen(character: str) -> bool:

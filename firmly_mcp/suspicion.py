@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from .store_text import is_unseen
+from .store_text import is_plain, is_unseen
 
 # What is read of one text and of all together, and how many finds are told: more would take time and say no more.
 _LONGEST: Final = 4_000
@@ -107,7 +107,7 @@ def _texts(value: object, place: str) -> Iterator[tuple[str, str]]:
 def _kinds(text: str) -> Iterator[str]:
     if text.isascii() and text.isalnum():
         return
-    if _hides(text):
+    if not is_plain(text) and _hides(text):
         yield "hidden characters"
     if not text.isascii() and _has_lookalikes(text):
         yield "look-alike letters"
@@ -143,6 +143,10 @@ def _alphabet(letter: str) -> str:
 
 
 def _gives_orders(text: str) -> bool:
-    plain = unicodedata.normalize("NFKC", "".join(c for c in text if not is_unseen(c))).translate(_LOOKS_LATIN)
-    line = re.sub(r"[ \t\u00a0]+", " ", plain).casefold()
+    seen = text if is_plain(text) else _as_seen(text)
+    line = re.sub(r"[ \t\u00a0]+", " ", seen).casefold()
     return any(pattern.search(line) for pattern in _ORDERS)
+
+
+def _as_seen(text: str) -> str:
+    return unicodedata.normalize("NFKC", "".join(c for c in text if not is_unseen(c))).translate(_LOOKS_LATIN)

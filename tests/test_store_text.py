@@ -3,7 +3,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmly_mcp.store_text import clean, clean_markup
+from firmly_mcp.store_text import _seen, clean, clean_markup, is_plain
+from firmly_mcp.suspicion import _as_seen, _hides
 
 
 def test_control_invisible_and_bidirectional_characters_are_gone() -> None:
@@ -29,3 +30,10 @@ def test_any_text_comes_out_visible_on_one_line_and_bounded(text: str, limit: in
         assert len(cleaned) <= limit
         assert all(unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"} for character in cleaned)
         assert "\n" not in cleaned
+
+
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)))
+def test_what_ascii_prints_is_passed_on_unread_as_reading_it_would(text: str) -> None:
+    assert is_plain(text)
+    assert "".join(_seen(text)) == _as_seen(text) == text
+    assert not _hides(text)

@@ -70,14 +70,15 @@ def read(model: type[Model], raw: object) -> Model:
     Raises:
         UnexpectedAnswer: not an object, or a field has the wrong type; says which, never the value.
     """
-    reading = Reading(currency=_only_currency(raw))
+    currencies = set(_currencies(raw))
+    reading = Reading(currency=_only(currencies))
     try:
         value = model.model_validate(raw, context=reading)
     except ValidationError as error:
         raise UnexpectedAnswer(f"Firmly's answer is outside its contract: {_places(error)}.") from None
     if "doubts" not in model.model_fields:
         return value
-    if len(set(_currencies(raw))) > 1:
+    if len(currencies) > 1:
         reading.doubt("the amounts are in more than one currency")
     for sentence in value.contradictions():
         reading.doubt(sentence)
@@ -216,8 +217,8 @@ def _currencies(raw: object) -> Iterator[str]:
             left.extend(item)
 
 
-def _only_currency(raw: object) -> str | None:
-    found = list(set(_currencies(raw)))
+def _only(currencies: set[str]) -> str | None:
+    found = list(currencies)
     return found[0] if len(found) == 1 and _CURRENCY.fullmatch(found[0]) else None
 
 

@@ -1,6 +1,5 @@
 """Catalog, contract sections 5.1, 8.10 and 8.11; and what the generated shelves promise."""
 
-import time
 from typing import Any
 from urllib.parse import quote
 
@@ -130,10 +129,9 @@ async def test_stores_name_their_variants_in_three_ways(shopper: Shopper) -> Non
     assert set(fernhill) == {"variant_id", "variant_handles"}
 
 
-def test_four_stores_hold_at_least_two_thousand_products_and_grow_fast() -> None:
-    started = time.perf_counter()
+def test_four_stores_hold_at_least_two_thousand_products_once_they_are_asked_for() -> None:
     catalog = Catalog(merchants(4), seed=0)
-    assert time.perf_counter() - started < 0.05, "stores grow when they are asked for"
+    assert not catalog._shelves, "a simulator that starts grows no store"
     shelves = [catalog.shelf(domain) for domain in catalog.merchants]
     assert sum(len(shelf.products) for shelf in shelves) >= 2_000
     for shelf in shelves:
