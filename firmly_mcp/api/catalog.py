@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from firmly_mcp.errors import NotFound
@@ -18,8 +18,10 @@ from .calls import Calls
 from .fields import read
 from .hosts import Hosts, origin_of
 from .names import page_url, query, segment, store_name
-from .products import DiscoveryOptions, Product, ProductListing, SearchPage, listings, search_page
+from .products import DiscoveryOptions, Product, ProductListing, SearchPage, listings, product_page, search_page
 from .refusals import invalid
+
+ALL: Final = slice(0, None)
 
 
 class Catalog:
@@ -83,15 +85,18 @@ class Catalog:
         url = f"{self._api}/v1/domains-products/{store_name(store)}{query(page=page, size=size)}"
         return listings((await self._calls.read("GET", url)).body)
 
-    async def get_product(self, store: str, handle: str, postal_code: str | None = None) -> Product:
-        """GET domains-products/{d}/{handle} (Firmly: get-product). Raises ProductNotFound."""
+    async def get_product(
+        self, store: str, handle: str, postal_code: str | None = None, *, rows: slice = ALL
+    ) -> Product:
+        """GET domains-products/{d}/{handle} (Firmly: get-product), with these variants. Raises ProductNotFound."""
         place = f"{store_name(store)}/{segment(handle)}{query(postal_code=postal_code)}"
-        return read(Product, (await self._calls.read("GET", f"{self._api}/v1/domains-products/{place}")).body)
+        answer = await self._calls.read("GET", f"{self._api}/v1/domains-products/{place}")
+        return product_page(answer.body, rows)
 
-    async def get_product_by_url(self, url: str, postal_code: str | None = None) -> Product:
-        """GET domains-pdp (Firmly: get-product-from-url). Raises NotFound, ProductNotFound."""
+    async def get_product_by_url(self, url: str, postal_code: str | None = None, *, rows: slice = ALL) -> Product:
+        """GET domains-pdp (Firmly: get-product-from-url), with these variants. Raises NotFound, ProductNotFound."""
         asked = f"{self._api}/v1/domains-pdp{query(url=page_url(url), postal_code=postal_code)}"
-        return read(Product, (await self._calls.read("GET", asked)).body)
+        return product_page((await self._calls.read("GET", asked)).body, rows)
 
 
 def search_url(next_page: str, hosts: Hosts) -> str:

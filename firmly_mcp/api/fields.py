@@ -239,6 +239,10 @@ def _none(_value: object) -> tuple[str, ...]:
     return ()
 
 
+def _not_said(_value: object) -> bool:
+    return False
+
+
 Text = Annotated[str | None, BeforeValidator(_text)]
 Id = Annotated[str | None, BeforeValidator(_id)]
 Word = Annotated[str, BeforeValidator(_id)]
@@ -249,3 +253,4 @@ Amount = Annotated[Money | None, BeforeValidator(_money)]
 Many = Annotated[tuple[T, ...], BeforeValidator(_many)]
 # Ours alone: an answer that holds a field of this name says nothing.
 Doubts = Annotated[tuple[str, ...], BeforeValidator(_none)]
+Ours = Annotated[bool, BeforeValidator(_not_said)]

@@ -15,7 +15,7 @@ from firmly_mcp.errors import UnexpectedAnswer
 from firmly_mcp.money import Money, minor_units
 
 from . import ref
-from .fields import Amount, Count, Doubts, Flag, Id, Many, Number, Sent, Text, Word, plain_json, read
+from .fields import Amount, Count, Doubts, Flag, Id, Many, Number, Ours, Sent, Text, Word, plain_json, read
 from .models import Picture, Pictures
 
 
@@ -136,6 +136,8 @@ class Product(_WithVariants):
     short_description: Text = None
     product_type: Text = None
     reviews: Reviews | None = None
+    # Ours: whether the store sent variants behind those that were read.
+    more_variants: Ours = False
 
 
 class PriceRange(Sent):
@@ -210,6 +212,19 @@ class DiscoveryOptions(Sent):
     def variant_options(self) -> tuple[DiscoveryOption, ...]:
         """The options; values are matched exactly, with case."""
         return self.options.variant_options if self.options else ()
+
+
+def product_page(raw: object, rows: slice) -> Product:
+    """Read a product with these of its variants: reading all of hundreds would take longer than showing some.
+
+    Raises:
+        UnexpectedAnswer: not an object, or a field has the wrong type.
+    """
+    sent = raw.get("variants") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(sent, list):
+        return read(Product, raw)
+    product = read(Product, {**raw, "variants": sent[rows]})
+    return product.model_copy(update={"more_variants": len(sent[rows.start :]) > len(sent[rows])})
 
 
 def search_page(raw: object) -> SearchPage:

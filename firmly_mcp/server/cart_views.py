@@ -16,10 +16,10 @@ from .addon_views import AddonView, addon_views
 from .shipment_views import ShipmentView
 from .views import MoneyView, View, told, with_next
 
-# A cart's addresses are the shopper's own words.
 # More lines than these are on further pages.
 ROWS: Final = 40
-_WRITTEN_BY_STORES: Final = ("line_items", "shipments", "addons", "notices", "notice", "coupons")
+# Beside the lines. A cart's addresses are the shopper's own words.
+_WRITTEN_BY_STORES: Final = ("shipments", "addons", "notices", "notice", "coupons")
 
 
 class LineView(BaseModel):
@@ -78,10 +78,12 @@ class CartView(View):
     @classmethod
     def of(cls, store: str, cart: Cart, *, page: int = 1, warnings: Iterable[str] = ()) -> Self:
         """The view of a cart as Firmly sent it, with one page of its lines."""
+        shown = cart.line_items[(page - 1) * ROWS : page * ROWS]
+        written = (getattr(cart, name) for name in _WRITTEN_BY_STORES)
         return cls(
             store=store,
             status=None if cart.cart_status in {None, "active"} else clean(cart.cart_status, 40),
-            lines=tuple(LineView.of(line) for line in cart.line_items[(page - 1) * ROWS : page * ROWS]),
+            lines=tuple(LineView.of(line) for line in shown),
             next_page=page + 1 if len(cart.line_items) > page * ROWS else None,
             ship_to=_ship_to(cart),
             shipments=tuple(ShipmentView.of(shipment) for shipment in cart.shipments),
@@ -90,7 +92,7 @@ class CartView(View):
             **_amounts(cart),
             store_notices=tuple(_notices(cart)),
             warnings=(*warnings, *cart.doubts),
-            suspicious=suspicions(*(getattr(cart, name) for name in _WRITTEN_BY_STORES)),
+            suspicious=suspicions(shown, *written),
             next=_next(cart),
         )
 

@@ -22,6 +22,11 @@ from .views import MoneyView, View, shown_ref, told, with_next
 ROWS: Final = 40
 
 
+def rows_of(page: int) -> slice:
+    """Which of a product's variants are on a page, counted from 1."""
+    return slice((page - 1) * ROWS, page * ROWS)
+
+
 class VariantView(BaseModel):
     """What can be put in a cart, by its `ref`. `options` are its values in the order of the product's `options`."""
 
@@ -79,10 +84,9 @@ class ProductView(View):
 
     @classmethod
     def of(cls, product: Product, store: str | None, *, page: int = 1, notices: Iterable[Notice] = ()) -> Self:
-        """The view of a product page, with one page of its variants."""
+        """The view of a product that was read with one page of its variants."""
         names = tuple(dict.fromkeys(name for variant in product.variants for name in product.choices(variant)))
-        shown = product.variants[(page - 1) * ROWS : page * ROWS]
-        rows = tuple(VariantView.of(product, variant, names) for variant in shown)
+        rows = tuple(VariantView.of(product, variant, names) for variant in product.variants)
         price, was = _shared({row.price for row in rows}), _shared({row.was for row in rows})
         hoisted = {"price": None} if price else {}
         hoisted |= {"was": None} if was else {}
@@ -98,7 +102,7 @@ class ProductView(View):
             was=was,
             options=tuple(clean_markup(name, 40) for name in names),
             variants=tuple(row.model_copy(update=hoisted) for row in rows),
-            next_page=page + 1 if len(product.variants) > page * ROWS else None,
+            next_page=page + 1 if product.more_variants else None,
             warnings=(*(notice.message for notice in notices), *product.doubts),
             suspicious=suspicions(product),
             next=_next(rows),

@@ -35,7 +35,7 @@ class PublishedTool(Tool):
     @classmethod
     def at(cls, place: str, notices: Notices) -> Self:
         """The tool at `module.function`, below `tools`."""
-        definition = json.loads((DEFINITIONS / f"{place.rpartition('.')[2]}.json").read_bytes())
+        definition = definition_of(place)
         tool = cls(
             fn=_not_called,
             name=definition["name"],
@@ -44,6 +44,7 @@ class PublishedTool(Tool):
             parameters=definition["inputSchema"],
             fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=definition["outputSchema"]),
             is_async=True,
+            context_kwarg=None,
             annotations=definition["annotations"],
         )
         tool._place, tool._notices = place, notices
@@ -58,6 +59,12 @@ class PublishedTool(Tool):
             self._own = StrictTool.of(offer_at(self._place), self._notices)
         result: CallToolResult | InputRequiredResult = await self._own.run(arguments, context, convert_result)
         return result
+
+
+def definition_of(place: str) -> dict[str, Any]:
+    """What is published of the tool at `module.function`."""
+    definition: dict[str, Any] = json.loads((DEFINITIONS / f"{place.rpartition('.')[2]}.json").read_bytes())
+    return definition
 
 
 def offer_at(place: str) -> Offered:

@@ -10,10 +10,10 @@ import pytest
 
 from firmly_mcp.api.fields import read
 from firmly_mcp.api.models import Cart
-from firmly_mcp.api.products import Product, search_page
+from firmly_mcp.api.products import Product, product_page, search_page
 from firmly_mcp.server.cart_views import CartView
 from firmly_mcp.server.found_views import SearchView
-from firmly_mcp.server.product_views import ProductView
+from firmly_mcp.server.product_views import ProductView, rows_of
 from tests.checkout.test_quote import cart_json
 
 OBSERVED = Path(__file__).parents[1] / "api" / "observed"
@@ -68,3 +68,16 @@ def test_a_long_cart_is_shown_by_pages() -> None:
     assert shown == [f"line-{number}" for number in range(90)]
     assert (first.next_page, second.next_page, last.next_page) == (2, 3, None)
     assert "More lines: get_cart with page 2" in first.text()
+
+
+def test_a_product_of_many_variants_is_read_and_shown_by_pages() -> None:
+    sent = observed("product-detail.json")
+    sent["variants"] = [{**sent["variants"][0], "sku": f"S-{number}"} for number in range(90)]
+    pages = [product_page(sent, rows_of(number)) for number in (1, 2, 3)]
+    assert [variant.sku for page in pages for variant in page.variants] == [f"S-{number}" for number in range(90)]
+    views = [ProductView.of(page, "samsung.com", page=number) for number, page in enumerate(pages, 1)]
+    assert [view.next_page for view in views] == [2, 3, None]
+
+
+def test_what_a_product_says_of_more_variants_is_not_the_stores_to_say() -> None:
+    assert not product_page(observed("product-detail.json") | {"more_variants": True}, rows_of(1)).more_variants

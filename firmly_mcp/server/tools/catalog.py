@@ -11,7 +11,7 @@ from pydantic import Field, WithJsonSchema
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 from firmly_mcp.server.found_views import ListingView, SearchView
-from firmly_mcp.server.product_views import ProductView
+from firmly_mcp.server.product_views import ProductView, rows_of
 from firmly_mcp.server.tool import Ctx, offered, services_of
 
 from .arguments import Page, Store
@@ -80,9 +80,9 @@ async def get_product(
     """
     firmly = await services_of(ctx).firmly()
     if url is not None:
-        product = await firmly.get_product_by_url(url)
+        product = await firmly.get_product_by_url(url, rows=rows_of(page))
     elif store is not None and handle is not None:
-        product = await firmly.get_product(store, handle)
+        product = await firmly.get_product(store, handle, rows=rows_of(page))
     else:
         raise NotAllowed("Give store and handle, or url. Nothing was asked.", next="search_products")
     return ProductView.of(product, store, page=page, notices=firmly.take_notices())
