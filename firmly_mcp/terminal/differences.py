@@ -15,10 +15,12 @@ def difference(standing: Standing) -> Iterator[str]:
     for name in settings:
         new = [f"{name:{width}}  {standing.declared[name] or '(not set)'}"]
         old = [f"{name:{width}}  {text or '(not set)'}" for text in _earlier(standing, name)]
-        yield from _lines(old, new)
+        yield from changed_lines(old, new)
     yield ""
     old_rules = [line for text in _earlier(standing, RULES) for line in text.splitlines()]
-    yield from _lines(old_rules, standing.declared[RULES].splitlines() or ["(no rules: every order asks a person)"])
+    yield from changed_lines(
+        old_rules, standing.declared[RULES].splitlines() or ["(no rules: every order asks a person)"]
+    )
 
 
 def is_partly_unknown(standing: Standing) -> bool:
@@ -33,7 +35,8 @@ def _earlier(standing: Standing, name: str) -> list[str]:
     return [standing.before[name]] if name in standing.before else []
 
 
-def _lines(old: list[str], new: list[str]) -> Iterator[str]:
+def changed_lines(old: list[str], new: list[str]) -> Iterator[str]:
+    """The lines of both: `+` before those that are new, `-` before those that go, blanks before those that stay."""
     for same, old_from, old_to, new_from, new_to in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if same == "equal":
             yield from (f"  {visible(line)}" for line in new[new_from:new_to])

@@ -1,0 +1,90 @@
+"""The real command, in a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from firmly_mcp.cli import command
+from firmly_mcp.errors import FirmlyError
+from firmly_mcp.hosts import json_text
+from firmly_mcp.hosts.known import HOSTS, Machine, Syntax
+
+# The variables of a desktop session, as a Linux login sets them.
+SESSION = {
+    "XDG_RUNTIME_DIR": "/run/user/1000",
+    "DISPLAY": ":0",
+    "WAYLAND_DISPLAY": "wayland-0",
+    "XAUTHORITY": "/run/user/1000/.xauth",
+}
+FILE_HOSTS = [name for name in HOSTS if name != "claude-code"]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """A person's shell: no keyring answers, and no host's own command is on its PATH."""
+    root = Path(__file__).parents[2]
+    return {
+        "PATH": str(home / "bin"),
+        "PYTHONPATH": str(root),
+        "HOME": str(home),
+        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent/firmly-mcp-tests",
+        **more,
+    }
+
+
+def run(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run `firmly-mcp ARGUMENTS` in this home, without a terminal: the whole command, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            patch.delenv(name)
+        for name, value in environment(home, **more).items():
+            patch.setenv(name, value)
+        result = CliRunner().invoke(command, arguments, prog_name="firmly-mcp")
+    code, errors = result.exit_code, result.stderr
+    if isinstance(result.exception, FirmlyError):
+        code, errors = 1, errors + result.exception.message
+    elif result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return subprocess.CompletedProcess(arguments, code, result.stdout, errors)
+
+
+def change(home: Path, *arguments: str, **more: str) -> Any:
+    """Run a command that has to end well, with `--yes --json`; what it printed."""
+    done = run(home, *arguments, "--yes", "--json", **more)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def file_of(host: str, home: Path) -> Path:
+    """Where this host keeps its list of servers on Linux."""
+    return HOSTS[host].file(Machine("linux", home, {}))
+
+
+def put(host: str, home: Path, raw: bytes) -> Path:
+    """Have this in the host's file."""
+    file = file_of(host, home)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(raw)
+    return file
+
+
+def said(host: str, file: Path) -> dict[str, Any]:
+    """What a host's file says."""
+    text = file.read_bytes().decode("utf-8-sig")
+    return json_text.plain(text) if HOSTS[host].syntax is Syntax.JSON else tomllib.loads(text)
+
+
+def besides(host: str, says: Mapping[str, Any]) -> dict[str, Any]:
+    """What it says besides our entry; an empty list says nothing."""
+    servers = {name: entry for name, entry in says.get(HOSTS[host].key, {}).items() if name != "firmly"}
+    rest = {name: value for name, value in says.items() if name != HOSTS[host].key}
+    return rest | ({HOSTS[host].key: servers} if servers else {})
