@@ -279,20 +279,7 @@ class _Rooms:
         return await self._stack.enter_async_context(journal)
 
     async def accepted(self) -> Accepted:
-        from .checkout.accepted import Accepted
-        from .checkout.accepted_texts import AcceptedTexts
-
-        settings, vault = self._settings, await self.services.vault()
-        return Accepted(
-            environment=settings.environment,
-            shopper=settings.shopper,
-            declared=lambda: declared(settings),
-            entry=vault.acceptance,
-            texts=AcceptedTexts.of(settings.data_dir, settings.environment, settings.shopper),
-            pin=vault.pin,
-            accept_command=command_line(settings, "rules", "accept"),
-            pin_command=command_line(settings, "pin", "set"),
-        )
+        return accepted_settings(self._settings, await self.services.vault())
 
     async def _rules(self) -> InForce:
         from .checkout.in_force import in_force
@@ -327,6 +314,23 @@ class _AttemptDevices:
 
     async def forget(self, attempt_id: str) -> None:
         await self._rooms.forget_device(attempt_id)
+
+
+def accepted_settings(settings: Settings, vault: Vault) -> Accepted:
+    """What a person accepted of these settings, and what of them counts."""
+    from .checkout.accepted import Accepted
+    from .checkout.accepted_texts import AcceptedTexts
+
+    return Accepted(
+        environment=settings.environment,
+        shopper=settings.shopper,
+        declared=lambda: declared(settings),
+        entry=vault.acceptance,
+        texts=AcceptedTexts.of(settings.data_dir, settings.environment, settings.shopper),
+        pin=vault.pin,
+        accept_command=command_line(settings, "rules", "accept"),
+        pin_command=command_line(settings, "pin", "set"),
+    )
 
 
 def simulator_dir(settings: Settings) -> Path:

@@ -36,7 +36,7 @@ class Listener:
     """
 
     def __init__(self, address: str, port: int) -> None:
-        self._bound = _bound(address, port)
+        self._bound = bound(address, port)
         self._connections = ServerState()
         self._server: asyncio.Server | None = None
         self.port: int = self._bound.getsockname()[1]
@@ -79,7 +79,12 @@ def _quiet(app: ASGIApp) -> ASGIApp:
     return answered
 
 
-def _bound(address: str, port: int) -> socket.socket:
+def bound(address: str, port: int) -> socket.socket:
+    """A socket on which the pages can be served.
+
+    Raises:
+        SettingsError: the address is not this machine's, or another program has the port.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

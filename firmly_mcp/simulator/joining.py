@@ -66,7 +66,7 @@ async def _run_or_find(data_dir: Path, simulator: Simulator) -> Simulator | Join
         try:
             return await simulator.__aenter__()
         except AlreadyRunning:
-            other = await _found(data_dir)
+            other = await running_in(data_dir)
             if other is not None:
                 return other
             if asyncio.get_running_loop().time() > deadline:
@@ -74,8 +74,8 @@ async def _run_or_find(data_dir: Path, simulator: Simulator) -> Simulator | Join
             await asyncio.sleep(PAUSE)
 
 
-async def _found(data_dir: Path) -> Joined | None:
-    """The address in the file, if its simulator answers."""
+async def running_in(data_dir: Path) -> Joined | None:
+    """The directory's simulator, if another process runs it; starts none and changes nothing."""
     try:
         other = Joined(**json.loads((data_dir / FILE).read_text()), running_here=False)
         alive = await ask(other, "ping")

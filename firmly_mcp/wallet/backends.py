@@ -13,7 +13,7 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -55,11 +55,20 @@ class Trouble:
     remedy: str
 
 
+class KeyringUnusable(WalletError):
+    """No keyring can be used: `what` is wrong, and `remedy` is what to do."""
+
+    def __init__(self, what: str, remedy: str, remark: str = "") -> None:
+        super().__init__(f"{what} {remedy}{remark}")
+        self.what = what
+        self.remedy = remedy
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """A keyring that was found. `unlock(seconds)` asks the person where it is locked, and says what is still wrong.
 
-    `is_running` asks nobody.
+    `is_running` and `is_locked` ask nobody; where nobody can tell, it counts as open.
     """
 
     name: str
@@ -68,6 +77,12 @@ class Backend:
     remedy: str = "Unlock the keyring."
     entry_bytes: int | None = None  # the longest entry, in UTF-16, where there is a limit
     is_running: Callable[[], bool] = lambda: True
+    is_locked: Callable[[], bool] = lambda: False
+
+    def asking_nobody(self) -> Backend:
+        """The same keyring, which is refused where the person would have to open it first."""
+        locked = Trouble("the keyring is locked", self.remedy)
+        return replace(self, unlock=lambda _: locked if self.is_locked() else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +131,7 @@ def find_backend(named: str | None = None) -> Backend:
     for kind in kinds:
         if kind.name not in troubles:
             return _built(kind)
-    raise WalletError(_none_usable(troubles))
+    raise _none_usable(troubles)
 
 
 def _open(kind: _Kind) -> Trouble | None:
@@ -141,7 +156,14 @@ def _built(kind: _Kind) -> Backend:
     changes = {"set_properties_from_env": lambda _: None}
     if kind is _SECRET_SERVICE:
         service = SecretService(found, changes)
-        return Backend(kind.name, service, partial(_unlocked, service), kind.remedy, is_running=_is_running)
+        return Backend(
+            kind.name,
+            service,
+            partial(_unlocked, service),
+            kind.remedy,
+            is_running=_is_running,
+            is_locked=service.is_locked,
+        )
     keyring: KeyringLike = type(found.__name__, (found,), changes)()
     return Backend(kind.name, keyring, _unlocked_by_reading(keyring), kind.remedy, kind.entry_bytes)
 
@@ -206,10 +228,11 @@ def _refusal(named: str | None) -> str:
     return f"The keyring {_shown(named)} is refused: only those that encrypt are used, which are {allowed}."
 
 
-def _none_usable(troubles: dict[str, Trouble]) -> str:
+def _none_usable(troubles: dict[str, Trouble]) -> KeyringUnusable:
     looked_at = "; ".join(f"{name}: {trouble.what}" for name, trouble in troubles.items())
     remedy = next(iter(troubles.values())).remedy
-    return f"No usable keyring was found, so nothing was read or stored. {looked_at}. {remedy}{_not_used()}"
+    what = f"No usable keyring was found, so nothing was read or stored. {looked_at}."
+    return KeyringUnusable(what, remedy, _not_used())
 
 
 def _not_used() -> str:

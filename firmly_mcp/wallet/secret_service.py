@@ -37,9 +37,13 @@ class SecretService:
         """Forget a secret."""
         self._lasting(lambda: self._keyring.delete_password(service, username))
 
+    def is_locked(self) -> bool:
+        """Whether the collection is locked; asks nobody to open it."""
+        return bool(self._lasting(lambda: self.collection().is_locked()))
+
     def unlocked(self, seconds: float) -> bool:
         """Whether the collection is open; the person is asked where it is not."""
-        if not self._lasting(lambda: self.collection().is_locked()):
+        if not self.is_locked():
             return True
         try:
             self.collection().unlock(timeout=seconds)

@@ -12,9 +12,10 @@ from typing import Any
 import anyio.to_thread
 import pytest
 from mcp import Client
-from mcp.types import Implementation
+from mcp.types import ClientCapabilities, Implementation
 
 from firmly_mcp.server.app import build_server
+from firmly_mcp.server.host_record import _abilities
 from firmly_mcp.server.last_host import FILE, LastHost, last_host, write_last_host
 from firmly_mcp.services import open_services
 from firmly_mcp.settings import Settings
@@ -61,6 +62,20 @@ async def test_a_host_is_written_down_with_what_it_can_do(tmp_path: Path, era: s
     told = last_host(tmp_path / "data")
     assert told is not None
     assert (told.name, told.can) == ("another", ())
+
+
+@pytest.mark.parametrize(
+    ("declared", "can"),
+    [
+        ({}, []),
+        ({"elicitation": {}}, ["elicitation.form"]),
+        ({"elicitation": {"form": {}}}, ["elicitation.form"]),
+        ({"elicitation": {"url": {}}}, ["elicitation.url"]),
+        ({"sampling": {}, "roots": {}, "experimental": {"x": {}}}, ["sampling", "roots"]),
+    ],
+)
+def test_what_is_declared_is_read_as_the_protocol_says(declared: dict[str, Any], can: list[str]) -> None:
+    assert list(_abilities(ClientCapabilities.model_validate(declared))) == can
 
 
 @pytest.mark.anyio
