@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
+from .commands.completion import completion
+from .commands.doctor import doctor
+from .commands.hosts import install, uninstall
+from .commands.manners import INTERRUPTED, end_with, examples, json_option, problem_of, wants_json, wrong_usage
 from .commands.orders import approve, orders
 from .commands.rules import rules
 from .commands.wallet import addresses, cards, pin
 from .errors import FirmlyError
-from .redaction import log_to_stderr, redact
+from .redaction import log_to_stderr
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -29,21 +33,25 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the command, and turn our own errors into a message and an exit code."""
     log_to_stderr()
+    as_json = wants_json(sys.argv[1:])
     try:
         command.main(prog_name="firmly-mcp", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as group_alone:
+        group_alone.show()
+        sys.exit(group_alone.exit_code)
     except click.ClickException as wrong:
-        wrong.show()
-        sys.exit(wrong.exit_code)
+        end_with(wrong_usage(wrong), as_json=as_json)
     except click.Abort:
-        click.echo("Interrupted.", err=True)
-        sys.exit(130)
+        end_with(INTERRUPTED, as_json=as_json)
     except FirmlyError as error:
-        hint = f"\n  next: {error.next}" if error.next else ""
-        click.echo(redact(f"firmly-mcp: {error.message}{hint}"), err=True)
-        sys.exit(1)
+        end_with(problem_of(error), as_json=as_json)
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("firmly-mcp demo", "firmly-mcp addresses add", "firmly-mcp cards add", "firmly-mcp doctor"),
+)
 @click.version_option(__version__, prog_name="firmly-mcp")
 @click.pass_context
 def command(context: click.Context) -> None:
@@ -59,7 +67,7 @@ def command(context: click.Context) -> None:
         context.invoke(serve)
 
 
-@command.command()
+@command.command(epilog=examples("firmly-mcp serve", "firmly-mcp serve --http", "firmly-mcp serve --http --port 8500"))
 @click.option("--http", is_flag=True, help="Serve on a loopback port instead, for clients that hold the token.")
 @click.option("--port", type=click.IntRange(0, 65535), help="That port; 0 takes a free one.  [default: 8437]")
 @click.option("--demo", is_flag=True, hidden=True, help="Hold the simulator's test card in memory.")
@@ -92,7 +100,7 @@ def _uncollected() -> Iterator[None]:
         gc.enable()
 
 
-@command.command("demo")
+@command.command("demo", epilog=examples("firmly-mcp demo", "firmly-mcp demo --json"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of panels.")
 def demo_command(*, as_json: bool) -> None:
     """Watch a purchase on the simulator, from search to order number."""
@@ -101,12 +109,17 @@ def demo_command(*, as_json: bool) -> None:
     sys.exit(run_demo(as_json=as_json))
 
 
-@command.command()
+@command.command(
+    epilog=examples(
+        "firmly-mcp simulator", "firmly-mcp simulator --data-dir books --stores 8", "firmly-mcp simulator --json"
+    )
+)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Keep state there. Default: forget it at the end.")
 @click.option("--api-port", default=0, show_default="a free one", help="Port of the API host.")
 @click.option("--payment-port", default=0, show_default="a free one", help="Port of the payment host.")
 @click.option("--stores", default=4, show_default=True, help="How many stores there are.")
-def simulator(*, data_dir: Path | None, api_port: int, payment_port: int, stores: int) -> None:
+@json_option
+def simulator(*, data_dir: Path | None, **how: Any) -> None:
     """Run a Firmly of its own on loopback, until interrupted."""
     import asyncio
     from contextlib import suppress
@@ -114,11 +127,11 @@ def simulator(*, data_dir: Path | None, api_port: int, payment_port: int, stores
     from .simulator import serve as serve_simulator
 
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve_simulator(data_dir, api_port=api_port, payment_port=payment_port, stores=stores))
+        asyncio.run(serve_simulator(data_dir, **how))
 
 
-@command.command("settings")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command.command("settings", epilog=examples("firmly-mcp settings", "firmly-mcp settings --json"))
+@json_option
 def settings_command(*, as_json: bool) -> None:
     """Show the settings in force."""
     from .settings import read_settings
@@ -132,5 +145,5 @@ def _shown(settings: Settings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude_none=True)
 
 
-for subcommand in (approve, orders, cards, addresses, pin, rules):
+for subcommand in (doctor, approve, orders, cards, addresses, pin, rules, install, uninstall, completion):
     command.add_command(subcommand)

@@ -27,9 +27,15 @@ CHECKS: Final = {
     "docs": ["cog", "--check", "README.md"],
 }
 # What the tests start, and the Debian package that brings it.
-SYSTEM: Final = {"dbus-daemon": "dbus", "gnome-keyring-daemon": "gnome-keyring", "chromium": "chromium"}
+SYSTEM: Final = {
+    "dbus-daemon": "dbus",
+    "gnome-keyring-daemon": "gnome-keyring",
+    "chromium": "chromium",
+    "zsh": "zsh",
+    "fish": "fish",
+}
 # The tests that run other people's programs, which are installed while the checks run.
-FOREIGN: Final = ("tests/clients", "tests/conformance")
+FOREIGN: Final = ("tests/clients", "tests/conformance", "tests/distribution")
 
 
 def main(names: Sequence[str]) -> int:

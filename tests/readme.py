@@ -13,6 +13,7 @@ from firmly_mcp import errors
 from firmly_mcp.cli import command
 from firmly_mcp.server.app import TOOLS
 from firmly_mcp.server.error_views import NEXT
+from firmly_mcp.server.published import definition_of
 from firmly_mcp.settings import VARIABLES, Settings
 from tests.clients.table import clients
 from tests.endpoints import ENDPOINTS
@@ -27,8 +28,10 @@ _OF_ARGUMENTS: Final = (
 
 def tools_table() -> str:
     """Each tool with what it does."""
-    rows = ((f"`{tool.function.__name__}`", _first_sentences(tool.function.__doc__)) for tool in TOOLS)
-    return _table(("tool", "what it does"), rows)
+    tools = [definition_of(place) for place in TOOLS]
+    return _table(
+        ("tool", "what it does"), ((f"`{tool['name']}`", _first_sentences(tool["description"])) for tool in tools)
+    )
 
 
 def settings_table() -> str:

@@ -150,9 +150,17 @@ class Placement:
         journal = await self._journal()
         return [await self._sending.as_it_stands(found) for found in await journal.attempts(limit=limit, before=before)]
 
-    async def settle_all(self) -> Sequence[Attempt]:
-        """Read every attempt in doubt again; those that are still in doubt afterwards."""
-        settled = [await self._settled(found) for found in await (await self._journal()).in_doubt()]
+    async def settle_all(self, told: Callable[[int, int], None] | None = None) -> Sequence[Attempt]:
+        """Read every attempt in doubt again; those that are still in doubt afterwards.
+
+        `told` learns before each one how many were read, of how many.
+        """
+        doubts = await (await self._journal()).in_doubt()
+        settled: list[Attempt] = []
+        for found in doubts:
+            if told is not None:
+                told(len(settled), len(doubts))
+            settled.append(await self._settled(found))
         return [attempt for attempt in settled if attempt.money_moved == "unknown"]
 
     async def settle_by_hand(self, attempt: Attempt, order_number: str | None, charged: Money | None = None) -> Attempt:

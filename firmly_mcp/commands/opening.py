@@ -67,13 +67,14 @@ def with_services(act: Callable[[Services], Awaitable[T]]) -> T:
     return anyio.run(run)
 
 
-def in_browser(form_of: Callable[[Pages], Awaitable[Saving]], *, from_stdin: bool) -> None:
+def in_browser(form_of: Callable[[Pages], Awaitable[Saving]], *, from_stdin: bool, as_json: bool) -> None:
     """Open a page, and wait until the person has filled it in."""
     import anyio
 
     from firmly_mcp.pages.command import fill_in_browser
     from firmly_mcp.services import open_services
     from firmly_mcp.settings import read_settings
+    from firmly_mcp.terminal.telling import tell
 
     if from_stdin:
         raise click.UsageError("Choose one of --stdin and --browser.")
@@ -81,6 +82,8 @@ def in_browser(form_of: Callable[[Pages], Awaitable[Saving]], *, from_stdin: boo
 
     async def run() -> None:
         async with open_services(settings) as services:
-            await fill_in_browser(await form_of(await services.pages()), may_open=settings.open_pages)
+            form = await form_of(await services.pages())
+            await fill_in_browser(form, may_open=settings.open_pages)
+            tell(f"The {form.kind} is saved.", {"saved": form.kind}, as_json=as_json)
 
     anyio.run(run)

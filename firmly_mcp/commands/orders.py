@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import sys
-from decimal import Decimal
+from typing import Any
 
 import click
 
+from .completion import doubts, questions
+from .manners import examples, json_option
 from .opening import Amount, with_placement
 
 
-@click.command()
-@click.argument("approval", required=False)
-def approve(approval: str | None) -> None:
-    """Approve or decline an order that an assistant asked for; the yes places it."""
+@click.command(epilog=examples("firmly-mcp approve", "firmly-mcp approve ap_18ed16ef4ad03ad3"))
+@click.argument("approval", required=False, shell_complete=questions)
+@json_option
+def approve(approval: str | None, *, as_json: bool) -> None:
+    """Approve or decline an order that an assistant asked for; the yes places it.
+
+    The question and its answer go through the terminal alone. The exit code is 0 if the order is placed.
+    """
     from firmly_mcp.terminal.approve import approve as approve_in_terminal
 
-    sys.exit(0 if with_placement(lambda placement: approve_in_terminal(placement, approval)) else 1)
+    placed = with_placement(lambda placement: approve_in_terminal(placement, approval, as_json=as_json))
+    sys.exit(0 if placed else 1)
 
 
-@click.group()
+@click.group(epilog=examples("firmly-mcp orders list", "firmly-mcp orders settle"))
 def orders() -> None:
     """What was ordered from here, and what is in doubt."""
 
 
-@orders.command("list")
+@orders.command("list", epilog=examples("firmly-mcp orders list", "firmly-mcp orders list --limit 100 --json"))
 @click.option("--limit", default=20, show_default=True, help="How many, newest first.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def orders_list(*, limit: int, as_json: bool) -> None:
     """List the attempts to order."""
     from firmly_mcp.terminal.orders import list_orders
@@ -34,21 +41,30 @@ def orders_list(*, limit: int, as_json: bool) -> None:
     with_placement(lambda placement: list_orders(placement, limit=limit, as_json=as_json))
 
 
-@orders.command("settle")
-@click.argument("attempt", required=False)
+@orders.command(
+    "settle",
+    epilog=examples(
+        "firmly-mcp orders settle",
+        "firmly-mcp orders settle att_5f3c --placed 000123 --charged 53.40",
+        "firmly-mcp orders settle att_5f3c --not-placed",
+    ),
+)
+@click.argument("attempt", required=False, shell_complete=doubts)
 @click.option("--placed", metavar="NUMBER", help="The store confirms this order number.")
 @click.option("--charged", type=Amount(), help="What the store or your card's statement says was charged.")
 @click.option("--not-placed", is_flag=True, help="The store says that there is no such order.")
-def orders_settle(*, attempt: str | None, placed: str | None, charged: Decimal | None, not_placed: bool) -> None:
+@json_option
+def orders_settle(attempt: str | None, **said: Any) -> None:
     """Read again how orders in doubt ended, or end one yourself after asking the store. Sends no order."""
     from firmly_mcp.terminal.orders import settle
 
-    with_placement(lambda placement: settle(placement, attempt, placed=placed, not_placed=not_placed, charged=charged))
+    with_placement(lambda placement: settle(placement, attempt, **said))
 
 
-@orders.command("accept-journal")
-def orders_accept_journal() -> None:
+@orders.command("accept-journal", epilog=examples("firmly-mcp orders accept-journal"))
+@json_option
+def orders_accept_journal(*, as_json: bool) -> None:
     """Go on with the journal that is there, after a backup was put back or the file was lost."""
     from firmly_mcp.terminal.orders import accept_journal
 
-    with_placement(accept_journal)
+    with_placement(lambda placement: accept_journal(placement, as_json=as_json))

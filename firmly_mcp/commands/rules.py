@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .manners import examples, json_option
 from .opening import Amount, with_services
 
 if TYPE_CHECKING:
     from firmly_mcp.services import Services
 
 
-@click.group()
+@click.group(epilog=examples("firmly-mcp rules show", "firmly-mcp rules accept"))
 def rules() -> None:
     """The spending rules, and the settings that count only once a person has accepted them."""
 
 
-@rules.command("show")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@rules.command("show", epilog=examples("firmly-mcp rules show", "firmly-mcp rules show --json"))
+@json_option
 def rules_show(*, as_json: bool) -> None:
     """Show the rules in words and the settings that move money: who said each, and whether it is accepted."""
     from firmly_mcp.settings import sources
@@ -31,17 +32,24 @@ def rules_show(*, as_json: bool) -> None:
     with_services(act)
 
 
-@rules.command("check")
+@rules.command("check", epilog=examples("firmly-mcp rules check", "firmly-mcp rules check rules.toml --json"))
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-def rules_check(file: Path | None) -> None:
+@json_option
+def rules_check(file: Path | None, *, as_json: bool) -> None:
     """Say whether a rules file can be used, or the line and what is wrong with it."""
     from firmly_mcp.settings import read_settings
     from firmly_mcp.terminal.rules import check_rules
 
-    check_rules(file or read_settings().rules_file, is_named=file is not None)
+    check_rules(file or read_settings().rules_file, is_named=file is not None, as_json=as_json)
 
 
-@rules.command("explain")
+@rules.command(
+    "explain",
+    epilog=examples(
+        "firmly-mcp rules explain --store luma.gift --total 53.40",
+        'firmly-mcp rules explain --store luma.gift --total 53.40 --card "Everyday Visa" --quantity 3',
+    ),
+)
 @click.option("--store", required=True, help="The store, such as luma.gift.")
 @click.option("--total", required=True, type=Amount(), help="What it would cost.")
 @click.option("--currency", default="USD", show_default=True, help="In which currency.")
@@ -49,10 +57,14 @@ def rules_check(file: Path | None) -> None:
 @click.option("--address", help="Where it goes, by its label. Default: to an address of yours, ordered to before.")
 @click.option("--quantity", default=1, show_default=True, help="How many of one thing.")
 @click.option(
-    "--tool", default="complete_order", show_default=True, type=click.Choice(["complete_order", "place_order"])
+    "--tool",
+    default="complete_order",
+    show_default=True,
+    type=click.Choice(["complete_order", "place_order"]),
+    help="By which of the order tools.",
 )
 @click.option("--repeat", is_flag=True, help="It is the same once more.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def rules_explain(*, as_json: bool, **order: Any) -> None:
     """Show what an order would meet now: each rule in order, and what comes of it. Nothing is ordered or reserved."""
     from firmly_mcp.terminal.explaining import explain_order
@@ -64,12 +76,13 @@ def rules_explain(*, as_json: bool, **order: Any) -> None:
     with_services(act)
 
 
-@rules.command("accept")
-def rules_accept() -> None:
+@rules.command("accept", epilog=examples("firmly-mcp rules accept"))
+@json_option
+def rules_accept(*, as_json: bool) -> None:
     """Show what changed in rules and settings, and let it count: takes a yes and the approval PIN."""
     from firmly_mcp.terminal.rules import accept_rules
 
     async def act(services: Services) -> None:
-        await accept_rules(await services.accepted(), await services.vault())
+        await accept_rules(await services.accepted(), await services.vault(), as_json=as_json)
 
     with_services(act)

@@ -33,4 +33,3 @@ async def fill_in_browser(form: Saving, *, may_open: bool) -> None:
     with anyio.move_on_after(_TO_BE_SEEN):
         await form.seen.wait()
         await anyio.sleep(_STYLED)
-    click.echo(f"The {form.kind} is saved.", err=True)

@@ -17,6 +17,7 @@ from firmly_mcp.wallet.vault import Vault
 from .asking import ask, confirm, require_terminal
 from .objects import read_object, text_of
 from .tables import show
+from .telling import tell
 
 _ADD: Final = "firmly-mcp addresses add"
 _REQUIRED: Final = ("label", *(name for name, field in FIELDS.items() if not field.optional))
@@ -32,7 +33,7 @@ _COLUMNS: Final = {
 }
 
 
-async def add_address(vault: Vault, *, stdin: bool) -> None:
+async def add_address(vault: Vault, *, stdin: bool, as_json: bool) -> None:
     """Add an address that a person types, or with `stdin` one that a script gives; a script replaces no label.
 
     Raises:
@@ -52,7 +53,7 @@ async def add_address(vault: Vault, *, stdin: bool) -> None:
             replace = True
         address = _made({"label": label, **_asked()})
     await vault.add_address(address, replace=replace)
-    click.echo(f"Added {address.label} to {vault.description}.", err=True)
+    tell(f"Added {address.label} to {vault.description}.", {"added": _row(address, as_json=True)}, as_json=as_json)
 
 
 async def list_addresses(vault: Vault, *, as_json: bool) -> None:
@@ -66,11 +67,11 @@ async def list_addresses(vault: Vault, *, as_json: bool) -> None:
     damaged = await vault.damaged_addresses()
     if damaged:
         raise WalletError("\n".join(damage.message for damage in damaged))
-    if not addresses:
+    if not addresses and not as_json:
         click.echo(f"There is no address yet. Add one with `{_ADD}`.", err=True)
 
 
-async def remove_address(vault: Vault, label: str) -> None:
+async def remove_address(vault: Vault, label: str, *, as_json: bool) -> None:
     """Forget an address.
 
     Raises:
@@ -78,7 +79,7 @@ async def remove_address(vault: Vault, label: str) -> None:
         WalletError: it is the billing address of a card.
     """
     await vault.remove_address(label)
-    click.echo(f"Removed the address {label}.", err=True)
+    tell(f"Removed the address {label}.", {"removed": label}, as_json=as_json)
 
 
 def _row(address: Address, *, as_json: bool) -> dict[str, str | None]:

@@ -20,7 +20,9 @@ from firmly_mcp.errors import NotAllowed, PinRefused, QuoteChanged
 from firmly_mcp.wallet.pin import TRIES
 
 from .controlling import answered, controlling_terminal, unseen
+from .orders import attempt_row
 from .pin import NONE_FITS
+from .telling import give
 
 CHANNEL: Final = "terminal"
 _NO_TERMINAL: Final = "Orders are approved in a terminal, and this program has none. Nothing was sent."
@@ -32,14 +34,25 @@ _OUTCOMES: Final = {
 }
 
 
-async def approve(placement: Placement, approval_id: str | None) -> bool:
+async def approve(placement: Placement, approval_id: str | None, *, as_json: bool = False) -> bool:
     """Show the question, take the answer, place the order; True if it is placed.
+
+    A program gets what came of it as JSON.
 
     Raises:
         NotAllowed: there is nothing to approve, or no terminal to ask in.
         FirmlyError: nothing was sent.
     """
     approval = await _meant(placement, approval_id)
+    attempt = await _answered(placement, approval)
+    if as_json:
+        answer = "declined" if attempt is None else "approved"
+        give({"approval": approval.id, "answer": answer, "attempt": attempt and attempt_row(attempt)})
+    return attempt is not None and attempt.state is State.PLACED
+
+
+async def _answered(placement: Placement, approval: Approval) -> Attempt | None:
+    """What came of the person's yes; None if they declined."""
     with controlling_terminal(_NO_TERMINAL) as terminal:
         while True:
             review = await placement.desk.review(approval.id)
@@ -48,14 +61,14 @@ async def approve(placement: Placement, approval_id: str | None) -> bool:
             if not await answered(partial(_says_yes, review), terminal):
                 await placement.desk.decline(review, CHANNEL)
                 terminal.write("Declined. Nothing was sent.\n")
-                return False
+                return None
             try:
                 return await _paid(placement, review, terminal)
             except QuoteChanged as changed:
                 terminal.write(f"\n{changed.message}\n" + "".join(f"  {line}\n" for line in changed.difference))
 
 
-async def _paid(placement: Placement, review: Review, terminal: TextIO) -> bool:
+async def _paid(placement: Placement, review: Review, terminal: TextIO) -> Attempt:
     """Ask for what only the person knows, and place the order; a wrong PIN is asked for again while there are tries."""
     code = await answered(unseen("Security code of the card"), terminal)
     for _ in range(TRIES):
@@ -71,7 +84,7 @@ async def _paid(placement: Placement, review: Review, terminal: TextIO) -> bool:
     raise NotAllowed(NONE_FITS)
 
 
-async def _followed(placement: Placement, placing: Placing, terminal: TextIO) -> bool:
+async def _followed(placement: Placement, placing: Placing, terminal: TextIO) -> Attempt:
     told = 0
     while placing.feed is not None and not placing.feed.ended:
         await placing.feed.more_than(told)
@@ -80,7 +93,7 @@ async def _followed(placement: Placement, placing: Placing, terminal: TextIO) ->
         told = len(placing.feed.steps)
     attempt = await placement.attempt(placing.attempt.id) or placing.attempt
     terminal.write(_outcome(attempt) + "\n")
-    return attempt.state is State.PLACED
+    return attempt
 
 
 def _outcome(attempt: Attempt) -> str:

@@ -18,6 +18,7 @@ from .asking import ask, confirm, require_terminal
 from .objects import read_object, text_of
 from .pin import AGAIN, DIFFERENT, NEW
 from .tables import show
+from .telling import give, tell
 
 _ADD: Final = "firmly-mcp cards add"
 _REQUIRED: Final = ("label", "number", "name", "month", "year")
@@ -31,7 +32,7 @@ _COLUMNS: Final = {
 }
 
 
-async def add_card(vault: Vault, *, stdin: bool) -> None:
+async def add_card(vault: Vault, *, stdin: bool, as_json: bool = False) -> None:
     """Add a card that a person types, or with `stdin` one that a script gives; a script replaces no label.
 
     The first card asks for an approval PIN too.
@@ -45,12 +46,19 @@ async def add_card(vault: Vault, *, stdin: bool) -> None:
     wants_pin = await vault.wants_pin()
     pin = _asked_pin(vault) if wants_pin and not stdin else None
     added = await vault.add_card(card, replace=replace)
-    click.echo(f"Added {added.label} ({added.brand}, ends in {added.last_four}) to {vault.description}.", err=True)
+    _say(f"Added {added.label} ({added.brand}, ends in {added.last_four}) to {vault.description}.", as_json=as_json)
     if pin is not None:
         await vault.pin.set(pin)
-        click.echo("The approval PIN is set: an order asks for it beside the card's security code.", err=True)
+        _say("The approval PIN is set: an order asks for it beside the card's security code.", as_json=as_json)
     elif wants_pin:
-        click.echo("No approval PIN is set yet. Set one with `firmly-mcp pin set`.", err=True)
+        _say("No approval PIN is set yet. Set one with `firmly-mcp pin set`.", as_json=as_json)
+    if as_json:
+        give({"added": asdict(added), "wants_pin": wants_pin and pin is None})
+
+
+def _say(words: str, *, as_json: bool) -> None:
+    if not as_json:
+        click.echo(words, err=True)
 
 
 async def list_cards(vault: Vault, *, as_json: bool) -> None:
@@ -65,18 +73,18 @@ async def list_cards(vault: Vault, *, as_json: bool) -> None:
     damaged = await vault.damaged_cards()
     if damaged:
         raise WalletError("\n".join(damage.message for damage in damaged))
-    if not cards:
+    if not cards and not as_json:
         click.echo(f"There is no card yet. Add one with `{_ADD}`.", err=True)
 
 
-async def remove_card(vault: Vault, label: str) -> None:
+async def remove_card(vault: Vault, label: str, *, as_json: bool) -> None:
     """Forget a card.
 
     Raises:
         CardNotFound: there is none of this label.
     """
     await vault.remove_card(label)
-    click.echo(f"Removed the card {label}.", err=True)
+    tell(f"Removed the card {label}.", {"removed": label}, as_json=as_json)
 
 
 def _given(vault: Vault) -> Card:

@@ -21,6 +21,7 @@ from firmly_mcp.wallet.vault import Vault
 from .tables import show
 
 _COLUMNS: Final = {"rule": "Rule", "verdict": "Verdict", "reason": "Why"}
+_COLOURS: Final = {"allow": "green", "holds": "green", "ask": "bold yellow", "refuse": "bold red"}
 _MEANT: Final[Mapping[type[Verdict], str]] = {Allow: "allowed without asking", Ask: "asked about", Deny: "refused"}
 
 
@@ -41,7 +42,7 @@ async def explain_order(
     is_allowed = all(step.verdict in {"holds", "allow"} for step in steps)
     met = [step for step in steps if is_allowed or step.verdict != "allow"]
     rows = [{"rule": step.rule, "verdict": step.verdict, "reason": step.reason} for step in met]
-    show(rows, _COLUMNS, as_json=as_json)
+    show(rows, _COLUMNS, as_json=as_json, colours=_COLOURS)
     verdict = rules.verdict(lambda each: decide(each, order, history))
     click.echo(f"Such an order is {_MEANT[type(verdict)]}, by {verdict.rule}: {verdict.reason}", err=True)
 

@@ -13,7 +13,9 @@ from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 
+from .progressing import progress_bar
 from .tables import show
+from .telling import tell
 
 _COLUMNS: Final = {
     "id": "Attempt",
@@ -24,11 +26,17 @@ _COLUMNS: Final = {
     "order_number": "Order number",
     "what": "What",
 }
+_COLOURS: Final = {
+    State.PLACED.value: "green",
+    State.SENDING.value: "cyan",
+    State.UNKNOWN.value: "bold yellow",
+    State.NOT_PLACED.value: "dim",
+}
 
 
 async def list_orders(placement: Placement, *, limit: int, as_json: bool) -> None:
     """Show the attempts to order, newest first."""
-    show(_rows(await placement.attempts(limit=limit)), _COLUMNS, as_json=as_json)
+    _list(await placement.attempts(limit=limit), as_json=as_json)
 
 
 async def settle(
@@ -38,6 +46,7 @@ async def settle(
     placed: str | None,
     not_placed: bool,
     charged: Decimal | None = None,
+    as_json: bool = False,
 ) -> None:
     """Read attempts in doubt again; or end one as a person says. `charged` is in the order's currency.
 
@@ -50,9 +59,11 @@ async def settle(
     if charged is not None and placed is None:
         raise NotAllowed("--charged goes with --placed: what was charged for which order number?")
     if attempt_id is None:
-        left = await placement.settle_all()
-        click.echo("No attempt is in doubt." if not left else "Still in doubt:", err=True)
-        show(_rows(left), _COLUMNS, as_json=False)
+        with progress_bar("Reading how orders in doubt ended") as told:
+            left = await placement.settle_all(told)
+        if not as_json:
+            click.echo("No attempt is in doubt." if not left else "Still in doubt:", err=True)
+        _list(left, as_json=as_json)
         return
     attempt = await placement.attempt(attempt_id)
     if attempt is None:
@@ -60,14 +71,19 @@ async def settle(
     if by_hand:
         amount = None if charged is None else Money(charged, attempt.draft.total.currency)
         attempt = await placement.settle_by_hand(attempt, placed, amount)
-        click.echo(_charge_in_words(attempt), err=True)
-    show(_rows([attempt]), _COLUMNS, as_json=False)
+        if not as_json:
+            click.echo(_charge_in_words(attempt), err=True)
+    _list([attempt], as_json=as_json)
 
 
-async def accept_journal(placement: Placement) -> None:
+async def accept_journal(placement: Placement, *, as_json: bool) -> None:
     """Take the journal that is there as the right one."""
     await placement.accept_journal()
-    click.echo("The journal is accepted; orders go on from it.", err=True)
+    tell("The journal is accepted; orders go on from it.", {"accepted": "journal"}, as_json=as_json)
+
+
+def _list(attempts: Sequence[Attempt], *, as_json: bool) -> None:
+    show([attempt_row(attempt) for attempt in attempts], _COLUMNS, as_json=as_json, colours=_COLOURS)
 
 
 def _charge_in_words(attempt: Attempt) -> str:
@@ -81,17 +97,15 @@ def _charge_in_words(attempt: Attempt) -> str:
     return f"Approved: {approved}. Charged: {charged}.{more}"
 
 
-def _rows(attempts: Sequence[Attempt]) -> list[dict[str, str | None]]:
-    return [
-        {
-            "id": attempt.id,
-            "at": f"{attempt.begun_at:%Y-%m-%d %H:%M}",
-            "store": attempt.draft.store,
-            "total": str(attempt.outcome.charged or attempt.draft.total),
-            "state": attempt.state.value,
-            "order_number": attempt.outcome.order_number,
-            "what": "; ".join(attempt.draft.lines),
-            "reason": attempt.outcome.reason,
-        }
-        for attempt in attempts
-    ]
+def attempt_row(attempt: Attempt) -> dict[str, str | None]:
+    """An attempt as a list has it."""
+    return {
+        "id": attempt.id,
+        "at": f"{attempt.begun_at:%Y-%m-%d %H:%M}",
+        "store": attempt.draft.store,
+        "total": str(attempt.outcome.charged or attempt.draft.total),
+        "state": attempt.state.value,
+        "order_number": attempt.outcome.order_number,
+        "what": "; ".join(attempt.draft.lines),
+        "reason": attempt.outcome.reason,
+    }

@@ -11,6 +11,7 @@ from firmly_mcp.wallet.pin import LONGEST, SHORTEST, TRIES, ApprovalPin, pin_pro
 from firmly_mcp.wallet.vault import Vault
 
 from .controlling import answered, controlling_terminal, unseen
+from .telling import give
 
 NEW: Final = f"New approval PIN, {SHORTEST} to {LONGEST} characters"
 AGAIN: Final = "The same once more"
@@ -18,7 +19,7 @@ DIFFERENT: Final = "The two are not the same."
 NONE_FITS: Final = f"None of {TRIES} answers was the approval PIN. Nothing was sent or changed."
 
 
-async def set_pin(vault: Vault) -> None:
+async def set_pin(vault: Vault, *, as_json: bool) -> None:
     """Set the approval PIN, or change it: that asks for the one that is set first.
 
     Raises:
@@ -33,6 +34,8 @@ async def set_pin(vault: Vault) -> None:
         await vault.pin.set(new, old)
         done = "changed" if is_set else "set"
         terminal.write(f"The approval PIN of the {vault.environment} environment is {done}.\n")
+    if as_json:
+        give({"pin": done, "environment": vault.environment})
 
 
 async def checked_pin(pin: ApprovalPin, terminal: TextIO, question: str = "Approval PIN") -> SecretStr:

@@ -23,11 +23,13 @@ from .differences import difference, is_partly_unknown, visible
 from .pin import checked_pin
 from .rules_in_words import in_words
 from .tables import show
+from .telling import give, tell
 
 _SETTINGS: Final = {"setting": "Setting", "value": "Value", "said_by": "Said by", "accepted": "Accepted"}
 _RULES: Final = {"rule": "Rule", "means": "What it means"}
 _NOT_NEEDED: Final = "not needed"
 _WORD: Final = "accept"
+_COLOURS: Final = {"yes": "green", "no": "bold yellow", _NOT_NEEDED: "dim"}
 
 
 async def show_rules(accepted: Accepted, settings: Settings, said_by: Mapping[str, str], *, as_json: bool) -> None:
@@ -42,13 +44,13 @@ async def show_rules(accepted: Accepted, settings: Settings, said_by: Mapping[st
         rules = [{"rule": rule, "means": means} for rule, means in in_words(read_rules(standing.declared[RULES]))]
         click.echo(json.dumps({"settings": rows, "rules": rules}, ensure_ascii=False, indent=2))
         return
-    show(rows, _SETTINGS, as_json=False)
+    show(rows, _SETTINGS, as_json=False, colours=_COLOURS)
     words = list(in_words(read_rules(standing.declared[RULES])))
     show([{"rule": rule, "means": means} for rule, means in words], _RULES, as_json=False)
     click.echo(_remark(accepted, standing, settings, is_empty=not words), err=True)
 
 
-def check_rules(path: Path, *, is_named: bool) -> None:
+def check_rules(path: Path, *, is_named: bool, as_json: bool) -> None:
     """Say that a rules file can be used.
 
     Raises:
@@ -59,15 +61,22 @@ def check_rules(path: Path, *, is_named: bool) -> None:
     except FileNotFoundError:
         if is_named:
             raise SettingsError(f"There is no file {path}.") from None
-        click.echo(f"There is no {path}, so every order asks a person.")
+        _say_checked(path, f"There is no {path}, so every order asks a person.", exists=False, as_json=as_json)
         return
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read ({type(error).__name__}).") from None
     read_rules(text)
-    click.echo(f"{path}: ok.")
+    _say_checked(path, f"{path}: ok.", exists=True, as_json=as_json)
 
 
-async def accept_rules(accepted: Accepted, vault: Vault) -> None:
+def _say_checked(path: Path, words: str, *, exists: bool, as_json: bool) -> None:
+    if as_json:
+        give({"file": str(path), "exists": exists, "usable": True})
+    else:
+        click.echo(words)
+
+
+async def accept_rules(accepted: Accepted, vault: Vault, *, as_json: bool) -> None:
     """Show what changed since it was accepted, and let it count once a person said so and typed the PIN.
 
     Raises:
@@ -78,10 +87,13 @@ async def accept_rules(accepted: Accepted, vault: Vault) -> None:
     standing = await accepted.standing()
     read_rules(standing.declared[RULES])
     if not accepted.is_needed:
-        click.echo("In the simulator environment no money moves, and everything counts as it stands.", err=True)
+        tell(
+            "In the simulator environment no money moves, and everything counts as it stands.",
+            {"accepted": [], "needed": False}, as_json=as_json,
+        )  # fmt: skip
         return
     if not standing.unaccepted:
-        click.echo("Nothing changed since it was accepted.", err=True)
+        tell("Nothing changed since it was accepted.", {"accepted": [], "needed": True}, as_json=as_json)
         return
     await accepted.refuse_without_pin()
     with controlling_terminal("Rules are accepted in a terminal, and this program has none.") as terminal:
@@ -92,6 +104,8 @@ async def accept_rules(accepted: Accepted, vault: Vault) -> None:
         terminal.write("Accepted.\n")
         if set(standing.unaccepted) - {RULES}:
             terminal.write("A server that runs already keeps the settings that it was started with: start it anew.\n")
+    if as_json:
+        give({"accepted": list(standing.unaccepted), "needed": True})
 
 
 def _shown(accepted: Accepted, standing: Standing) -> Iterator[str]:

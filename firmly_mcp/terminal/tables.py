@@ -5,29 +5,44 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import click
 
+_NONE: Final[Mapping[str, str]] = {}
 
-def show(rows: Sequence[Mapping[str, str | None]], columns: Mapping[str, str], *, as_json: bool) -> None:
-    """Print the rows. `columns` maps the fields that a table shows to their titles; JSON has all fields."""
+
+def show(
+    rows: Sequence[Mapping[str, str | None]],
+    columns: Mapping[str, str],
+    *,
+    as_json: bool,
+    colours: Mapping[str, str] = _NONE,
+) -> None:
+    """Print the rows. `columns` maps the fields that a table shows to their titles; JSON has all fields.
+
+    `colours` are those of single words, for a terminal that has colours and a person who set no NO_COLOR.
+    """
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     elif sys.stdout.isatty():
-        _show_table(rows, columns)
+        _show_table(rows, columns, colours)
     else:
         for row in rows:
             click.echo("\t".join(row.get(field) or "" for field in columns))
 
 
-def _show_table(rows: Sequence[Mapping[str, str | None]], columns: Mapping[str, str]) -> None:
+def _show_table(
+    rows: Sequence[Mapping[str, str | None]], columns: Mapping[str, str], colours: Mapping[str, str]
+) -> None:
     from rich.console import Console
     from rich.table import Column, Table
     from rich.text import Text
 
     # An id that is cut off cannot be typed.
-    table = Table(*(Column(title, overflow="fold") for title in columns.values()))
+    table = Table(*(Column(title, overflow="fold") for title in columns.values()), header_style="bold cyan")
     for row in rows:
+        words = [row.get(field) or "" for field in columns]
         # Text: a label in square brackets is a label, not markup.
-        table.add_row(*(Text(row.get(field) or "") for field in columns))
+        table.add_row(*(Text(word, style=colours.get(word, "")) for word in words))
     Console().print(table)

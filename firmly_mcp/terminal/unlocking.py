@@ -11,11 +11,12 @@ from firmly_mcp.wallet.vault import Vault
 
 from .controlling import answered, controlling_terminal
 from .pin import checked_pin
+from .telling import give
 
 _WORD: Final = "unlock"
 
 
-async def unlock_card(vault: Vault, placement: Placement, label: str) -> None:
+async def unlock_card(vault: Vault, placement: Placement, label: str, *, as_json: bool) -> None:
     """Unlock a card once a person said so, with the PIN where one is set.
 
     Raises:
@@ -34,6 +35,8 @@ async def unlock_card(vault: Vault, placement: Placement, label: str) -> None:
             raise NotAllowed("The card was not unlocked. Nothing was changed.")
         was_locked = await placement.unlock_card(card.label)
         terminal.write(f"{card.label} is unlocked.\n" if was_locked else f"{card.label} was not locked.\n")
+    if as_json:
+        give({"unlocked": card.label, "was_locked": was_locked})
 
 
 def _line(question: str) -> Callable[[TextIO], str]:

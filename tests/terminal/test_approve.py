@@ -1,5 +1,6 @@
 """A person approves an order at a real terminal, as they would type it; nobody else can."""
 
+import json
 import os
 import pty
 import re
@@ -50,6 +51,27 @@ def terms(assistant: Assistant, approval: str) -> Mapping[str, Term]:
         return (await placement.desk.review(approval)).quote.terms
 
     return assistant.with_placement(of_review)
+
+
+def test_a_program_gets_the_no(assistant: Assistant) -> None:
+    fill_cart(assistant)
+    approval = assistant.asked()
+    with at_a_terminal("approve", approval, "--json", environment=assistant.environment) as terminal:
+        terminal.answer(AMOUNT, "no")
+        assert terminal.end() == 1
+    assert json.loads(terminal.lines.splitlines()[-1]) == {"approval": approval, "answer": "declined", "attempt": None}
+
+
+def test_a_program_gets_what_came_of_the_yes(assistant: Assistant) -> None:
+    fill_cart(assistant)
+    approval = assistant.asked()
+    with at_a_terminal("approve", approval, "--json", environment=assistant.environment) as terminal:
+        terminal.answer(AMOUNT, "53.40")
+        terminal.answer(CODE, SECRET)
+        assert terminal.end() == 0
+    given = json.loads(terminal.lines.splitlines()[-1])
+    assert (given["answer"], given["attempt"]["state"]) == ("approved", "placed")
+    assert given["attempt"]["order_number"] == assistant.charges[0][0]
 
 
 @pytest.mark.parametrize("tool", ["complete_order", "place_order"])

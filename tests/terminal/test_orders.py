@@ -79,6 +79,18 @@ def test_settling_reads_what_became_of_doubts_and_sends_nothing(assistant: Assis
     assert assistant.orders_sent == 2
 
 
+def test_settling_shows_a_person_how_far_it_is_and_a_program_what_is_left(assistant: Assistant) -> None:
+    doubts = [sent(assistant, quantity, "reset-after-body").id for quantity in (1, 2)]
+    with at_a_terminal("orders", "settle", environment=assistant.environment) as terminal:
+        terminal.until("Reading how orders in doubt ended")
+        terminal.until("/2")
+        terminal.until("Still in doubt:")
+        assert terminal.end() == 0
+    done = orders(assistant, "settle", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {row["id"]: row["state"] for row in json.loads(done.stdout)} == dict.fromkeys(doubts, "unknown")
+
+
 def test_a_person_ends_doubts_with_what_the_store_told_them(assistant: Assistant) -> None:
     one, two = sent(assistant, 1, "reset-after-body"), sent(assistant, 2, "reset-after-body")
     by_number = orders(assistant, "settle", one.id, "--placed", "A-77")
