@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from pydantic import BaseModel
@@ -18,6 +19,7 @@ from .store_text import is_plain, is_unseen
 # What is read of one text and of all together, and how many finds are told: more would take time and say no more.
 _LONGEST: Final = 4_000
 _MOST_READ: Final = 100_000
+_SHORT: Final = 200
 _MOST_TOLD: Final = 5
 
 # Found in honest texts too: the soft hyphen, and what joins emoji, Arabic and Indic letters. Alone they hide nothing.
@@ -81,7 +83,7 @@ def suspicions(*values: object) -> tuple[str, ...]:
         head = text[: min(_LONGEST, left)]
         if head not in known:
             left -= len(head)
-            known[head] = tuple(_kinds(head))
+            known[head] = _kinds_in_short(head) if len(head) <= _SHORT else tuple(_kinds(head))
         found |= {f"{kind} ({place})": None for kind in known[head]}
         if left <= 0 or len(found) >= _MOST_TOLD:
             break
@@ -102,6 +104,12 @@ def _texts(value: object, place: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for part in value:
             yield from _texts(part, place)
+
+
+# The same titles come again with every look at a cart.
+@lru_cache(maxsize=2_048)
+def _kinds_in_short(text: str) -> tuple[str, ...]:
+    return tuple(_kinds(text))
 
 
 def _kinds(text: str) -> Iterator[str]:

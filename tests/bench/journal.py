@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from firmly_mcp.checkout.journal import Journal
@@ -14,15 +15,19 @@ from tests.checkout.test_journal import DRAFT, PERMIT, Kept
 ATTEMPTS = 500
 
 
-async def committed_attempts() -> list[float]:
-    """Seconds for each of many attempts, on the disk of the temporary directory; `Kept` stands for the keyring."""
+async def committed_attempts() -> dict[str, float]:
+    """Milliseconds, on the disk of the temporary directory; `Kept` stands for the keyring."""
     with TemporaryDirectory(prefix="firmly-mcp-bench-") as folder:
         path = Path(folder) / "journal.sqlite3"
         journal = await Journal.open(
             path, Kept(), environment="simulator", shopper="bench", now=lambda: datetime.now(UTC)
         )
         async with journal:
-            return [await _timed(journal, number) for number in range(ATTEMPTS)]
+            seconds = sorted([await _timed(journal, number) for number in range(ATTEMPTS)])
+    return {
+        "median_ms": round(median(seconds) * 1000, 2),
+        "p99_ms": round(seconds[int(len(seconds) * 0.99)] * 1000, 2),
+    }
 
 
 async def _timed(journal: Journal, number: int) -> float:
