@@ -57,7 +57,7 @@ class Sent(BaseModel):
         if not isinstance(raw, dict):
             return raw
         said = {ours: raw[theirs] for theirs, ours in cls.dialects.items() if raw.get(theirs) is not None}
-        return raw | {ours: value for ours, value in said.items() if raw.get(ours) is None}
+        return raw | {ours: value for ours, value in said.items() if raw.get(ours) is None} if said else raw
 
     def contradictions(self) -> Iterable[str]:
         """What contradicts within this answer, a sentence each, for a model that keeps `doubts`."""

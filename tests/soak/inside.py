@@ -18,8 +18,8 @@ from tests.shop import announce
 from .rooms import Clock, Rooms, settings_in, vault_over
 from .wishes import Aisle, open_aisles, stores
 
-# A day's limits are counted over the last 24 hours; so much passes with every purchase.
-STEP: Final = timedelta(hours=1)
+# So much passes with every purchase: limits of a day and sessions of an hour begin anew on the way.
+STEP: Final = timedelta(minutes=10)
 
 
 class Inside:

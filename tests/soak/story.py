@@ -26,6 +26,8 @@ from .wishes import Aisle, Wished, cents, restore
 
 TOOLS: Final[tuple[Tool, Tool]] = ("complete_order", "place_order")
 FILLS: Final = 4
+# Once in so many purchases the person looks after doubts.
+LOOKS: Final = 3
 # A call waits up to 40 s for the store; here nothing takes a second.
 CALL_SECONDS: Final = 45.0
 MOMENT_SECONDS: Final = 2.0
@@ -62,7 +64,8 @@ class Story:
         aisle = self._aisles[number % len(self._aisles)]
         wish = Wished(aisle, number // len(self._aisles) + 1)
         self.told.purchases += 1
-        await self._person.look_after_doubts()
+        if number % LOOKS == 0:
+            await self._person.look_after_doubts()
         await self._person.unlock_the_card()
         self.told.unlocked = self._person.unlocked
         total = await self._filled(wish)
