@@ -68,7 +68,8 @@ class KeyringUnusable(WalletError):
 class Backend:
     """A keyring that was found. `unlock(seconds)` asks the person where it is locked, and says what is still wrong.
 
-    `is_running` and `is_locked` ask nobody; where nobody can tell, it counts as open.
+    `is_running` and `is_locked` ask nobody; where nobody can tell, it counts as open. `is_running` is there only where
+    a daemon can end and be started again.
     """
 
     name: str
@@ -76,7 +77,7 @@ class Backend:
     unlock: Callable[[float], Trouble | None] = lambda _: None
     remedy: str = "Unlock the keyring."
     entry_bytes: int | None = None  # the longest entry, in UTF-16, where there is a limit
-    is_running: Callable[[], bool] = lambda: True
+    is_running: Callable[[], bool] | None = None
     is_locked: Callable[[], bool] = lambda: False
 
     def asking_nobody(self) -> Backend:

@@ -23,7 +23,7 @@ from .backends import Backend, KeyringUnusable, find_backend
 
 SERVICE: Final = "firmly-mcp"
 # In seconds.
-_RESTARTS_WITHIN: Final = 5.0
+_RESTARTS_WITHIN: Final = 10.0
 _LOOK_EVERY: Final = 0.1
 
 
@@ -147,17 +147,26 @@ class Keychain:
             call.problem = self._failure(error)
 
     def _came_back(self, call: _Call) -> bool:
-        """Whether a keyring that answered before was gone, and is there again within a few seconds.
+        """Whether a keyring that answered before is there again by now, or within a few seconds, and is not locked.
 
         Keyring daemons crash now and then, and a desktop starts them again at once.
         """
-        if not self._has_answered or self._found is None or self._found.is_running():
+        found = self._found
+        if not self._has_answered or found is None or found.is_running is None:
             return False
         until = time.monotonic() + _RESTARTS_WITHIN
-        while time.monotonic() < until and not call.abandoned.wait(_LOOK_EVERY):
-            if self._found.is_running():
-                return True
-        return False
+        while not (running := found.is_running()) and time.monotonic() < until:
+            if call.abandoned.wait(_LOOK_EVERY):
+                return False
+        return running and not self._is_locked(found)
+
+    @staticmethod
+    def _is_locked(found: Backend) -> bool:
+        """Whether it would ask the person again; what cannot tell is not asked either."""
+        try:
+            return found.is_locked()
+        except Exception:  # noqa: BLE001 - a daemon that is just gone again raises whatever D-Bus does
+            return True
 
     def _ready(self, call: _Call) -> Backend:
         """The keyring, unlocked. A prompt that was answered too late changes nothing: the caller has been told no."""

@@ -166,3 +166,32 @@ def _join_keyring_threads() -> None:
         if thread.name == "firmly-mcp keyring":
             thread.join(DEADLINE)
             assert not thread.is_alive()
+
+
+def gone_once(*, locked: bool) -> tuple[Keychain, list[str]]:
+    """A keyring whose daemon is gone at the second opening, and runs again when it is looked for; what was done."""
+    done: list[str] = []
+
+    def unlock(_: float) -> Trouble | None:
+        done.append("opened")
+        return Trouble("no daemon is running", "Start it.") if len(done) == 2 else None
+
+    backend = Backend("a keyring", Fake(), unlock, is_running=lambda: True, is_locked=lambda: locked)
+    return Keychain(find=lambda _: backend), done
+
+
+@pytest.mark.anyio
+async def test_a_daemon_that_runs_again_before_it_is_looked_for_is_asked_again() -> None:
+    keychain, done = gone_once(locked=False)
+    await keychain.set("test/kept", SECRET)
+    assert await keychain.get("test/kept") == SECRET
+    assert len(done) == 3
+
+
+@pytest.mark.anyio
+async def test_a_daemon_that_runs_again_and_is_locked_asks_the_person_once() -> None:
+    keychain, done = gone_once(locked=True)
+    await keychain.set("test/kept", SECRET)
+    with pytest.raises(WalletError, match="no daemon is running"):
+        await keychain.get("test/kept")
+    assert len(done) == 2
