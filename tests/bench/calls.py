@@ -19,30 +19,42 @@ REPEATS: Final = 40
 
 
 def added_per_call(at: Market) -> dict[str, float]:
-    """`get_cart` over stdio beside the same request by a bare `httpx2` client, in turns; milliseconds."""
+    """`get_cart` over stdio beside the same request by a bare `httpx2` client, and by a bare `mcp` server, in turns."""
     return asyncio.run(_added(at))
 
 
 async def _added(at: Market) -> dict[str, float]:
     ours: list[float] = []
     bare: list[float] = []
-    with firmly(at) as wire:
-        fill(wire, at, LUMA)
-        async with plain_shopper(at) as http:
-            cart = await plainly_filled(http, at, LUMA)
+    peer: list[float] = []
+    async with plain_shopper(at) as http:
+        cart = await plainly_filled(http, at, LUMA)
+        fetch = {"url": at.api_url + cart, "token": http.headers["x-firmly-authorization"]}
+        with firmly(at) as wire, _bare_mcp() as other:
+            fill(wire, at, LUMA)
             for _ in range(CALLS):
                 began = time.perf_counter()
                 called(wire, "get_cart", {"store": LUMA})
-                between = time.perf_counter()
+                then = time.perf_counter()
+                called(other, "fetch", fetch)
+                last = time.perf_counter()
                 (await http.get(cart)).raise_for_status()
-                ours.append(between - began)
-                bare.append(time.perf_counter() - between)
+                ours.append(then - began)
+                peer.append(last - then)
+                bare.append(time.perf_counter() - last)
     return {
-        "ours_median_ms": _ms(median(ours)),
-        "bare_median_ms": _ms(median(bare)),
+        "httpx2_median_ms": _ms(median(bare)),
         "added_median_ms": _ms(median(ours) - median(bare)),
         "added_p99_ms": _ms(_p99(ours) - _p99(bare)),
+        "added_by_bare_mcp_median_ms": _ms(median(peer) - median(bare)),
+        "added_by_bare_mcp_p99_ms": _ms(_p99(peer) - _p99(bare)),
     }
+
+
+def _bare_mcp() -> Wire:
+    wire = Wire([sys.executable, str(FOLDER / "bare.py"), "--fetching"])
+    wire.greet()
+    return wire
 
 
 def in_flight(at: Market) -> dict[str, float]:
@@ -53,8 +65,7 @@ def in_flight(at: Market) -> dict[str, float]:
         for store in stores:
             fill(wire, at, store)
         ours = _rate(wire, lambda number: calling("get_cart", {"store": stores[number]}))
-    with Wire([sys.executable, str(FOLDER / "bare.py"), "--fetching"]) as wire:
-        wire.greet()
+    with _bare_mcp() as wire:
         bare = _rate(wire, lambda number: calling("fetch", {"url": urls[number], "token": token}))
     return {"ours_per_second": round(ours), "bare_mcp_per_second": round(bare), "of_bare_mcp": round(ours / bare, 2)}
 

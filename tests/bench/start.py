@@ -10,7 +10,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from tests.foreign import CACHE
+from tests.foreign import CACHE, node
 
 from .peers import FOLDER
 from .wire import Wire
@@ -57,6 +57,8 @@ def _peers() -> dict[str, Start]:
     found = {"mcp MCPServer": Start([sys.executable, str(FOLDER / "bare.py")])}
     for python in CACHE.glob("python-requirements_mcp2-*/bin/python"):
         found["fastmcp"] = Start([str(python), str(FOLDER / "fast.py")])
+    for modules in CACHE.glob("node-clients-*/node_modules"):
+        found["TypeScript SDK 1.x"] = Start([node(), str(FOLDER / "typescript.mjs"), str(modules)])
     return found
 
 

@@ -58,6 +58,7 @@ class Story:
         self._rng = rng
         self._person = Person(scene.person, scene.simulator, rng)
         self.told = Told()
+        self._planted_now: list[tuple[Trouble, Fault]] = []
 
     async def purchase(self, number: int) -> None:
         """One wish, from the cart to as much of an end as it finds."""
@@ -73,7 +74,7 @@ class Story:
             self.told.unfilled += 1
             return
         self.told.approved[wish.key] = cents(total) or 0
-        planted = [(trouble, self._planted(trouble)) for trouble in pick(self._rng, aisle)]
+        planted = self._planted_now = [(trouble, self._planted(trouble)) for trouble in pick(self._rng, aisle)]
         for _ in range(self._rng.choice((1, 1, 2, 3))):
             await self._try(wish, total)
         self._clear(wish, planted)
@@ -103,8 +104,17 @@ class Story:
         await self._call(0, wish, total)
 
     async def _both(self, wish: Wished, total: Decimal) -> None:
-        """Two hosts at the same time, often by different tools."""
+        """Two hosts at the same time, often by different tools.
+
+        Where a read raises the price, it may be the one host's, between the other's last look and its order.
+        """
+        before = self._raised()
         await asyncio.gather(self._call(0, wish, total), self._call(1, wish, total))
+        if self._raised() > before:
+            self.told.could_rise.add(wish.key)
+
+    def _raised(self) -> int:
+        return sum(fault.hits for trouble, fault in self._planted_now if trouble.raises)
 
     async def _killed(self, wish: Wished, total: Decimal) -> None:
         """The host is killed while it works on the call; the next one starts from what is on disk."""

@@ -25,9 +25,14 @@ class Trouble:
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def raises(self) -> bool:
+        """Whether the price may rise."""
+        return self.action in {"set-price", "change-terms"}
+
+    @property
     def raises_inside(self) -> bool:
-        """Whether the price may rise where no client can see it: in the order request itself."""
-        return self.action in {"set-price", "change-terms"} and self.match == ORDER
+        """Whether it may rise where no client can see it: in the order request itself."""
+        return self.raises and self.match == ORDER
 
 
 ERRORS: Final = (
