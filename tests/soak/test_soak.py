@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--purchases", "50"], ["--purchases", "150", "--in-process"]], ids=["processes", "rooms"]
+    "arguments", [["--purchases", "50"], ["--purchases", "60", "--in-process"]], ids=["processes", "rooms"]
 )
 @pytest.mark.usefixtures("keyring_daemon")
 def test_purchases_under_kills_and_faults_keep_every_promise(arguments: list[str]) -> None:
