@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any, Final
 
+from .figures import ms, p99
 from .market import LUMA, Market, called, calling, fill, firmly, plain_shopper, plainly_filled
 from .peers import FOLDER
 from .wire import Wire, result_of
@@ -43,11 +44,11 @@ async def _added(at: Market) -> dict[str, float]:
                 peer.append(last - then)
                 bare.append(time.perf_counter() - last)
     return {
-        "httpx2_median_ms": _ms(median(bare)),
-        "added_median_ms": _ms(median(ours) - median(bare)),
-        "added_p99_ms": _ms(_p99(ours) - _p99(bare)),
-        "added_by_bare_mcp_median_ms": _ms(median(peer) - median(bare)),
-        "added_by_bare_mcp_p99_ms": _ms(_p99(peer) - _p99(bare)),
+        "httpx2_median_ms": ms(median(bare)),
+        "added_median_ms": ms(median(ours) - median(bare)),
+        "added_p99_ms": ms(p99(ours) - p99(bare)),
+        "added_by_bare_mcp_median_ms": ms(median(peer) - median(bare)),
+        "added_by_bare_mcp_p99_ms": ms(p99(peer) - p99(bare)),
     }
 
 
@@ -97,11 +98,3 @@ def _seconds(wire: Wire, call: Callable[[int], dict[str, Any]]) -> float:
         if not store_of:
             break
     return time.perf_counter() - began
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 2)
-
-
-def _p99(seconds: Sequence[float]) -> float:
-    return sorted(seconds)[int(len(seconds) * 0.99)]

@@ -17,6 +17,7 @@ from firmly_mcp.simulator import Simulator
 from firmly_mcp.simulator.stream import Gate
 from tests.shop import CVV_COMMAND, RULES, announce
 
+from .figures import ms
 from .market import LUMA, TEE
 
 ORDERS: Final = 12
@@ -58,7 +59,7 @@ async def news() -> dict[str, float]:
                 for number in range(ORDERS):
                     with simulator.hold_events(LUMA) as gate:
                         seconds += await _order(client, gate, number + 1)
-    return {"median_ms": round(median(seconds) * 1000, 2), "slowest_ms": round(max(seconds) * 1000, 2)}
+    return {"median_ms": ms(median(seconds)), "slowest_ms": ms(max(seconds))}
 
 
 async def _order(client: Client, gate: Gate, quantity: int) -> list[float]:

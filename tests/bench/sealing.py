@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from firmly_mcp.wallet.seal import seal
 from tests.wallet.samples import a_card, a_key_pair
 
+from .figures import ms
+
 SEALS: Final = 500
 
 
@@ -22,4 +24,4 @@ def seals() -> dict[str, float]:
         began = time.perf_counter()
         seal(card, code, key, environment="simulator")
         seconds.append(time.perf_counter() - began)
-    return {"median_ms": round(median(seconds) * 1000, 2)}
+    return {"median_ms": ms(median(seconds))}

@@ -158,23 +158,25 @@ def test_a_file_that_cannot_be_read_is_left_alone_and_says_the_line(
     assert file.read_bytes() == raw
 
 
+def left_alone(home: Path, command: str, host: str, raw: bytes, why: str) -> bool:
+    """Whether the command refuses this file, says why, and does not touch it."""
+    file = put(host, home, raw)
+    done = run(home, command, host, "--yes")
+    assert done.returncode == 1
+    assert why in done.stderr
+    return file.read_bytes() == raw
+
+
 def test_a_list_that_is_said_twice_is_left_alone(tmp_path: Path) -> None:
     raw = b'{\n"servers": {},\n"servers": {}}'
-    file = put("vscode", tmp_path, raw)
-    done = run(tmp_path, "install", "vscode", "--yes")
-    assert done.returncode == 1
-    assert "line 3" in done.stderr
-    assert file.read_bytes() == raw
+    assert left_alone(tmp_path, "install", "vscode", raw, "line 3")
 
 
 def test_another_server_of_our_name_is_left_alone(tmp_path: Path) -> None:
     raw = b'{"mcpServers": {"firmly": {"command": "npx", "args": ["firmly"]}}}'
-    file = put("cursor", tmp_path, raw)
     for command in ("install", "uninstall"):
-        done = run(tmp_path, command, "cursor", "--yes")
-        assert done.returncode == 1
-        assert "--name" in done.stderr
-    assert file.read_bytes() == raw
+        assert left_alone(tmp_path, command, "cursor", raw, "--name")
+    file = put("cursor", tmp_path, raw)
     change(tmp_path, "install", "cursor", "--name", "shop")
     change(tmp_path, "uninstall", "cursor", "--name", "shop")
     assert file.read_bytes() == raw
@@ -183,11 +185,7 @@ def test_another_server_of_our_name_is_left_alone(tmp_path: Path) -> None:
 def test_a_change_that_would_touch_anything_else_is_refused(tmp_path: Path) -> None:
     # Taken out, what closes the list would stand behind the comment.
     raw = b'{"mcpServers": { // mine\n"firmly": {"command": "/x/firmly-mcp"} }, "b": 1}'
-    file = put("cursor", tmp_path, raw)
-    done = run(tmp_path, "uninstall", "cursor", "--yes")
-    assert done.returncode == 1
-    assert "by hand" in done.stderr
-    assert file.read_bytes() == raw
+    assert left_alone(tmp_path, "uninstall", "cursor", raw, "by hand")
 
 
 def test_other_servers_secrets_are_never_shown(tmp_path: Path) -> None:
