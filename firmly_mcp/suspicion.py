@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import lru_cache
+from types import NoneType
 from typing import Final
 
 from pydantic import BaseModel
 
+from .money import Money
 from .store_text import is_plain, is_unseen
 
 # What is read of one text and of all together, and how many finds are told: more would take time and say no more.
 _LONGEST: Final = 4_000
 _MOST_READ: Final = 100_000
 _SHORT: Final = 200
+_TEXTLESS: Final = (NoneType, bool, int, Decimal, Money)
 _MOST_TOLD: Final = 5
 
 # Found in honest texts too: the soft hyphen, and what joins emoji, Arabic and Indic letters. Alone they hide nothing.
@@ -94,15 +98,17 @@ def _texts(value: object, place: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield place, value
     elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _texts(getattr(value, name), name)
-        yield from _texts(value.model_extra or {}, place)
+        for name, part in value.__dict__.items():
+            if not isinstance(part, _TEXTLESS):
+                yield from _texts(part, name)
+        if value.model_extra:
+            yield from _texts(value.model_extra, place)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part, place)
     elif isinstance(value, Mapping):
         for key, part in value.items():
             yield from _texts(key, place)
-            yield from _texts(part, place)
-    elif isinstance(value, list | tuple):
-        for part in value:
             yield from _texts(part, place)
 
 

@@ -4,7 +4,7 @@ A cart remembers what the shopper chose. Prices, stock, shipping and tax are wor
 that is asked in real time would; only a submitted cart answers with what it was when the order was placed.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -137,7 +137,7 @@ class Carts:
         """Note that the cart changed."""
         cart.version += 1
         self._carts[cart.cart_id] = cart
-        self._state.keep(Row("cart", cart.cart_id, asdict(cart)))
+        self._state.keep(Row("cart", cart.cart_id, cart))
 
 
 def cart_of(body: dict[str, Any]) -> Cart:

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from firmly_mcp.simulator.cash import Json
 from firmly_mcp.simulator.state import State
 
+TAKEN_IN_TURN = 3
+
 
 def fresh_key() -> RSAPrivateKey:
     """A new RSA-2048 key with e = 65537."""
@@ -18,8 +20,8 @@ def fresh_key() -> RSAPrivateKey:
 
 
 @cache
-def process_key() -> str:
-    """A key that simulators of one process share if they keep nothing: their kids, apps and devices differ anyway."""
+def process_key(number: int = 0) -> str:
+    """A key that simulators of one process share: making one takes a while, and their kids, apps and devices differ."""
     return to_pem(fresh_key())
 
 
@@ -41,13 +43,15 @@ class PaymentKeys:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._turns = 0
         kept = state.value("payment_key", lambda: _made(to_pem(fresh_key()) if state.lasts else process_key()))
         self.kid: str = kept["kid"]
         self._key = from_pem(kept["pem"])
 
     def rotate(self) -> str:
-        """Make a new key under a new kid, and give the kid."""
-        made = _made(to_pem(fresh_key()))
+        """Take another key under a new kid, and give the kid."""
+        self._turns += 1
+        made = _made(process_key(self._turns % TAKEN_IN_TURN))
         self._state.set_value("payment_key", made)
         self.kid, self._key = made["kid"], from_pem(made["pem"])
         return self.kid

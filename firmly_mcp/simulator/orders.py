@@ -1,7 +1,7 @@
 """The orders that were placed."""
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -41,7 +41,7 @@ class Orders:
     def enter(self, order: Order) -> None:
         """Note an order, or that it changed."""
         self._orders[order.number] = order
-        self._state.keep(Row("order", order.number, asdict(order)))
+        self._state.keep(Row("order", order.number, order))
 
     def find(self, store: str, number: str) -> Order:
         """The order of this number at a store."""

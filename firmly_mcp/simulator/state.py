@@ -9,6 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +18,14 @@ FILE = "state.sqlite3"
 
 
 class Row(NamedTuple):
-    """One thing as it is kept: its kind, its id within the kind, and a JSON object."""
+    """One thing as it is kept: its kind, its id within the kind, and a JSON object.
+
+    What changes may be handed over as the dataclass it is: it is written as it stands at the commit.
+    """
 
     kind: str
     id: str
-    body: dict[str, Any]
+    body: Any
 
 
 class State:
@@ -71,7 +75,7 @@ class State:
                 self._database.executemany(
                     "INSERT INTO kept (kind, id, body) VALUES (?, ?, ?) "
                     "ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
-                    [(row.kind, row.id, json.dumps(row.body)) for row in changed.values()],
+                    [(row.kind, row.id, json.dumps(row.body, default=_shallow)) for row in changed.values()],
                 )
 
     def close(self) -> None:
@@ -79,6 +83,11 @@ class State:
         self.commit()
         if self._database is not None:
             self._database.close()
+
+
+def _shallow(thing: Any) -> dict[str, Any]:
+    """A dataclass as an object of JSON; what is in it comes here by itself."""
+    return {field.name: getattr(thing, field.name) for field in fields(thing)}
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -3,7 +3,7 @@
 Tests and faults move these between a quote and the payment; a store that nobody touched has none.
 """
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 from firmly_mcp.simulator.merchants import Merchant
 from firmly_mcp.simulator.state import Row, State
@@ -52,7 +52,7 @@ class AllTerms:
             ended,
         )
         self._terms[store] = new
-        self._state.keep(Row("terms", store, asdict(new)))
+        self._state.keep(Row("terms", store, new))
 
     def merchant(self, merchant: Merchant) -> Merchant:
         """The store as it sells now: in another currency, if it changed that."""

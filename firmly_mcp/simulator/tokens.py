@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,7 +66,7 @@ class Tokens:
 
     def keep(self, device: Device) -> None:
         """Note that a device changed."""
-        self._state.keep(Row("device", device.device_id, asdict(device)))
+        self._state.keep(Row("device", device.device_id, device))
 
     def _device(self, token: str, invalid: str = "InvalidToken", envelope: str | None = None) -> tuple[Device, float]:
         known = self._read.get(token)

@@ -1,4 +1,4 @@
-"""The stage of rooms in this process: the same purchases without starting processes, ten thousand in minutes."""
+"""The stage of rooms in this process: the same purchases without processes and sockets, ten thousand in minutes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from firmly_mcp.wallet.memory import MemoryKeychain
 from tests.shop import announce
 
 from .rooms import Clock, Rooms, settings_in, vault_over
+from .shortcut import Shortcut
 from .wishes import Aisle, open_aisles, stores
 
 # So much passes with every purchase: limits of a day and sessions of an hour begin anew on the way.
@@ -51,8 +52,8 @@ async def inside(folder: Path, rules: str) -> AsyncIterator[tuple[Inside, list[A
     """The stage in a folder, with rules of its own."""
     clock, keychain = Clock(), MemoryKeychain()
     settings = settings_in(folder, rules)
-    hosts = [Rooms(settings, keychain, clock) for _ in range(3)]
     async with Simulator(simulator_dir(settings), now=clock, stores=stores()) as simulator:
+        hosts = [Rooms(settings, keychain, clock, lambda: Shortcut(simulator)) for _ in range(3)]
         announce(simulator_dir(settings), simulator)
         await fill(vault_over(keychain, settings, clock))
         aisles = open_aisles(simulator)

@@ -36,6 +36,7 @@ ask_above = "100000000"
 ask_above_a_day = "100000000000"
 """
 OUTCOME_SECONDS: Final = 30.0
+# Loopback speaks no TLS; reading the system's certificates anew for every host takes longer than a purchase.
 NO_CERTIFICATES: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -53,10 +54,17 @@ class Clock:
 class Rooms:
     """One host's rooms over a wallet in memory, which outlives them as a keyring would."""
 
-    def __init__(self, settings: Settings, keychain: Secrets, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        keychain: Secrets,
+        now: Callable[[], datetime],
+        client: Callable[[], Http] = lambda: Http(verify=NO_CERTIFICATES),
+    ) -> None:
         self._settings = settings
         self._keychain = keychain
         self._now = now
+        self._client = client
         self._opened: AbstractAsyncContextManager[Services] | None = None
         self._calls: set[asyncio.Task[Answer]] = set()
         self._services: Services | None = None
@@ -71,9 +79,8 @@ class Rooms:
         """Open them as a starting server does."""
         self._opened = open_services(self._settings, now=self._now)
         self._services = await self._opened.__aenter__()
-        # Loopback speaks no TLS; reading the system's certificates anew for every host takes longer than a purchase.
         rooms: Any = self._services.firmly._make
-        rooms.__self__._http._made = Http(verify=NO_CERTIFICATES)
+        rooms.__self__._http._made = self._client()
         self._services.vault._made = vault_over(self._keychain, self._settings, self._now)
         placement = await self._services.placement()
         placement._security_code = _security_code

@@ -1,8 +1,8 @@
 """HTTP without sockets: the simulator's application called from the client's transport, request by request.
 
-A stage without processes spends half its time on sockets and on writing and parsing HTTP; the servers of the other
-stage go through both. What is kept: bodies stream, a hang-up breaks the answer where it stands, and a client that is
-gone does not stop the store.
+A stage without processes would spend a quarter of its time on sockets and on writing and parsing HTTP; the servers of
+the other stage go through both. What is kept: bodies stream, a hang-up breaks the answer where it stands, and a client
+that is gone does not stop the store.
 """
 
 from __future__ import annotations
