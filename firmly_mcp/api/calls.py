@@ -6,7 +6,8 @@ only while the waiting stays short. A change whose answer is missing may have be
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -15,6 +16,9 @@ from firmly_mcp.errors import FirmlyError, UnexpectedAnswer, Unreachable
 from .refusals import refusal, retry_after, session_refused
 from .session import DeviceSession, Token
 from .transport import CALL_SECONDS, Answer, NoAnswer, NotSent, Request
+
+if TYPE_CHECKING:
+    from stamina import Attempt
 
 _TRIES: Final = 3
 _LONGEST_WAIT: Final = 5.0
@@ -44,14 +48,9 @@ class Calls:
             Unreachable: no answer.
             UnexpectedAnswer: an answer that is cut short, too long or not JSON.
         """
-        from stamina import retry_context
-
-        tries = retry_context(
-            on=_waits, attempts=_TRIES, timeout=_LONGEST_WAIT, wait_initial=0.1, wait_max=1.0, wait_jitter=0.1
-        )
         try:
             with anyio.fail_after(CALL_SECONDS):
-                async for attempt in tries:
+                async for attempt in _tries():
                     with attempt:
                         return await self._read_once(Request(method, url, body=body), with_token=with_token)
         except _Again as failure:
@@ -115,6 +114,18 @@ class Calls:
     async def _sent(self, request: Request, token: Token) -> Answer:
         headers = self.authorization(token)
         return await self._session.http.send(Request(request.method, request.url, headers, request.body))
+
+
+def _tries() -> AsyncIterator[Attempt]:
+    from stamina import retry_context
+    from stamina.instrumentation import set_on_retry_hooks
+
+    set_on_retry_hooks(())  # it would write a line into the host's log for every wait
+    return aiter(
+        retry_context(
+            on=_waits, attempts=_TRIES, timeout=_LONGEST_WAIT, wait_initial=0.1, wait_max=1.0, wait_jitter=0.1
+        )
+    )
 
 
 def not_reached(failure: NotSent) -> Unreachable:

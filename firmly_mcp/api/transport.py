@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
@@ -32,6 +33,8 @@ CONNECT_SECONDS: Final = 10.0
 # A tool call may take 45 s, and hosts cut it at 60: what waits longer is answered to nobody.
 CALL_SECONDS: Final = 30.0
 ORDER_SECONDS: Final = 180.0
+# Of httpx2; the time for the whole is ours.
+_TIMEOUTS: Final = {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": None}
 
 
 class NotSent(Exception):
@@ -65,7 +68,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `body` is its JSON; `readable` is False where it was none. Header names are in lower case."""
+    """One answer. `body` is its JSON; `readable` is False where it was none. Header names are found in any case."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -159,13 +162,9 @@ class Http:
 
     async def _exchange(self, client: httpx2.AsyncClient, request: Request, seconds: float) -> Answer:
         request_id = self._new_id()
-        headers = _headers(request, request_id)
         with _told():
             return await _until(
-                anyio.current_time() + seconds,
-                _answered(
-                    client.stream(request.method, request.url, content=request.content, headers=headers), request_id
-                ),
+                anyio.current_time() + seconds, _answered(client, _written(request, request_id), request_id)
             )
 
     def _new_client(self) -> httpx2.AsyncClient:
@@ -210,9 +209,32 @@ class Stream:
         await self._events.aclose()
 
 
-async def _answered(opening: AbstractAsyncContextManager[httpx2.Response], request_id: str) -> Answer:
-    async with opening as response:
+def _written(request: Request, request_id: str) -> httpx2.Request:
+    """The request without a client's defaults: merging them in takes as long as sending it."""
+    import httpx2
+
+    return httpx2.Request(
+        request.method,
+        _parsed(request.url),
+        headers=_headers(request, request_id) | {"accept-encoding": "gzip, deflate"},
+        content=request.content,
+        extensions={"timeout": _TIMEOUTS},
+    )
+
+
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> httpx2.URL:
+    import httpx2
+
+    return httpx2.URL(url)
+
+
+async def _answered(client: httpx2.AsyncClient, request: httpx2.Request, request_id: str) -> Answer:
+    response = await client.send(request, stream=True)
+    try:
         return await _whole(response, request_id)
+    finally:
+        await response.aclose()
 
 
 async def _opened(source: httpx2.EventSource, request_id: str, deadline: float) -> Stream | Answer:
@@ -232,13 +254,12 @@ async def _whole(response: httpx2.Response, request_id: str) -> Answer:
             content += chunk
             if len(content) > LARGEST_ANSWER:
                 raise NoAnswer("the answer is longer than 16 MiB", cut=True)
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    theirs = headers.get("x-firmly-request-id", "")
+    theirs = response.headers.get("x-firmly-request-id", "")
     tracking = theirs if theirs.isprintable() and 0 < len(theirs) <= 128 else request_id
     try:
-        return Answer(response.status_code, headers, parse_json(bytes(content)), True, tracking)
+        return Answer(response.status_code, response.headers, parse_json(bytes(content)), True, tracking)
     except ValueError:
-        return Answer(response.status_code, headers, None, False, tracking)
+        return Answer(response.status_code, response.headers, None, False, tracking)
 
 
 def _headers(request: Request, request_id: str) -> dict[str, str]:

@@ -170,6 +170,17 @@ async def test_a_row_that_nobody_here_wrote_is_told_in_our_own_words(journal: Jo
     await refused(journal, name)
 
 
+@pytest.mark.parametrize("amount", ["lots", "", "NaN", "-Infinity"])
+@pytest.mark.parametrize("name", ["begin", "standing", "history"])
+@pytest.mark.anyio
+async def test_an_amount_that_cannot_be_counted_is_no_zero(
+    journal: Journal, path: Path, name: str, amount: str
+) -> None:
+    with another(path) as file:
+        file.execute("UPDATE attempts SET total_amount = ?, state = 'placed', purchase_key = 'of another'", [amount])
+    await refused(journal, name)
+
+
 @pytest.mark.parametrize("name", ["attempts", "approvals.open"])
 @pytest.mark.anyio
 async def test_damage_that_comes_while_the_journal_is_open_is_told_in_our_own_words(path: Path, name: str) -> None:

@@ -20,7 +20,7 @@ from .shortcut import Shortcut
 from .wishes import Aisle, open_aisles, stores
 
 # So much passes with every purchase: limits of a day and sessions of an hour begin anew on the way.
-STEP: Final = timedelta(minutes=10)
+STEP: Final = timedelta(minutes=30)
 
 
 class Inside:
