@@ -7,13 +7,12 @@ refusals of the rules accepted before; what then differs is asked.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from urllib.parse import quote
 
+from firmly_mcp.data_dir import write_whole
 from firmly_mcp.errors import SettingsError
 
 
@@ -45,13 +44,7 @@ class AcceptedTexts:
             SettingsError: the directory cannot be written.
         """
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made with mode 0600.
-            with NamedTemporaryFile("w", dir=self.path.parent, encoding="utf-8", delete=False) as file:
-                json.dump(dict(texts), file, ensure_ascii=False)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self.path)
+            write_whole(self.path, json.dumps(dict(texts), ensure_ascii=False))
         except OSError as error:
             raise SettingsError(
                 f"What was accepted cannot be written to {self.path.parent} ({type(error).__name__}). Nothing was "

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from firmly_mcp.data_dir import make_data_dir
+from firmly_mcp.data_dir import make_data_dir, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +74,7 @@ class Memory:
     def keep(self, file: Path, name: str, written: Written) -> None:
         """Keep this until it is taken out."""
         make_data_dir(self._directory)
-        place = self._place(file, name)
-        unfinished = place.with_suffix(".new")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as kept:
-            json.dump(asdict(written), kept, ensure_ascii=False)
-        unfinished.replace(place)
+        write_whole(self._place(file, name), json.dumps(asdict(written), ensure_ascii=False))
 
     def forget(self, file: Path, name: str) -> None:
         """Forget it; it was taken out."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from firmly_mcp.data_dir import write_whole
 from firmly_mcp.redaction import redact
 from firmly_mcp.store_text import clean
 
@@ -54,9 +54,5 @@ def write_last_host(data_dir: Path, words: Mapping[str, str], transport: Transpo
     """
     cleaned = {field: clean(redact(word), _LONGEST) for field, word in words.items()}
     record = LastHost.model_validate({**cleaned, "transport": transport, "can": can, "at": datetime.now(UTC)})
-    fresh = data_dir / f"{FILE}.{os.getpid()}"
     with suppress(OSError):
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh.touch(mode=0o600)
-        fresh.write_text(record.model_dump_json(), "utf-8")
-        fresh.replace(data_dir / FILE)
+        write_whole(data_dir / FILE, record.model_dump_json())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -57,6 +58,7 @@ async def inside(folder: Path, rules: str) -> AsyncIterator[tuple[Inside, list[A
         announce(simulator_dir(settings), simulator)
         await fill(vault_over(keychain, settings, clock))
         aisles = open_aisles(simulator)
+        gc.freeze()  # twelve stores' products are there to stay
         for rooms in hosts:
             await rooms.open()
         try:
