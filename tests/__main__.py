@@ -41,6 +41,7 @@ FOREIGN: Final = ("tests/clients", "tests/conformance", "tests/distribution")
 def main(names: Sequence[str]) -> int:
     """Run the named parts, or all; the exit code is the first one that is not 0."""
     os.chdir(ROOT)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of a thousand processes would compile the package anew
     checks = [name for name in names if name in CHECKS] if names else list(CHECKS)
     tests = [_test_path(name) for name in names if name not in CHECKS]
     with ThreadPoolExecutor(1) as aside:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, insert, select, update
 
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
@@ -88,12 +88,12 @@ class Approvals:
 
     async def get(self, approval_id: str) -> Approval | None:
         """One approval by its id."""
-        found = await self._select(_TABLE.c.id == approval_id)
+        found = await self._select(_BY_ID, its_id=approval_id)
         return found[0] if found else None
 
     async def open(self) -> Sequence[Approval]:
         """The questions that can still be answered, newest first."""
-        return await self._select(self._is_open())
+        return await self._select(_OPEN, at=stamp(self._now()))
 
     async def asked_since(self, moment: datetime) -> int:
         """How many questions were asked since then, answered or not."""
@@ -102,8 +102,7 @@ class Approvals:
 
     async def declined(self, digest: str) -> Approval | None:
         """The no that a person gave to this quote, for as long as its question would have stood."""
-        no = and_(_TABLE.c.answer == Answer.DECLINED, _TABLE.c.expires_at > stamp(self._now()))
-        found = await self._select(and_(no, _TABLE.c.digest == digest))
+        found = await self._select(_DECLINED, its_digest=digest, at=stamp(self._now()))
         return found[0] if found else None
 
     async def decline(self, approval_id: str, channel: str) -> bool:
@@ -126,9 +125,10 @@ class Approvals:
         values = {"answer": answer, "answered_at": stamp(self._now()), "channel": channel}
         return bool(connection.execute(change.values(values)).rowcount)
 
-    async def _select(self, where: ColumnElement[bool]) -> Sequence[Approval]:
-        query = select(_TABLE).where(self._mine, where).order_by(_TABLE.c.asked_at.desc())
-        return await self._file.read(lambda connection: [_approval_of(row) for row in connection.execute(query)])
+    async def _select(self, statement: Select[Any], **terms: object) -> Sequence[Approval]:
+        return await self._file.read(
+            lambda connection: [_approval_of(row) for row in connection.execute(statement, {**self._owner, **terms})]
+        )
 
     def _is_open(self) -> ColumnElement[bool]:
         return and_(_TABLE.c.answer == Answer.OPEN, _TABLE.c.expires_at > stamp(self._now()))
@@ -171,3 +171,15 @@ def _read(row: Row[Any]) -> Approval:
         asked_at=datetime.fromisoformat(row.asked_at),
         expires_at=datetime.fromisoformat(row.expires_at),
     )
+
+
+_column: Final = _TABLE.c
+_NEWEST: Final = (
+    select(_TABLE)
+    .where(*(_column[name] == bindparam(name) for name in ("environment", "shopper")))
+    .order_by(_column.asked_at.desc())
+)
+_STANDS: Final = _column.expires_at > bindparam("at")
+_BY_ID: Final = _NEWEST.where(_column.id == bindparam("its_id"))
+_OPEN: Final = _NEWEST.where(_column.answer == Answer.OPEN, _STANDS)
+_DECLINED: Final = _NEWEST.where(_column.answer == Answer.DECLINED, _STANDS, _column.digest == bindparam("its_digest"))

@@ -10,20 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, true, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, insert, select, update
 
 from firmly_mcp.errors import WalletError
 
 from .approvals import Approvals
-from .attempts import IN_DOUBT, LEGAL, Attempt, Draft, Outcome, State
+from .attempts import LEGAL, Attempt, Draft, Outcome, State
 from .belonging import belongs_to
 from .history import About, declined_payments, history_of, lock_a_card
 from .journal_file import JournalFile
 from .mark import Kept, Mark, refuse_unless_continued
 from .rows import attempt_of, draft_columns, outcome_columns, stamp
-from .schema import attempts, events, owned, unlocks
+from .schema import IS_IN_DOUBT, MINE, attempts, events, owned, unlocks
 from .spending import History
 
 # A finished order answers the same wish for this long instead of being placed again.
@@ -155,31 +155,30 @@ class Journal:
 
     async def latest(self, store: str, *, within: timedelta) -> Attempt | None:
         """The last attempt at this store, if it began within this time."""
-        since = stamp(self._now() - within)
-        rows = await self._select(and_(attempts.c.store == store, attempts.c.begun_at >= since), limit=1)
+        rows = await self._select(_LATEST, its_store=store, since=stamp(self._now() - within))
         return rows[0] if rows else None
 
     async def attempt(self, attempt_id: str) -> Attempt | None:
         """One attempt by its id."""
-        rows = await self._select(attempts.c.id == attempt_id, limit=1)
+        rows = await self._select(_BY_ID, its_id=attempt_id)
         return rows[0] if rows else None
 
     async def of_approval(self, approval_id: str) -> Attempt | None:
         """The attempt that a yes to this question began."""
-        rows = await self._select(attempts.c.approval_id == approval_id, limit=1)
+        rows = await self._select(_OF_APPROVAL, its_approval=approval_id)
         return rows[0] if rows else None
 
     async def attempts(self, *, limit: int, before: int | None = None) -> Sequence[Attempt]:
         """Attempts, newest first, numbered below `before`."""
-        return await self._select(attempts.c.number < before if before else true(), limit=limit)
+        return await self._select(_NUMBERED, below=before or _ABOVE_ALL, most=limit)
 
     async def sending(self, store: str) -> Sequence[Attempt]:
         """The attempts at this store whose outcome was not written yet: live ones, and those a crash left behind."""
-        return await self._select(and_(attempts.c.store == store, attempts.c.state == State.SENDING))
+        return await self._select(_SENDING, its_store=store)
 
     async def in_doubt(self) -> Sequence[Attempt]:
         """The attempts of which nobody knows yet how they ended."""
-        return await self._select(attempts.c.state.in_(IN_DOUBT))
+        return await self._select(_IN_DOUBT)
 
     async def explain(self, attempt: Attempt, reason: str) -> Attempt:
         """Say more of why an attempt is in doubt; its state stays."""
@@ -263,12 +262,25 @@ class Journal:
     def _log(self, connection: Connection, attempt_id: str, step: str) -> None:
         connection.execute(insert(events), {"attempt_id": attempt_id, "at": stamp(self._now()), "step": step})
 
-    async def _select(self, where: ColumnElement[bool], limit: int | None = None) -> Sequence[Attempt]:
-        query = select(attempts).where(self._mine, where).order_by(attempts.c.number.desc()).limit(limit)
+    async def _select(self, statement: Select[Any], **terms: object) -> Sequence[Attempt]:
         return await self._file.read(
-            lambda connection: [attempt_of(row) for row in connection.execute(query)], money_moved="unknown"
+            lambda connection: [attempt_of(row) for row in connection.execute(statement, {**self._owner, **terms})],
+            money_moved="unknown",
         )
 
 
 def _read(connection: Connection, attempt: Attempt) -> Attempt:
-    return attempt_of(connection.execute(select(attempts).where(attempts.c.id == attempt.id)).one())
+    return attempt_of(connection.execute(_ANYONES, {"its_id": attempt.id}).one())
+
+
+_column: Final = attempts.c
+_ABOVE_ALL: Final = 2**62
+_ANYONES: Final = select(attempts).where(_column.id == bindparam("its_id"))
+_NEWEST: Final = select(attempts).where(MINE).order_by(_column.number.desc())
+_BY_ID: Final = _NEWEST.where(_column.id == bindparam("its_id"))
+_OF_APPROVAL: Final = _NEWEST.where(_column.approval_id == bindparam("its_approval")).limit(1)
+_HERE: Final = _column.store == bindparam("its_store")
+_LATEST: Final = _NEWEST.where(_HERE, _column.begun_at >= bindparam("since")).limit(1)
+_SENDING: Final = _NEWEST.where(_HERE, _column.state == State.SENDING)
+_IN_DOUBT: Final = _NEWEST.where(IS_IN_DOUBT)
+_NUMBERED: Final = _NEWEST.where(_column.number < bindparam("below")).limit(bindparam("most"))

@@ -60,7 +60,7 @@ class Settling:
             if own_device and ended.state is State.PLACED:
                 await self._senders.forget(attempt.id)
             return ended
-        return await journal.explain(attempt, _READS_ACTIVE)
+        return attempt if attempt.outcome.reason == _READS_ACTIVE else await journal.explain(attempt, _READS_ACTIVE)
 
     async def by_hand(self, attempt: Attempt, order_number: str | None, charged: Money | None = None) -> Attempt:
         """End a doubt as a person says: with the order's number and amount, or without a number as not placed.

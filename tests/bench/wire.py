@@ -29,7 +29,7 @@ class Wire:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **(environment or {})},
+            env=_as_installed(os.environ) | dict(environment or {}),
         )
         self._numbers = 0
 
@@ -77,6 +77,11 @@ class Wire:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(frame).encode() + b"\n")
         self._process.stdin.flush()
+
+
+def _as_installed(environment: Mapping[str, str]) -> dict[str, str]:
+    """An installed package is compiled once, and not at every start."""
+    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def result_of(frame: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from .wishes import Aisle, Wished, cents, restore
 
 TOOLS: Final[tuple[Tool, Tool]] = ("complete_order", "place_order")
 FILLS: Final = 4
-# Once in so many purchases the person looks after doubts.
+# Once in so many purchases the person looks after doubts, and unlocks the card.
 LOOKS: Final = 3
 # A call waits up to 40 s for the store; here nothing takes a second.
 CALL_SECONDS: Final = 45.0
@@ -67,7 +67,7 @@ class Story:
         self.told.purchases += 1
         if number % LOOKS == 0:
             await self._person.look_after_doubts()
-        await self._person.unlock_the_card()
+            await self._person.unlock_the_card()
         self.told.unlocked = self._person.unlocked
         total = await self._filled(wish)
         if total is None:
