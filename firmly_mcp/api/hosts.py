@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
 from firmly_mcp.errors import SettingsError
@@ -54,16 +54,3 @@ class Hosts:
 
 SANDBOX: Final = Hosts(api="https://api.firmly.work", payment="https://cc.firmly.work")
 PRODUCTION: Final = Hosts(api="https://api.firmly.online", payment="https://cc.firmly.online")
-
-
-def environment_of(hosts: Hosts) -> Literal["sandbox", "production", "custom"]:
-    """Which environment these hosts are; one host of a pair with another host is `custom`."""
-    if _same(hosts, SANDBOX):
-        return "sandbox"
-    if _same(hosts, PRODUCTION):
-        return "production"
-    return "custom"
-
-
-def _same(one: Hosts, other: Hosts) -> bool:
-    return (origin_of(one.api), origin_of(one.payment)) == (origin_of(other.api), origin_of(other.payment))

@@ -22,7 +22,6 @@ from .verdicts import Verdict as Verdict
 from .written_rules import Rules as Rules
 
 _VERDICTS: Final[dict[str, type[Verdict]]] = {"refuse": Deny, "ask": Ask, "allow": Allow}
-_STRICTNESS: Final[tuple[type[Verdict], ...]] = (Allow, Ask, Deny)
 
 
 def decide(rules: Rules, order: Order, history: History) -> Verdict:
@@ -43,11 +42,6 @@ def explain(rules: Rules, order: Order, history: History) -> tuple[Step, ...]:
         *about_amounts("ask", rules, order, history),
         allowance(rules, order, history),
     )
-
-
-def stricter(one: Verdict, other: Verdict) -> Verdict:
-    """Of two verdicts the one that lets less through; of two that are as strict, the first."""
-    return max(one, other, key=lambda verdict: _STRICTNESS.index(type(verdict)))
 
 
 def pin_required(rules: Rules, total: Money) -> bool:

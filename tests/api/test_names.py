@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmly_mcp.api.hosts import PRODUCTION, SANDBOX, Hosts, environment_of
+from firmly_mcp.api.hosts import Hosts
 from firmly_mcp.api.names import page_url, query, segment, store_name
 from firmly_mcp.errors import InvalidRequest, SettingsError
 
@@ -74,14 +74,6 @@ def test_a_page_with_its_own_query_is_encoded_once() -> None:
 def test_what_is_no_web_address_is_no_page(text: str) -> None:
     with pytest.raises(InvalidRequest):
         page_url(text)
-
-
-def test_the_two_real_environments_are_known_by_both_their_hosts() -> None:
-    assert environment_of(SANDBOX) == "sandbox"
-    assert environment_of(PRODUCTION) == "production"
-    assert environment_of(Hosts("https://API.firmly.work:443/", "https://cc.firmly.work/")) == "sandbox"
-    assert environment_of(Hosts("https://api.firmly.work", "https://cc.firmly.online")) == "custom"
-    assert environment_of(Hosts("http://127.0.0.1:9", "http://127.0.0.1:10")) == "custom"
 
 
 @pytest.mark.parametrize(

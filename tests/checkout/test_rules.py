@@ -17,7 +17,6 @@ from firmly_mcp.checkout.rules import (
     decide,
     explain,
     pin_required,
-    stricter,
 )
 from firmly_mcp.checkout.rules_file import read_rules
 from firmly_mcp.checkout.spending import Spent
@@ -333,17 +332,6 @@ def test_an_explanation_shows_every_rule_and_what_it_says_of_the_order() -> None
         (f'USD.stores."{STORE}".ask_above', "allow"),
     ]
     assert all(step.reason.endswith(".") for step in steps)
-
-
-ALLOW, ASK, DENY = Allow("a", ""), Ask("b", ""), Deny("c", "")
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "found"),
-    [(ALLOW, ASK, ASK), (ASK, ALLOW, ASK), (ASK, DENY, DENY), (DENY, ALLOW, DENY), (ALLOW, ALLOW, ALLOW)],
-)
-def test_of_two_verdicts_the_stricter_holds(one: Verdict, other: Verdict, found: Verdict) -> None:
-    assert stricter(one, other) == found
 
 
 @pytest.mark.parametrize(
