@@ -6,15 +6,14 @@ makes no room for more, and neither does one that was ahead for a while.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 
 from firmly_mcp.money import Money
 
@@ -51,15 +50,6 @@ class Found:
     last_number: int
 
 
-class _Kind(NamedTuple):
-    """What a row counts for; in the month it is anyway."""
-
-    in_day: bool
-    in_week: bool
-    at_store: bool
-    on_card: bool
-
-
 def history_of(connection: Connection, owner: dict[str, str], about: About, clock: datetime) -> Found:
     """The history of an order that is about to be decided."""
     subject = owner | {"order_store": about.store, "card": about.card_label, "address": about.address_hash}
@@ -67,12 +57,12 @@ def history_of(connection: Connection, owner: dict[str, str], about: About, cloc
     now = journal_time(clock, facts.newest)
     since = {window: stamp(now - length) for window, length in WINDOWS.items()}
     currency = about.total.currency
-    sums = _sums(connection.execute(_SPENT, subject | since | {"in_currency": currency}))
+    sums = connection.execute(_SUMS, subject | since | {"in_currency": currency}).all()
     history = History(
         now=now,
-        spent=_spent(sums.items(), currency),
-        at_store=_spent(((kind, sum_) for kind, sum_ in sums.items() if kind.at_store), currency),
-        on_card=_spent(((kind, sum_) for kind, sum_ in sums.items() if kind.on_card), currency),
+        spent=_spent(sums, currency),
+        at_store=_spent((row for row in sums if row.at_store), currency),
+        on_card=_spent((row for row in sums if row.on_card), currency),
         doubts=facts.doubts,
         store_since=_moment(facts.store_since),
         address_since=_moment(facts.address_since),
@@ -96,30 +86,13 @@ def lock_a_card(declined: Sequence[datetime]) -> bool:
     return any(later - earlier <= LOCKING_WINDOW for earlier, later in pairwise(sorted(declined)))
 
 
-def _sums(rows: Iterable[Sequence[Any]]) -> dict[_Kind, Decimal]:
-    """What was spent, by what it counts for. A month can have thousands of rows; the kinds are a few."""
-    sums: dict[_Kind, Decimal] = defaultdict(Decimal)
-    for amount, times, in_day, in_week, at_store, on_card in rows:
-        sums[_Kind(in_day, in_week, at_store, on_card)] += _amount(amount) * times
-    return sums
-
-
-def _amount(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except (InvalidOperation, TypeError):
-        raise UnreadableRow from None
-    if not amount.is_finite():
-        raise UnreadableRow
-    return amount
-
-
-def _spent(sums: Iterable[tuple[_Kind, Decimal]], currency: str) -> Spent:
+def _spent(sums: Iterable[Row[Any]], currency: str) -> Spent:
     day = week = month = Decimal(0)
-    for kind, sum_ in sums:
-        month += sum_
-        week += sum_ if kind.in_week else 0
-        day += sum_ if kind.in_day else 0
+    for row in sums:
+        amount = Decimal(row.amount)
+        month += amount
+        week += amount if row.in_week else 0
+        day += amount if row.in_day else 0
     return Spent(*(Money.parse(total, currency) for total in (day, week, month)))
 
 
@@ -164,16 +137,16 @@ _FACTS: Final = select(
 # What was charged counts, and what was approved where the charge is not known or came in another currency.
 _CHARGED: Final = and_(_column.charged_amount.is_not(None), _column.charged_currency == bindparam("in_currency"))
 _AMOUNT: Final = case((_CHARGED, _column.charged_amount), else_=_column.total_amount)
-# Rows that count alike are one: amounts are decimal text, and are summed exactly, which SQL would not do.
-_ALIKE: Final = (
-    (_column.begun_at > bindparam("day")).label("in_day"),
-    (_column.begun_at > bindparam("week")).label("in_week"),
-    _HERE.label("at_store"),
-    _CARD.label("on_card"),
-)
-_SPENT: Final = (
-    select(_AMOUNT.label("amount"), func.count().label("times"), *_ALIKE)
+# What counts for the same windows, stores and cards is one sum: a month can have thousands of rows.
+_SUMS: Final = (
+    select(
+        func.exact_sum(_AMOUNT).label("amount"),
+        (_column.begun_at > bindparam("day")).label("in_day"),
+        (_column.begun_at > bindparam("week")).label("in_week"),
+        _HERE.label("at_store"),
+        _CARD.label("on_card"),
+    )
     .where(MINE, _column.state != State.NOT_PLACED, _column.begun_at > bindparam("month"))
     .where(or_(_CHARGED, _column.currency == bindparam("in_currency")))
-    .group_by("amount", "in_day", "in_week", "at_store", "on_card")
+    .group_by("in_day", "in_week", "at_store", "on_card")
 )

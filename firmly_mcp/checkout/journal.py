@@ -53,14 +53,6 @@ class Begun:
     is_new: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a wish stands before it is decided: the attempt that it belongs to, and what the rules look back at."""
-
-    found: Attempt | None
-    history: History
-
-
 class Journal:
     """The attempts of one shopper in one environment. Open it with `async with await Journal.open(...)`."""
 
@@ -138,12 +130,12 @@ class Journal:
         """
         return await self._file.read(lambda connection: self._find(connection, draft, window, repeat=repeat))
 
-    async def standing(self, draft: Draft, window: timedelta, *, repeat: bool) -> Standing:
-        """`find` and `history` at one moment: an attempt that begins between the two would be missed by both."""
+    async def standing(self, draft: Draft, window: timedelta, *, repeat: bool) -> Attempt | History:
+        """`find`, or where there is nothing `history`: an attempt that begins between the two would be missed."""
 
-        def transaction(connection: Connection) -> Standing:
+        def transaction(connection: Connection) -> Attempt | History:
             found = self._find(connection, draft, window, repeat=repeat)
-            return Standing(found, history_of(connection, self._owner, draft, self._now()).history)
+            return found or history_of(connection, self._owner, draft, self._now()).history
 
         return await self._file.read(transaction)
 

@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 
 from firmly_mcp.errors import MoneyMoved, NotAllowed
 
-from . import schema
+from . import exact_sum, schema
 from .migrations import migrate
 from .rows import UnreadableRow
 
@@ -112,6 +112,7 @@ def _engine(path: Path) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
         if sys.platform == "darwin":
             connection.execute("PRAGMA fullfsync=ON")
+        connection.create_aggregate(exact_sum.NAME, 1, exact_sum.ExactSum)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -199,10 +199,10 @@ class Placement:
         journal, draft = await self._journal(), new_draft(purchase, quoted, wish.reference)
         # Rules that cannot be read send nothing, and keep nobody from what was sent before.
         standing = await journal.standing(draft, PLACED_WINDOW, repeat=wish.repeat)
-        if standing.found is not None:
-            return await self._settled(standing.found)
+        if isinstance(standing, Attempt):
+            return await self._settled(standing)
         decision = await self._ruling.over(wish, cart, quoted)
-        verdict = decision(standing.history)
+        verdict = decision(standing)
         alone = isinstance(verdict, Allow) and self._security_code is not None
         if alone and (found := await journal.find(draft, _UNATTENDED_WINDOW, repeat=wish.repeat)) is not None:
             return await self._settled(found)
