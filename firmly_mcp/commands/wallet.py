@@ -48,6 +48,16 @@ def cards_list(*, as_json: bool) -> None:
     with_vault(lambda vault: list_cards(vault, as_json=as_json))
 
 
+@cards.command("default", epilog=examples('firmly-mcp cards default "Everyday Visa"'))
+@click.argument("label")
+@json_option
+def cards_default(label: str, *, as_json: bool) -> None:
+    """Choose the card that pays where an order names none."""
+    from firmly_mcp.terminal.cards import default_card
+
+    with_vault(lambda vault: default_card(vault, label, as_json=as_json))
+
+
 @cards.command("remove", epilog=examples('firmly-mcp cards remove "Everyday Visa"'))
 @click.argument("label")
 @json_option
@@ -102,6 +112,16 @@ def addresses_list(*, as_json: bool) -> None:
     from firmly_mcp.terminal.addresses import list_addresses
 
     with_vault(lambda vault: list_addresses(vault, as_json=as_json))
+
+
+@addresses.command("default", epilog=examples("firmly-mcp addresses default home"))
+@click.argument("label")
+@json_option
+def addresses_default(label: str, *, as_json: bool) -> None:
+    """Choose the address that is meant where none is named."""
+    from firmly_mcp.terminal.addresses import default_address
+
+    with_vault(lambda vault: default_address(vault, label, as_json=as_json))
 
 
 @addresses.command("remove", epilog=examples("firmly-mcp addresses remove home"))

@@ -16,7 +16,7 @@ from firmly_mcp.wallet.vault import Vault
 
 from .asking import ask, confirm, require_terminal
 from .objects import read_object, text_of
-from .tables import show
+from .tables import Row, default_mark, show
 from .telling import tell
 
 _ADD: Final = "firmly-mcp addresses add"
@@ -30,6 +30,7 @@ _COLUMNS: Final = {
     "postal_code": "Postal code",
     "country": "Country",
     "origin": "From",
+    "default": "Default",
 }
 
 
@@ -62,13 +63,28 @@ async def list_addresses(vault: Vault, *, as_json: bool) -> None:
     Raises:
         WalletError: an entry is damaged; the others were printed.
     """
-    addresses = await vault.addresses()
-    show([_row(address, as_json=as_json) for address in addresses], _COLUMNS, as_json=as_json)
+    addresses, meant = await vault.addresses(), await vault.default_address()
+    rows: list[Row] = [
+        {**_row(address, as_json=as_json), "default": default_mark(address.label, meant, as_json=as_json)}
+        for address in addresses
+    ]
+    show(rows, _COLUMNS, as_json=as_json)
     damaged = await vault.damaged_addresses()
     if damaged:
         raise WalletError("\n".join(damage.message for damage in damaged))
     if not addresses and not as_json:
         click.echo(f"There is no address yet. Add one with `{_ADD}`.", err=True)
+
+
+async def default_address(vault: Vault, label: str, *, as_json: bool) -> None:
+    """Mean this address where none is named.
+
+    Raises:
+        AddressNotFound: there is none of this label.
+    """
+    await vault.set_default_address(label)
+    meant = await vault.default_address()
+    tell(f"An order that names no address goes to {meant}.", {"default": meant}, as_json=as_json)
 
 
 async def remove_address(vault: Vault, label: str, *, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from firmly_mcp.wallet.vault import Vault
 from .asking import ask, confirm, require_terminal
 from .objects import read_object, text_of
 from .pin import AGAIN, DIFFERENT, NEW
-from .tables import show
+from .tables import default_mark, show
 from .telling import give, tell
 
 _ADD: Final = "firmly-mcp cards add"
@@ -29,6 +29,7 @@ _COLUMNS: Final = {
     "last_four": "Ends in",
     "expires": "Expires",
     "billing_address": "Billing address",
+    "default": "Default",
 }
 
 
@@ -67,14 +68,30 @@ async def list_cards(vault: Vault, *, as_json: bool) -> None:
     Raises:
         WalletError: an entry is damaged; the others were printed.
     """
-    cards = await vault.cards()
-    rows = [asdict(card) | ({} if as_json else {"expires": f"{card.month}/{card.year}"}) for card in cards]
+    cards, meant = await vault.cards(), await vault.default_card()
+    rows = [
+        asdict(card)
+        | {"default": default_mark(card.label, meant, as_json=as_json)}
+        | ({} if as_json else {"expires": f"{card.month}/{card.year}"})
+        for card in cards
+    ]
     show(rows, _COLUMNS, as_json=as_json)
     damaged = await vault.damaged_cards()
     if damaged:
         raise WalletError("\n".join(damage.message for damage in damaged))
     if not cards and not as_json:
         click.echo(f"There is no card yet. Add one with `{_ADD}`.", err=True)
+
+
+async def default_card(vault: Vault, label: str, *, as_json: bool) -> None:
+    """Mean this card where an order names none.
+
+    Raises:
+        CardNotFound: there is none of this label in the keyring.
+    """
+    await vault.set_default_card(label)
+    meant = await vault.default_card()
+    tell(f"An order that names no card is paid with {meant}.", {"default": meant}, as_json=as_json)
 
 
 async def remove_card(vault: Vault, label: str, *, as_json: bool) -> None:

@@ -9,11 +9,19 @@ from typing import Final
 
 import click
 
+Row = Mapping[str, str | bool | None]
+
 _NONE: Final[Mapping[str, str]] = {}
 
 
+def default_mark(label: str, default: str | None, *, as_json: bool) -> str | bool:
+    """Whether this label is the default one: a truth value for JSON, a word for a table."""
+    is_default = label == default
+    return is_default if as_json else "yes" if is_default else ""
+
+
 def show(
-    rows: Sequence[Mapping[str, str | None]],
+    rows: Sequence[Row],
     columns: Mapping[str, str],
     *,
     as_json: bool,
@@ -29,12 +37,10 @@ def show(
         _show_table(rows, columns, colours)
     else:
         for row in rows:
-            click.echo("\t".join(row.get(field) or "" for field in columns))
+            click.echo("\t".join(_words(row, columns)))
 
 
-def _show_table(
-    rows: Sequence[Mapping[str, str | None]], columns: Mapping[str, str], colours: Mapping[str, str]
-) -> None:
+def _show_table(rows: Sequence[Row], columns: Mapping[str, str], colours: Mapping[str, str]) -> None:
     from rich.console import Console
     from rich.table import Column, Table
     from rich.text import Text
@@ -42,7 +48,11 @@ def _show_table(
     # An id that is cut off cannot be typed.
     table = Table(*(Column(title, overflow="fold") for title in columns.values()), header_style="bold cyan")
     for row in rows:
-        words = [row.get(field) or "" for field in columns]
+        words = _words(row, columns)
         # Text: a label in square brackets is a label, not markup.
         table.add_row(*(Text(word, style=colours.get(word, "")) for word in words))
     Console().print(table)
+
+
+def _words(row: Row, columns: Mapping[str, str]) -> list[str]:
+    return [str(row.get(field) or "") for field in columns]

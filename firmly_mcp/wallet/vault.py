@@ -118,6 +118,10 @@ class Vault:
         async with self._lock():
             await self._cards.drop(await self._cards.known(label))
 
+    async def default_card(self) -> str | None:
+        """The label of the keyring's card that is meant when none is named; None where one has to be."""
+        return (await self._cards.listing()).only_or_default()
+
     async def set_default_card(self, label: str) -> None:
         """Mean this card when none is named.
 
@@ -208,6 +212,10 @@ class Vault:
             if payers:
                 raise WalletError(f"{known} is the billing address of the card {payers[0]}: remove that first.")
             await self._addresses.drop(known)
+
+    async def default_address(self) -> str | None:
+        """The label of the address that is meant when none is named; None where one has to be."""
+        return (await self._addresses.listing()).only_or_default()
 
     async def set_default_address(self, label: str) -> None:
         """Mean this address when none is named.

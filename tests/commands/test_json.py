@@ -41,6 +41,7 @@ def test_what_is_added_and_removed_is_given(shopper: dict[str, str]) -> None:
     card = given(shopper, "cards", "add", "--stdin", typed=a_given_card(label="Visa"))
     assert (card["added"]["last_four"], card["wants_pin"]) == (NUMBER[-4:], True)
     assert NUMBER[:12] not in json.dumps(card)
+    assert given(shopper, "cards", "default", "visa") == {"default": "Visa"}
     assert given(shopper, "cards", "remove", "Visa") == {"removed": "Visa"}
     assert given(shopper, "addresses", "remove", HOME["label"]) == {"removed": HOME["label"]}
     assert given(shopper, "cards", "list") == given(shopper, "addresses", "list") == []

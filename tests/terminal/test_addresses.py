@@ -50,6 +50,7 @@ def test_an_address_is_asked_field_by_field_and_wrong_answers_are_explained(shop
             "state_or_province": "ON",
             "postal_code": "K1A 0B1",
             "origin": "person",
+            "default": True,
         }
     ]
 
@@ -60,13 +61,23 @@ def test_a_script_gives_an_address_and_replaces_nothing(shopper: dict[str, str])
     assert again.returncode == 1
     assert "There is an address of the label Home already, and it was not replaced" in again.stderr
     listed = in_a_script("addresses", "list", environment=shopper)
-    assert listed.stdout == "Home\tAna Lima\t1 Test Street\tSeattle\t98101\tUS\tperson\n"
+    assert listed.stdout == "Home\tAna Lima\t1 Test Street\tSeattle\t98101\tUS\tperson\tyes\n"
     with at_a_terminal("addresses", "list", environment=shopper | {"COLUMNS": "120"}) as terminal:
         assert terminal.end() == 0
     assert "Postal code" in terminal.lines
     assert in_a_script("addresses", "remove", "home", environment=shopper).returncode == 0
     empty = in_a_script("addresses", "list", environment=shopper)
     assert (empty.stdout, empty.stderr) == ("", "There is no address yet. Add one with `firmly-mcp addresses add`.\n")
+
+
+def test_of_several_addresses_a_person_chooses_the_one_that_is_meant(shopper: dict[str, str]) -> None:
+    for label in ("Home", "Work"):
+        given = json.dumps(HOME | {"label": label})
+        assert in_a_script("addresses", "add", "--stdin", environment=shopper, given=given).returncode == 0
+    chosen = in_a_script("addresses", "default", "work", "--json", environment=shopper)
+    assert (chosen.returncode, json.loads(chosen.stdout)) == (0, {"default": "Work"})
+    listed = in_a_script("addresses", "list", environment=shopper).stdout.splitlines()
+    assert [line.rpartition("\t")[2] for line in listed] == ["", "yes"]
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_a_card_is_added_by_a_person_and_its_number_is_never_on_the_screen(
             "month": "08",
             "year": a_year(),
             "billing_address": "Home",
+            "default": True,
         }
     ]
     assert [text for text in everything_under(tmp_path) if NUMBER in text] == []
@@ -134,7 +135,7 @@ def test_a_person_may_replace_a_card_and_is_asked_first(shopper: dict[str, str])
         terminal.answer("Expires (MM/YYYY): ", f"12/{a_year()[2:]}")
         terminal.until("Added VISA (mastercard, ends in 4444)")
         assert terminal.end() == 0
-    assert in_a_script("cards", "list", environment=shopper).stdout == f"VISA\tmastercard\t4444\t12/{a_year()}\t\n"
+    assert in_a_script("cards", "list", environment=shopper).stdout == f"VISA\tmastercard\t4444\t12/{a_year()}\t\tyes\n"
 
 
 def test_too_many_wrong_answers_end_the_questions(shopper: dict[str, str]) -> None:
@@ -159,6 +160,23 @@ def test_a_script_gives_one_object_and_replaces_nothing(shopper: dict[str, str])
     removed = in_a_script("cards", "remove", "VISA", environment=shopper)
     assert (removed.returncode, removed.stderr) == (0, "Removed the card VISA.\n")
     assert in_a_script("cards", "list", "--json", environment=shopper).stdout == "[]\n"
+
+
+def test_of_several_cards_a_person_chooses_the_one_that_is_meant(shopper: dict[str, str]) -> None:
+    def defaults() -> dict[str, bool]:
+        listed = in_a_script("cards", "list", "--json", environment=shopper)
+        return {card["label"]: card["default"] for card in json.loads(listed.stdout)}
+
+    for label in ("Everyday", "Travel"):
+        given = a_given_card(label=label)
+        assert in_a_script("cards", "add", "--stdin", environment=shopper, given=given).returncode == 0
+    assert defaults() == {"Everyday": False, "Travel": False}
+    chosen = in_a_script("cards", "default", "TRAVEL", environment=shopper)
+    assert (chosen.returncode, chosen.stderr) == (0, "An order that names no card is paid with Travel.\n")
+    assert defaults() == {"Everyday": False, "Travel": True}
+    unknown = in_a_script("cards", "default", "Gold", environment=shopper)
+    assert (unknown.returncode, defaults()["Travel"]) == (1, True)
+    assert "There is no card of this label. There are: Everyday, Travel." in unknown.stderr
 
 
 @pytest.mark.parametrize(
@@ -260,9 +278,11 @@ COMMANDS = [
     (("cards", "add", "--stdin"), a_given_card()),
     (("cards", "list"), ""),
     (("cards", "list", "--json"), ""),
+    (("cards", "default", "Visa"), ""),
     (("cards", "remove", "Visa"), ""),
     (("addresses", "add", "--stdin"), json.dumps(HOME)),
     (("addresses", "list"), ""),
+    (("addresses", "default", "Home"), ""),
     (("addresses", "remove", "Home"), ""),
 ]
 

@@ -79,7 +79,7 @@ def completed(shell: str, line: str, environment: dict[str, str]) -> list[str]:
     ("line", "words"),
     [
         ("firmly-mcp do", ["doctor"]),
-        ("firmly-mcp cards ", ["add", "list", "remove", "unlock"]),
+        ("firmly-mcp cards ", ["add", "default", "list", "remove", "unlock"]),
         ("firmly-mcp doctor --", ["--help", "--json", "--offline"]),
         ("firmly-mcp rules explain --tool c", ["complete_order"]),
         ("firmly-mcp cards remove ", []),
