@@ -15,6 +15,7 @@ from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
+from firmly_mcp.services import JOURNAL
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
 from tests.shop import TEE
 
@@ -38,6 +39,11 @@ async def in_doubt(gate: Gate, wish: Wish, *faults: Fault) -> Attempt:
             await placing.feed.more_than(len(placing.feed.steps))
     assert placing.feed.steps[-1].name == State.UNKNOWN
     return placing.attempt
+
+
+def on_disk(gate: Gate) -> list[bytes]:
+    """The journal's file, and what was written to it since."""
+    return [(gate.settings.data_dir / name).read_bytes() for name in (JOURNAL, f"{JOURNAL}-wal")]
 
 
 @BOTH
@@ -88,6 +94,9 @@ async def test_of_a_cart_that_reads_active_it_is_said_what_that_means_and_what_t
     await in_doubt(gate, CART, NOTHING_DONE)
     (left,) = await gate.placement.settle_all()
     assert left.outcome.reason.startswith(PROBABLY_NOT)
+    written = on_disk(gate)
+    assert await gate.placement.settle_all() == [left]
+    assert on_disk(gate) == written, "what was said before is not written again"
     assert "firmly-mcp orders settle" in left.outcome.reason
 
 

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from tests.secret_service import DEADLINE, Bus
 
-# The child takes the terminal of its streams as its own, so that Ctrl-C and /dev/tty work as they do in a shell.
+# The child takes the terminal of its streams as its own, so that Ctrl-C and /dev/tty work as they do in a shell, also
+# where the tests themselves run in the background and are not to be interrupted.
 _IN_A_TERMINAL = (
-    "import fcntl, runpy, sys, termios\n"
+    "import fcntl, runpy, signal, sys, termios\n"
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     "sys.argv[0] = 'firmly-mcp'\n"
     "runpy.run_module('firmly_mcp', run_name='__main__')\n"
 )
