@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from functools import cache
 from random import Random
 
 from firmly_mcp.simulator.catalog import Product, Variant
@@ -99,7 +100,6 @@ class Garden:
         for place, values in enumerate(itertools.product(*(values for _, values in options))):
             cents = price * _steps(options, values) // 100
             sku = "-".join((base, *(_code(value) for value in values)))
-            handles = tuple(f"{slug(name)}:{slug(value)}" for (name, _), value in zip(options, values, strict=True))
             variants.append(
                 Variant(
                     sku=sku,
@@ -109,10 +109,15 @@ class Garden:
                     price=cents,
                     msrp=cents * dearer // 100,
                     stock=self._stock(),
-                    variant_handles=handles if self._merchant.ref_form == "handles" else (),
+                    variant_handles=self._handles(options, values),
                 )
             )
         return tuple(variants)
+
+    def _handles(self, options: Options, values: tuple[str, ...]) -> tuple[str, ...]:
+        if self._merchant.ref_form != "handles":
+            return ()
+        return tuple(f"{slug(name)}:{slug(value)}" for (name, _), value in zip(options, values, strict=True))
 
     def _variant_id(self, sku: str, base: str, number: int) -> str:
         if self._merchant.ref_form == "numbers":
@@ -145,6 +150,7 @@ def _steps(options: Options, values: tuple[str, ...]) -> int:
     )
 
 
+@cache
 def _code(value: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", value)
 
