@@ -11,8 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from firmly_mcp.simulator.cash import Json
 from firmly_mcp.simulator.state import State
 
-TAKEN_IN_TURN = 3
-
 
 def fresh_key() -> RSAPrivateKey:
     """A new RSA-2048 key with e = 65537."""
@@ -43,15 +41,14 @@ class PaymentKeys:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._turns = 0
         kept = state.value("payment_key", lambda: _made(to_pem(fresh_key()) if state.lasts else process_key()))
         self.kid: str = kept["kid"]
         self._key = from_pem(kept["pem"])
 
     def rotate(self) -> str:
         """Take another key under a new kid, and give the kid."""
-        self._turns += 1
-        made = _made(process_key(self._turns % TAKEN_IN_TURN))
+        current = to_pem(self._key)
+        made = _made(next(pem for pem in map(process_key, range(2)) if pem != current))
         self._state.set_value("payment_key", made)
         self.kid, self._key = made["kid"], from_pem(made["pem"])
         return self.kid
