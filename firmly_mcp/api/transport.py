@@ -33,8 +33,6 @@ CONNECT_SECONDS: Final = 10.0
 # A tool call may take 45 s, and hosts cut it at 60: what waits longer is answered to nobody.
 CALL_SECONDS: Final = 30.0
 ORDER_SECONDS: Final = 180.0
-# Of httpx2; the time for the whole is ours.
-_TIMEOUTS: Final = {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": None}
 
 
 class NotSent(Exception):
@@ -163,9 +161,7 @@ class Http:
     async def _exchange(self, client: httpx2.AsyncClient, request: Request, seconds: float) -> Answer:
         request_id = self._new_id()
         with _told():
-            return await _until(
-                anyio.current_time() + seconds, _answered(client, _written(request, request_id), request_id)
-            )
+            return await _until(anyio.current_time() + seconds, _answered(client, request, request_id))
 
     def _new_client(self) -> httpx2.AsyncClient:
         import httpx2
@@ -209,8 +205,8 @@ class Stream:
         await self._events.aclose()
 
 
-def _written(request: Request, request_id: str) -> httpx2.Request:
-    """The request without a client's defaults: merging them in takes as long as sending it."""
+def _written(client: httpx2.AsyncClient, request: Request, request_id: str) -> httpx2.Request:
+    """The request with no default of the client but its timeouts: merging them in takes as long as sending it."""
     import httpx2
 
     return httpx2.Request(
@@ -218,7 +214,7 @@ def _written(request: Request, request_id: str) -> httpx2.Request:
         _parsed(request.url),
         headers=_headers(request, request_id) | {"accept-encoding": "gzip, deflate"},
         content=request.content,
-        extensions={"timeout": _TIMEOUTS},
+        extensions={"timeout": client.timeout.as_dict()},
     )
 
 
@@ -229,8 +225,8 @@ def _parsed(url: str) -> httpx2.URL:
     return httpx2.URL(url)
 
 
-async def _answered(client: httpx2.AsyncClient, request: httpx2.Request, request_id: str) -> Answer:
-    response = await client.send(request, stream=True)
+async def _answered(client: httpx2.AsyncClient, request: Request, request_id: str) -> Answer:
+    response = await client.send(_written(client, request, request_id), stream=True)
     try:
         return await _whole(response, request_id)
     finally:

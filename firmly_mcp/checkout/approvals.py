@@ -74,7 +74,7 @@ class Approvals:
         """
 
         def transaction(connection: Connection) -> Approval:
-            for row in connection.execute(select(_TABLE).where(self._mine, self._is_open())):
+            for row in connection.execute(_OPEN, {**self._owner, "at": stamp(self._now())}):
                 asked = _approval_of(row)
                 if (asked.wish, asked.digest) == (approval.wish, approval.digest):
                     return asked
