@@ -21,7 +21,7 @@ from .attempts import LEGAL, Attempt, Draft, Outcome, State
 from .belonging import belongs_to
 from .history import About, declined_payments, history_of, lock_a_card
 from .journal_file import JournalFile
-from .mark import Kept, Mark, refuse_unless_continued
+from .mark import Kept, Mark, keep, refuse_unless_continued
 from .rows import attempt_of, draft_columns, outcome_columns, stamp
 from .schema import IS_IN_DOUBT, MINE, attempts, events, owned, unlocks
 from .spending import History
@@ -219,14 +219,15 @@ class Journal:
 
     async def _refuse_unless_continued(self) -> None:
         if not self._continued:
-            mark = await self._file.read(self._mark)
-            refuse_unless_continued(Mark.from_text(await self._kept.load()), mark)
+            # What was kept comes first: another order may begin between the two looks, and then the file has more.
+            kept = Mark.from_text(await self._kept.load())
+            refuse_unless_continued(kept, await self._file.read(self._mark))
             self._continued = True
 
     async def _remember(self, attempt: Attempt) -> None:
         """Keep the new number outside the file too; an attempt that cannot be remembered is not sent."""
         try:
-            await self._kept.save(Mark(self._id, attempt.number).to_text())
+            await keep(self._kept, Mark(self._id, attempt.number))
         except WalletError as error:
             await self.end(attempt, Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code))
             raise

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Protocol
 
-from firmly_mcp.errors import NotAllowed
+from firmly_mcp.errors import NotAllowed, WalletError
 
 
 class Kept(Protocol):
@@ -63,3 +63,20 @@ def refuse_unless_continued(kept: Mark | None, found: Mark) -> None:
         "right file back, or run `firmly-mcp orders accept-journal` if you know why.",
         next="firmly-mcp orders accept-journal",
     )
+
+
+async def keep(kept: Kept, mark: Mark) -> None:
+    """Save a mark where another process may be saving its own at the same moment.
+
+    Raises:
+        WalletError: neither this mark nor a later one of the same journal is kept.
+    """
+    try:
+        await kept.save(mark.to_text())
+    except WalletError:
+        # What was read back may be the number of an order that another process began meanwhile.
+        there = Mark.from_text(await kept.load())
+        if there is None or there.journal_id != mark.journal_id:
+            raise
+        if there.number < mark.number:
+            await kept.save(mark.to_text())

@@ -9,7 +9,7 @@ import pytest
 
 from firmly_mcp.checkout.attempts import Draft, Outcome, State
 from firmly_mcp.checkout.journal import Journal
-from firmly_mcp.checkout.mark import Mark, refuse_unless_continued
+from firmly_mcp.checkout.mark import Mark, keep, refuse_unless_continued
 from firmly_mcp.checkout.placement import Asked, Placement
 from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
@@ -76,6 +76,60 @@ async def test_shoppers_have_marks_of_their_own_in_one_journal(tmp_path: Path) -
         await ben.begin("att_2", a_draft(2), PERMIT)
     async with await journal_in(tmp_path / "j", anas) as ana:
         assert (await ana.begin("att_3", a_draft(3), PERMIT)).is_new
+
+
+class OrdersMeanwhile(Kept):
+    """What is kept is looked at while another order is written and counted."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    async def load(self) -> str | None:
+        outside = Kept()
+        async with await journal_in(self.path, outside) as other:
+            await other.begin("att_other", a_draft(1), PERMIT)
+        self.text = outside.text
+        return self.text
+
+
+@pytest.mark.anyio
+async def test_an_order_that_begins_between_the_two_looks_is_no_loss_of_attempts(tmp_path: Path) -> None:
+    async with await journal_in(tmp_path / "j", OrdersMeanwhile(tmp_path / "j")) as journal:
+        begun = await journal.begin("att_mine", a_draft(2), PERMIT)
+    assert (begun.is_new, begun.attempt.number) == (True, 2)
+
+
+class OverwrittenMeanwhile(Kept):
+    """What is written first is overwritten by another process before it is read back."""
+
+    def __init__(self, theirs: Mark) -> None:
+        super().__init__()
+        self.theirs: Mark | None = theirs
+
+    async def save(self, text: str) -> None:
+        theirs, self.theirs = self.theirs, None
+        self.text = text if theirs is None else theirs.to_text()
+        if theirs is not None:
+            raise WalletError("did not keep")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "then"),
+    [(Mark("a", 6), Mark("a", 6)), (Mark("a", 4), KEPT)],
+    ids=["by a later number", "by an earlier number"],
+)
+@pytest.mark.anyio
+async def test_two_processes_that_keep_their_marks_at_once_both_go_on(theirs: Mark, then: Mark) -> None:
+    kept = OverwrittenMeanwhile(theirs)
+    await keep(kept, KEPT)
+    assert Mark.from_text(kept.text) == then
+
+
+@pytest.mark.anyio
+async def test_a_mark_that_another_journal_overwrites_is_not_kept() -> None:
+    with pytest.raises(WalletError, match="did not keep"):
+        await keep(OverwrittenMeanwhile(Mark("b", 6)), KEPT)
 
 
 async def journal_in(path: Path, kept: Kept, shopper: str = "ana") -> Journal:
