@@ -50,14 +50,15 @@ class Calls:
         """
         try:
             with anyio.fail_after(CALL_SECONDS):
-                async for attempt in _tries():
-                    with attempt:
-                        return await self._read_once(Request(method, url, body=body), with_token=with_token)
+                request = Request(method, url, body=body)
+                try:
+                    return await self._read_once(request, with_token=with_token)
+                except _Again as failure:
+                    return await self._read_again(failure, request, with_token=with_token)
         except _Again as failure:
             raise failure.error from None
         except TimeoutError:
             raise Unreachable("Firmly did not answer in time. Nothing was changed; try again.") from None
-        raise AssertionError("retrying ends with an answer or an error")
 
     async def change(self, method: str, url: str, body: object = None) -> Answer:
         """A call that changes a cart, sent once, or again only if it was refused for its token.
@@ -93,6 +94,17 @@ class Calls:
         if answer.status in {429, 503}:
             raise _Again(_refused(answer), retry_after(answer.headers))
         return _accepted(answer)
+
+    async def _read_again(self, failure: _Again, request: Request, *, with_token: bool) -> Answer:
+        """The tries after the first, whose failure is at hand: what counts and waits is not set up for every read."""
+        failed: _Again | None = failure
+        async for attempt in _tries():
+            with attempt:
+                if failed is not None:
+                    first, failed = failed, None
+                    raise first
+                return await self._read_once(request, with_token=with_token)
+        raise AssertionError("retrying ends with an answer or an error")
 
     async def _authorized(self, request: Request) -> Answer:
         """Send with the token; if that is refused with a renewed one, and then with the other way of writing it."""

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp.types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
 from firmly_mcp.errors import FirmlyError
-from firmly_mcp.store_text import clean
-
-from .known import known_stores, latest_attempts
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -61,15 +58,23 @@ async def _addresses(services: Services) -> Iterable[str]:
 
 
 async def _orders(services: Services) -> Iterable[str]:
+    from firmly_mcp.store_text import clean
+
+    from .known import latest_attempts
+
     attempts = await latest_attempts(services)
     return [clean(attempt.outcome.order_number, 80) for attempt in attempts if attempt.outcome.order_number]
 
 
 async def _attempts(services: Services) -> Iterable[str]:
+    from .known import latest_attempts
+
     return [attempt.id for attempt in await latest_attempts(services)]
 
 
 async def _stores(services: Services) -> Iterable[str]:
+    from .known import known_stores
+
     return [known.store for known in await known_stores(services)]
 
 

@@ -15,8 +15,6 @@ from mcp.types import INTERNAL_ERROR
 
 from firmly_mcp.errors import FirmlyError
 
-from .known import known_stores, latest_attempts
-
 if TYPE_CHECKING:
     from mcp.server import MCPServer
 
@@ -39,6 +37,8 @@ def add_resources(server: MCPServer[Any], services: Services) -> None:
     @server.resource(STORES, title="Stores", mime_type=_JSON)
     async def stores() -> str:
         """The stores where this shopper has a cart or has ordered."""
+        from .known import known_stores
+
         known = await _told(known_stores(services))
         shown = [{"store": one.store, "cart": one.has_cart, "orders": one.attempts} for one in known]
         return json.dumps({"stores": shown, "next": "search_products finds products at every store"})
@@ -46,6 +46,7 @@ def add_resources(server: MCPServer[Any], services: Services) -> None:
     @server.resource(ORDERS, title="Orders", mime_type=_JSON)
     async def orders() -> str:
         """The latest attempts to order, newest first."""
+        from .known import latest_attempts
         from .order_views import OrdersView
 
         attempts = await _told(latest_attempts(services))

@@ -6,14 +6,18 @@ import os
 import select
 import signal
 import sys
+from contextlib import nullcontext
 
 import anyio
+from mcp.server import MCPServer
+from mcp.server.stdio import stdio_server
 
 from firmly_mcp.services import Services, open_services
 from firmly_mcp.settings import Settings
 
 from .app import build_server
 from .lifetime import leave, leave_in_time, settle_doubts
+from .pipes import standard_pipes
 
 
 def run_stdio(settings: Settings, *, demo: bool = False) -> None:
@@ -32,11 +36,23 @@ async def _serve(settings: Settings, demo: bool) -> None:
             tasks.start_soon(_leave_unread, services, os.dup(sys.stdout.fileno()))
         tasks.start_soon(settle_doubts, services)
         try:
-            await build_server(services).run_stdio_async()
-        except* BrokenPipeError:
+            await _serve_pipes(build_server(services))
+        except* ConnectionError:
             pass  # the host is gone, as at the end of input
         leave_in_time()
         tasks.cancel_scope.cancel()
+
+
+async def _serve_pipes(server: MCPServer[Services]) -> None:
+    """As `MCPServer.run_stdio_async`, which cannot be given streams and has to do wherever there are none to give."""
+    lowlevel = getattr(server, "_lowlevel_server", None)
+    with standard_pipes() if lowlevel is not None else nullcontext() as pipes:
+        if lowlevel is None or pipes is None:
+            await server.run_stdio_async()
+            return
+        # Of an `AsyncFile` it reads the lines, and writes and flushes.
+        async with stdio_server(pipes.lines, pipes.out) as (received, sent):  # type: ignore[arg-type]
+            await lowlevel.run(received, sent, lowlevel.create_initialization_options())
 
 
 async def _leave_on_signal(services: Services) -> None:

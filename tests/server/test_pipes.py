@@ -1,0 +1,238 @@
+"""Standard input and output as the event loop's own: every byte in order, and nothing stands still meanwhile."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from firmly_mcp.server.app import TOOLS
+from firmly_mcp.server.pipes import LinesIn, TextOut
+from tests.raw_server import INITIALIZE, environment
+
+ROOT = Path(__file__).parents[2]
+LONG = "x" * 3_000_000
+DEADLINE = 30
+SERVE = (sys.executable, "-m", "firmly_mcp", "serve", "--demo")
+ASKED = (
+    {"id": 1, "method": "initialize", "params": INITIALIZE},
+    {"method": "notifications/initialized"},
+    {"id": 2, "method": "tools/list", "params": {}},
+)
+
+Ends = tuple[int, int]
+
+
+def pipe() -> Ends:
+    return os.pipe()
+
+
+def sockets() -> Ends:
+    """As Node connects what it starts."""
+    reading, writing = socket.socketpair()
+    return reading.detach(), writing.detach()
+
+
+@pytest.fixture(params=[pipe, sockets], ids=["a pipe", "a socket"])
+def ends(request: pytest.FixtureRequest) -> Iterator[Ends]:
+    """Where to read, and where to write."""
+    made: Callable[[], Ends] = request.param
+    both = made()
+    yield both
+    for end in both:
+        with suppress(OSError):
+            os.close(end)
+
+
+async def bytes_of(fd: int) -> bytes:
+    """Everything until the end, a little at a time."""
+    found = bytearray()
+    while True:
+        await anyio.wait_readable(fd)
+        if not (more := os.read(fd, 10_000)):
+            return bytes(found)
+        found += more
+
+
+@pytest.mark.anyio
+async def test_lines_come_whole_however_they_were_written(ends: Ends) -> None:
+    reading, writing = ends
+    lines = LinesIn(reading)
+    os.write(writing, b"one\ntwo\nth")
+    assert [await anext(lines), await anext(lines)] == ["one\n", "two\n"]
+    os.write(writing, b"ree\r\n\n")
+    assert [await anext(lines), await anext(lines)] == ["three\r\n", "\n"]
+    os.write(writing, "\u20ac".encode()[:2])
+    os.write(writing, "\u20ac".encode()[2:] + b"\xff\x00\nno end")
+    os.close(writing)
+    assert [line async for line in lines] == ["\u20ac\ufffd\x00\n", "no end"]
+    assert [line async for line in lines] == []
+
+
+@pytest.mark.anyio
+async def test_nothing_at_all_is_no_line(ends: Ends) -> None:
+    os.close(ends[1])
+    assert [line async for line in LinesIn(ends[0])] == []
+
+
+@pytest.mark.anyio
+async def test_a_host_that_is_gone_with_answers_unread_has_ended_its_input() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.send(b"an answer")
+        theirs.close()
+        assert [line async for line in LinesIn(ours.fileno())] == []
+
+
+@pytest.mark.anyio
+async def test_a_process_that_shares_the_input_and_was_faster_is_no_end(ends: Ends) -> None:
+    reading, writing = ends
+    os.set_blocking(reading, False)
+    other = os.dup(reading)
+    found: list[str] = []
+
+    async def read(fd: int) -> None:
+        found.append(await anext(LinesIn(fd)))
+
+    with anyio.fail_after(DEADLINE):
+        async with anyio.create_task_group() as tasks:
+            for fd in (reading, other):
+                tasks.start_soon(read, fd)
+            await anyio.wait_all_tasks_blocked()
+            for number in (1, 2):
+                os.write(writing, f"{number}\n".encode())
+                while len(found) < number:
+                    await anyio.lowlevel.checkpoint()
+    os.close(other)
+    assert found == ["1\n", "2\n"]
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "non-blocking"])
+@pytest.mark.anyio
+async def test_more_than_there_is_room_for_arrives_whole_and_holds_nobody_up(ends: Ends, blocking: bool) -> None:
+    reading, writing = ends
+    os.set_blocking(reading, blocking)
+    os.set_blocking(writing, blocking)
+
+    async def write() -> None:
+        with closing(TextOut(writing)) as out:
+            await out.write(LONG)
+            await out.write("\u20ac 1\n")
+            await out.flush()
+        assert os.get_blocking(writing) is blocking
+        os.close(writing)
+
+    with anyio.fail_after(DEADLINE):
+        async with anyio.create_task_group() as tasks:
+            # It is read by a task of the same loop: a write that blocked would wait for itself.
+            tasks.start_soon(write)
+            found = await bytes_of(reading)
+    assert found.decode() == LONG + "\u20ac 1\n"
+
+
+@pytest.mark.anyio
+async def test_a_long_line_is_read_whole_while_it_is_written(ends: Ends) -> None:
+    reading, writing = ends
+
+    async def write() -> None:
+        with closing(TextOut(writing)) as out:
+            await out.write(LONG + "\n" + LONG)
+        os.close(writing)
+
+    with anyio.fail_after(DEADLINE):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(write)
+            assert [line async for line in LinesIn(reading)] == [LONG + "\n", LONG]
+
+
+@pytest.mark.anyio
+async def test_whoever_reads_no_more_is_an_error_at_once_and_while_room_is_waited_for(ends: Ends) -> None:
+    reading, writing = ends
+
+    async def write() -> None:
+        with pytest.raises(ConnectionError):
+            await out.write(LONG)
+
+    with closing(TextOut(writing)) as out, anyio.fail_after(DEADLINE):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(write)
+            await anyio.wait_all_tasks_blocked()
+            os.close(reading)
+        with pytest.raises(ConnectionError):
+            await out.write("more")
+
+
+# What a process finds on its descriptors while they are taken, and after.
+_TAKING = """
+import os, subprocess, sys
+from firmly_mcp.server.app import TOOLS
+from firmly_mcp.server.pipes import standard_pipes
+with standard_pipes() as pipes:
+    print("stray", flush=True)
+    subprocess.run([sys.executable, "-c", "import sys; print('child read', repr(sys.stdin.read()))"], check=True)
+    os.write(2, f"taken: {pipes is not None}\\n".encode())
+os.write(1, b"after: " + os.read(0, 100))
+"""
+
+
+def taking(**streams: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", _TAKING], check=True, text=True, cwd=ROOT, timeout=DEADLINE, **streams)
+
+
+def test_meanwhile_nothing_else_reads_the_input_or_writes_to_the_output() -> None:
+    told = taking(input="for the server", capture_output=True)
+    assert told.stdout == "after: for the server"
+    assert told.stderr.splitlines() == ["stray", "child read ''", "taken: True"]
+
+
+def test_files_are_left_to_the_sdk(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.write_text("for the server")
+    with there.open() as lines:
+        told = taking(stdin=lines, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert "taken: False" in told.stderr
+
+
+def served(home: Path, **streams: Any) -> bytes:
+    """Serve until the input ends; what was written to the output, if that is a pipe."""
+    done = subprocess.run(SERVE, check=True, env=environment(home), cwd=ROOT, timeout=DEADLINE, **streams)
+    return bytes(done.stdout or b"")
+
+
+def over_pipes(asked: bytes, directory: Path) -> bytes:
+    return served(directory, input=asked, stdout=subprocess.PIPE)
+
+
+def over_files(asked: bytes, directory: Path) -> bytes:
+    (directory / "asked").write_bytes(asked)
+    with (directory / "asked").open("rb") as lines, (directory / "told").open("wb") as out:
+        served(directory, stdin=lines, stdout=out)
+    return (directory / "told").read_bytes()
+
+
+def over_one_socket(asked: bytes, directory: Path) -> bytes:
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            ours.sendall(asked)
+            ours.shutdown(socket.SHUT_WR)
+            served(directory, stdin=theirs, stdout=theirs)
+        with ours.makefile("rb") as told:
+            return told.read()
+
+
+@pytest.mark.parametrize("over", [over_pipes, over_files, over_one_socket])
+def test_what_was_asked_before_the_input_ended_is_answered(
+    tmp_path: Path, over: Callable[[bytes, Path], bytes]
+) -> None:
+    asked = "".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in ASKED)
+    told = [json.loads(line) for line in over(asked.encode(), tmp_path).splitlines()]
+    assert [answer["id"] for answer in told] == [1, 2]
+    assert len(told[1]["result"]["tools"]) == len(TOOLS)
