@@ -14,6 +14,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+from tests.prefork import PIPE, ROOT, Forked
+
 DEADLINE = 30.0
 INITIALIZE = {
     "protocolVersion": "2025-11-25",
@@ -25,14 +27,18 @@ INITIALIZE = {
 class RawServer:
     """A running `firmly-mcp serve`. `lines` is all that came on standard output, `errors` all on standard error."""
 
-    def __init__(self, environment: Mapping[str, str], *arguments: str, cwd: Path | None = None) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "firmly_mcp", "serve", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(environment),
-            cwd=cwd or Path(__file__).parents[1],
+    def __init__(self, environment: Mapping[str, str], *arguments: str, cwd: Path = ROOT, forked: bool = False) -> None:
+        self.process = (
+            Forked(["serve", *arguments], env=environment, cwd=cwd)
+            if forked
+            else subprocess.Popen(
+                [sys.executable, "-m", "firmly_mcp", "serve", *arguments],
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                env=dict(environment),
+                cwd=cwd,
+            )
         )
         self.lines: list[bytes] = []
         self.errors: list[bytes] = []
@@ -130,9 +136,11 @@ class RawServer:
 
 
 @contextmanager
-def raw_server(environment: Mapping[str, str], *arguments: str, cwd: Path | None = None) -> Iterator[RawServer]:
-    """A server that has ended, one way or another, when the context does."""
-    server = RawServer(environment, *arguments, cwd=cwd)
+def raw_server(
+    environment: Mapping[str, str], *arguments: str, cwd: Path = ROOT, forked: bool = False
+) -> Iterator[RawServer]:
+    """A server that has ended, one way or another, when the context does; with `forked`, one that starts at once."""
+    server = RawServer(environment, *arguments, cwd=cwd, forked=forked)
     try:
         yield server
     finally:

@@ -58,32 +58,24 @@ class Killable(RawServer):
 
 
 class Process:
-    """One server process, and its successor after a kill. A spare one is started ahead: starting takes seconds."""
+    """One server process, and its successor after a kill."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
-        self._spare: Killable | None = Killable(variables)
         self._server: Killable | None = None
 
     async def start(self) -> None:
-        """Shake hands with the spare, unless one is running."""
+        """Start one and shake hands, unless one is running."""
         if self._server is None:
-            spare, self._spare = self._spare or Killable(self._variables), None
-            await asyncio.to_thread(spare.initialize)
-            self._server = spare
-            self._spare = Killable(self._variables)
+            server = await asyncio.to_thread(Killable, self._variables, forked=True)
+            await asyncio.to_thread(server.initialize)
+            self._server = server
 
     async def kill(self) -> None:
         """SIGKILL."""
         server, self._server = self._server, None
         if server is not None:
             await asyncio.to_thread(server.end)
-
-    async def close(self) -> None:
-        """End what runs, the spare too."""
-        await self.kill()
-        if self._spare is not None:
-            await asyncio.to_thread(self._spare.end)
 
     async def fill(self, wish: Wished) -> Decimal | None:
         """Put the wish alone into the cart."""
@@ -168,7 +160,7 @@ async def outside(folder: Path, rules: str) -> AsyncIterator[tuple[Outside, list
                     yield Outside(settings, simulator, person, hosts), aisles
             finally:
                 for host in hosts:
-                    await host.close()
+                    await host.kill()
 
 
 def _variables(folder: Path, settings: Settings, bus: str) -> dict[str, str]:

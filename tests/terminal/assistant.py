@@ -111,6 +111,6 @@ def an_assistant(directory: Path, **variables: str) -> Iterator[Assistant]:
 @contextmanager
 def serving(environment: dict[str, str]) -> Iterator[Assistant]:
     """A server for the person whose environment this is."""
-    with raw_server(environment) as server:
+    with raw_server(environment, forked=True) as server:
         server.initialize()
         yield Assistant(server, environment)

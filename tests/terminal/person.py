@@ -7,30 +7,21 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.prefork import Forked
 from tests.secret_service import DEADLINE, Bus
 
-# The child takes the terminal of its streams as its own, so that Ctrl-C and /dev/tty work as they do in a shell, also
-# where the tests themselves run in the background and are not to be interrupted.
-_IN_A_TERMINAL = (
-    "import fcntl, runpy, signal, sys, termios\n"
-    "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
-    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "sys.argv[0] = 'firmly-mcp'\n"
-    "runpy.run_module('firmly_mcp', run_name='__main__')\n"
-)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Terminal:
     """What stands on the screen, and what is typed."""
 
-    def __init__(self, descriptor: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, descriptor: int, process: Forked | subprocess.Popen[bytes]) -> None:
         self._descriptor = descriptor
         self._process = process
         self._read_to = 0
@@ -79,10 +70,7 @@ class Terminal:
 def at_a_terminal(*arguments: str, environment: dict[str, str]) -> Iterator[Terminal]:
     """Run `firmly-mcp ARGUMENTS` at a terminal of its own."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-c", _IN_A_TERMINAL, *arguments]
-    process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
-    )
+    process = Forked(arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, in_terminal=True)
     os.close(theirs)
     try:
         yield Terminal(ours, process)
@@ -97,11 +85,9 @@ def in_a_script(
 ) -> subprocess.CompletedProcess[str]:
     """Run `firmly-mcp ARGUMENTS` with pipes for its streams."""
     typed = given.encode() if isinstance(given, str) else given
-    done = subprocess.run(
-        [sys.executable, "-m", "firmly_mcp", *arguments],
-        input=typed, capture_output=True, env=environment, timeout=DEADLINE, check=False,
-    )  # fmt: skip
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    process = Forked(arguments, env=environment)
+    told, errors = process.communicate(typed, DEADLINE)
+    return subprocess.CompletedProcess(arguments, process.wait(DEADLINE), told.decode(), errors.decode())
 
 
 def an_environment(bus: Bus | None, directory: Path, **more: str) -> dict[str, str]:

@@ -4,8 +4,6 @@ import json
 import os
 import pty
 import re
-import subprocess
-import sys
 import termios
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,11 +16,12 @@ from pydantic import SecretStr
 from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.checkout.quote import Term, in_words
 from firmly_mcp.services import open_services
+from tests.prefork import Forked
 from tests.secret_service import DEADLINE, SecretService
 from tests.shop import STORE
 
 from .assistant import Assistant, an_assistant
-from .person import Terminal, at_a_terminal
+from .person import Terminal, at_a_terminal, in_a_script
 
 AMOUNT = "Type the amount to pay (53.40) to approve, anything else to decline: "
 CODE = "Security code of the card (not shown): "
@@ -117,34 +116,18 @@ def test_anything_but_the_amount_declines(assistant: Assistant) -> None:
 
 def test_what_is_piped_in_approves_nothing_where_there_is_no_terminal(assistant: Assistant) -> None:
     approval = assistant.asked()
-    done = subprocess.run(
-        [sys.executable, "-m", "firmly_mcp", "approve", approval],
-        input=f"53.40\n{SECRET}\n", env=assistant.environment, start_new_session=True,
-        capture_output=True, text=True, timeout=DEADLINE, check=False,
-    )  # fmt: skip
+    done = in_a_script("approve", approval, environment=assistant.environment, given=f"53.40\n{SECRET}\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert "approved in a terminal, and this program has none. Nothing was sent." in done.stderr
     assert assistant.open_approvals() == [approval]
     assert not assistant.orders_sent
 
 
-# Takes the terminal of this name as its own, as a shell's child has it, whatever its streams are.
-_BESIDE_A_TERMINAL = (
-    "import os, runpy, sys\n"
-    "os.open(sys.argv.pop(1), os.O_RDWR)\n"
-    "sys.argv[0] = 'firmly-mcp'\n"
-    "runpy.run_module('firmly_mcp', run_name='__main__')\n"
-)
-
-
 @contextmanager
 def piped_beside_a_terminal(*arguments: str, environment: Mapping[str, str], given: bytes) -> Iterator[Terminal]:
     """Run `firmly-mcp ARGUMENTS` with `given` on a pipe, at a terminal at which a person may sit."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", _BESIDE_A_TERMINAL, os.ttyname(theirs), *arguments],
-        stdin=subprocess.PIPE, stdout=theirs, stderr=theirs, env=dict(environment), start_new_session=True,
-    )  # fmt: skip
+    process = Forked(arguments, stdout=theirs, stderr=theirs, env=environment, in_terminal=True)
     assert process.stdin is not None
     with process.stdin as pipe:
         pipe.write(given)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import anyio
@@ -13,7 +11,7 @@ from pydantic import SecretStr
 from firmly_mcp.errors import PinRefused
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.vault import Vault
-from tests.secret_service import DEADLINE, SecretService
+from tests.secret_service import SecretService
 from tests.wallet.samples import now
 
 from .person import an_environment, at_a_terminal, everything_under, in_a_script
@@ -83,11 +81,7 @@ def test_guesses_of_the_old_pin_lock_it_and_change_nothing(shopper: dict[str, st
 
 
 def test_what_is_piped_in_sets_no_pin_where_there_is_no_terminal(shopper: dict[str, str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "firmly_mcp", "pin", "set"],
-        input=f"{PIN}\n{PIN}\n", env=shopper, start_new_session=True,
-        capture_output=True, text=True, timeout=DEADLINE, check=False,
-    )  # fmt: skip
+    done = in_a_script("pin", "set", environment=shopper, given=f"{PIN}\n{PIN}\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "firmly-mcp: The approval PIN is set in a terminal, and this program has none. Nothing was changed.\n"
