@@ -53,7 +53,9 @@ def main(names: Sequence[str]) -> int:
         return 1
     if tests or not names:
         install_system_packages()
-        return _run("tests", [sys.executable, "-m", "pytest", *(tests or ["-n", "auto", "--dist", "worksteal"])])
+        # One more than there are cores: every test waits now and then for a process, a browser or a keyring.
+        workers = str((os.cpu_count() or 1) + 1)
+        return _run("tests", [sys.executable, "-m", "pytest", *(tests or ["-n", workers, "--dist", "worksteal"])])
     return 0
 
 

@@ -76,13 +76,17 @@ class StrictTool(Tool):
     _notices: Notices = PrivateAttr()
 
     @classmethod
-    def of(cls, offer: Offered, notices: Notices) -> Tool:
-        """The tool of an offered function, which tells `notices` of what it changes."""
+    def of(cls, offer: Offered, notices: Notices, *, described: bool = False) -> Tool:
+        """The tool of an offered function, which tells `notices` of what it changes.
+
+        With `described` it has the schema of its results too, which takes half of the time, and only publishing needs.
+        """
         tool = cls.from_function(
             offer.function,
             title=offer.title,
             annotations=offer.annotations,
             description=" ".join((offer.function.__doc__ or "").split()),
+            structured_output=described,
         )
         arguments = tool.fn_metadata.arg_model
         arguments.model_config |= ConfigDict(extra="forbid", hide_input_in_errors=True)

@@ -15,7 +15,7 @@ from firmly_mcp.server.tool import StrictTool
 
 def generated() -> list[dict[str, Any]]:
     """The definitions, in the order of the list."""
-    return list(definitions(StrictTool.of(offer_at(place), Notices()) for place in TOOLS))
+    return list(definitions(StrictTool.of(offer_at(place), Notices(), described=True) for place in TOOLS))
 
 
 def written(definition: Mapping[str, Any]) -> str:

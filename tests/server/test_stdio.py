@@ -26,7 +26,7 @@ def home(tmp_path: Path) -> Path:
 
 @contextmanager
 def serving(home: Path, *arguments: str, **variables: str) -> Iterator[RawServer]:
-    with raw_server(environment(home, **variables), *arguments) as server:
+    with raw_server(environment(home, **variables), *arguments, forked=True) as server:
         server.initialize()
         yield server
 
