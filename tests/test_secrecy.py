@@ -12,6 +12,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -135,9 +136,12 @@ def test_a_card_number_is_nowhere_but_in_the_keyring(home: Path, variables: dict
 
 def temporary_files() -> Iterator[tuple[Path, bytes]]:
     """What lies in the machine's own temporary directory and is ours."""
-    for path in Path(tempfile.gettempdir()).glob("firmly-mcp-*/**/*"):
-        if path.is_file():
-            yield path, path.read_bytes()
+    # Other tests put theirs there too, and away again.
+    for ours in Path(tempfile.gettempdir()).glob("firmly-mcp-*"):
+        for folder, _, names in os.walk(ours):
+            for path in (Path(folder, name) for name in names):
+                with suppress(FileNotFoundError):
+                    yield path, path.read_bytes()
 
 
 def wait_for_third(home: Path) -> None:

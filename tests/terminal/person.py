@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -25,6 +26,7 @@ class Terminal:
         self._descriptor = descriptor
         self._process = process
         self._read_to = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
         self.screen = ""
 
     def until(self, text: str) -> None:
@@ -62,7 +64,7 @@ class Terminal:
             received = os.read(self._descriptor, 65536)
         except OSError:  # Linux's way to say that the other side is closed
             return False
-        self.screen += received.decode()
+        self.screen += self._decoder.decode(received)
         return bool(received)
 
 
