@@ -56,7 +56,8 @@ class Asked:
 class Review:
     """What a desk shows: the question, the quote as it is now, doubts at the store, what was bought just before.
 
-    `recipient` is the address book's entry that it goes to, if it is one. `pin_required`: the yes needs the PIN.
+    `recipient` is the address book's entry that it goes to, if it is one. `pin_set`: there is a PIN, which
+    ending an earlier doubt takes. `pin_required`: the yes takes it too.
     """
 
     approval: Approval
@@ -66,6 +67,7 @@ class Review:
     doubts: tuple[Attempt, ...]
     just_bought: Attempt | None
     recipient: Address | None
+    pin_set: bool
     pin_required: bool
 
 
@@ -152,8 +154,9 @@ class Desk:
         doubts = tuple(attempt for attempt in await journal.in_doubt() if attempt.draft.store == purchase.store)
         same = (a for a in recent if a.draft.purchase_key == quoted.purchase_key and a.state is State.PLACED)
         just_bought = next((a for a in same if a.begun_at > self._now() - _A_SHORT_WHILE), None)
-        pin_required = await self._vault.pin.is_set() and await self._ruling.pin_required(quoted.total)
-        return Review(approval, quoted, purchase, cart, doubts, just_bought, recipient, pin_required)
+        pin_set = await self._vault.pin.is_set()
+        pin_required = pin_set and await self._ruling.pin_required(quoted.total)
+        return Review(approval, quoted, purchase, cart, doubts, just_bought, recipient, pin_set, pin_required)
 
     async def approve(self, review: Review, code: SecretStr, channel: str, *, pin: SecretStr | None = None) -> Placing:
         """A person's yes to what they were shown: place it, here and now.
@@ -164,7 +167,8 @@ class Desk:
             NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was sent.
         """
         await self._may_order()
-        await self._refuse_without_pin(review, pin)
+        if await self._ruling.pin_required(review.quote.total):
+            await self.refuse_without_pin(pin)
         wish = review.approval.wish
         decision = await self._ruling.over(wish, review.cart, review.quote)
         permit = Permit(
@@ -196,9 +200,13 @@ class Desk:
         await (await self._journal()).approvals.decline(review.approval.id, channel)
         await review.purchase.tidy()
 
-    async def _refuse_without_pin(self, review: Review, pin: SecretStr | None) -> None:
-        # Asked anew: what was required when the page was shown is not what decides.
-        if await self._vault.pin.is_set() and await self._ruling.pin_required(review.quote.total):
+    async def refuse_without_pin(self, pin: SecretStr | None) -> None:
+        """Check the PIN where one is set; asked anew, for what was set when a page was shown is not what decides.
+
+        Raises:
+            PinRefused: it is missing, wrong or locked.
+        """
+        if await self._vault.pin.is_set():
             if pin is None:
                 raise PinRefused("This needs your approval PIN. Nothing was sent.")
             await self._vault.pin.check(pin)

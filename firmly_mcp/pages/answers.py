@@ -13,10 +13,15 @@ from firmly_mcp.errors import FirmlyError
 from .forms import Form
 
 if TYPE_CHECKING:
+    from firmly_mcp.checkout.attempts import Attempt
     from firmly_mcp.checkout.desk import Review
 
 _CODE_LENGTHS: Final = {brand.name: brand.code_length for brand in BRANDS}
 _LONGEST_PIN: Final = 200
+_LONGEST_NUMBER: Final = 120
+# Every doubt on a page has fields of its own, named so and by the attempt's id.
+NUMBER: Final = "order_number_"
+PIN: Final = "pin_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,32 @@ def read_answer(form: Form, review: Review) -> Answer:
     if form.text("answer") != "approve":
         return Answer(declines=form.text("answer") == "decline", code=code, pin=pin, problems=[_NO_ANSWER])
     return Answer(declines=False, code=code, pin=pin, problems=problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an earlier order ended, as a person says who asked the store: under an `order_number`, or not placed."""
+
+    attempt: Attempt
+    order_number: str | None
+    pin: SecretStr | None
+    problems: list[Problem]
+
+
+def read_ending(form: Form, review: Review) -> Ending | None:
+    """What a form says of a doubt that stands on the page; None where the form is about no such doubt."""
+    attempt = next((doubt for doubt in review.doubts if doubt.id == form.text("doubt")), None)
+    answer = form.text("answer")
+    if attempt is None or answer not in {"was_placed", "was_not_placed"}:
+        return None
+    number, pin = form.text(NUMBER + attempt.id), form.secret(PIN + attempt.id) if review.pin_set else None
+    problems = []
+    if answer == "was_placed" and not 0 < len(number) <= _LONGEST_NUMBER:
+        problems.append(Problem("Type the number that the store gave the order.", field=NUMBER + attempt.id))
+    if answer == "was_not_placed" and number:
+        problems.append(Problem("An order that was not placed has no number.", field=NUMBER + attempt.id))
+    problems += [Problem(problem.message, field=PIN + attempt.id) for problem in [_pin_problem(pin)] if problem]
+    return Ending(attempt, number if answer == "was_placed" else None, pin, problems)
 
 
 _NO_ANSWER: Final = Problem("Choose one of the two buttons below: pay, or decline.")

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from firmly_mcp.errors import FirmlyError, NotAllowed, PinRefused, QuoteChanged
 
-from .answers import Answer, Problem, read_answer
+from .answers import PIN, Answer, Ending, Problem, read_answer, read_ending
 from .approval_view import approval_values, closed_words, outcome_of
 from .forms import Form
 from .rendering import Rendering
@@ -24,6 +24,7 @@ from .visits import Asking
 
 if TYPE_CHECKING:
     from firmly_mcp.checkout.approvals import Approval
+    from firmly_mcp.checkout.attempts import Attempt
     from firmly_mcp.checkout.desk import Review
     from firmly_mcp.checkout.placement import Placement
     from firmly_mcp.checkout.quote import Quote
@@ -54,6 +55,7 @@ class ApprovalPage:
         self._reading: asyncio.Task[Review] | None = None
         self._review: Review | None = None
         self._refused: Quote | None = None
+        self._ended: Attempt | None = None
         self._problem: Problem | None = None
         self._paying: asyncio.Task[Placing] | None = None
         self._placing: Placing | None = None
@@ -89,6 +91,9 @@ class ApprovalPage:
                 self._problem = Problem("The order was read anew meanwhile. This is how it stands now.")
                 return back
             self._problem = None
+            ending = read_ending(form, review)
+            if ending is not None:
+                return await self._end(asking, review, ending) or back
             answer = read_answer(form, review)
             if answer.declines:
                 await self._decline(review)
@@ -175,6 +180,24 @@ class ApprovalPage:
             self._paying = None
         return is_first
 
+    async def _end(self, asking: Asking, review: Review, ending: Ending) -> Response | None:
+        """End an earlier doubt as the person says. The next look reads the order anew, without it."""
+        problems = ending.problems
+        if not problems:
+            try:
+                await self._placement.desk.refuse_without_pin(ending.pin)
+                self._ended = await self._placement.settle_by_hand(ending.attempt, ending.order_number)
+            except PinRefused as refused:
+                problems = [Problem(refused.message, field=PIN + ending.attempt.id)]
+            except FirmlyError as refused:
+                problems = [Problem.of(refused)]
+        if problems:
+            return self._asked(asking, review, problems, status=422, typed=ending)
+        if self._review is review:
+            self._review = None
+            await _tidy(review)
+        return None
+
     async def _decline(self, review: Review) -> None:
         self._declined = True
         self._closes_at = self._now() + READABLE
@@ -197,8 +220,16 @@ class ApprovalPage:
             await asyncio.wait_for(feed.more_than(int(told)), _WAIT)
         return JSONResponse({"steps": [step.words for step in feed.steps[int(told) :]], "ended": feed.ended})
 
-    def _asked(self, asking: Asking, review: Review, problems: list[Problem], *, status: int = 200) -> Response:
-        values = approval_values(review, self._refused)
+    def _asked(
+        self,
+        asking: Asking,
+        review: Review,
+        problems: list[Problem],
+        *,
+        status: int = 200,
+        typed: Ending | None = None,
+    ) -> Response:
+        values = approval_values(review, self._refused) | {"ended": self._ended, "typed": typed}
         return self._rendering.page("approval", status=status, asking=asking, problems=problems, **values)
 
     def _waiting(self, why: str) -> Response:

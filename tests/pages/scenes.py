@@ -8,6 +8,7 @@ from typing import Final
 from playwright.async_api import Page, expect
 from pydantic import SecretStr
 
+from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
 from tests.shop import STORE, TEE
 
@@ -62,6 +63,12 @@ async def warned(room: Room, window: Page) -> None:
     await bought(room, Wish(STORE, (Item(HOODIE, 1),)))
     await bought(room, Wish(STORE, (Item(TEE, 2),)))
     await window.goto(await room.link(Wish(STORE, (Item(TEE, 2),), repeat=True)))
+
+
+async def doubted(room: Room, window: Page) -> None:
+    """A doubt at the store, and where a person ends it."""
+    await in_doubt(room)
+    await at_the_doubt(room, window)
 
 
 async def hostile(room: Room, window: Page) -> None:
@@ -135,7 +142,7 @@ async def not_valid(room: Room, window: Page) -> None:
 SCENES: Final[dict[str, Scene]] = {
     scene.__name__: scene
     for scene in (
-        asking, incomplete, wrong_pin, changed, warned, hostile, following, placed, risen, not_placed, unknown,
+        asking, incomplete, wrong_pin, changed, warned, doubted, hostile, following, placed, risen, not_placed, unknown,
         declined, replaced, not_valid,
     )
 } | FORM_SCENES  # fmt: skip
@@ -150,6 +157,22 @@ async def pay(window: Page, code: str = CODE) -> None:
 async def bought(room: Room, wish: Wish) -> None:
     """An order that a person said yes to elsewhere, to its end."""
     desk = room.placement.desk
-    placing = await desk.approve(await desk.review(await room.asked(wish)), SecretStr(CODE), "test")
+    await to_its_end(await desk.approve(await desk.review(await room.asked(wish)), SecretStr(CODE), "test"))
+
+
+async def in_doubt(room: Room) -> None:
+    """An order that nothing proves."""
+    room.simulator.faults.add("reset-after-body", "place_order_v2")
+    await bought(room, Wish(STORE, (Item(HOODIE, 1),)))
+
+
+async def at_the_doubt(room: Room, window: Page) -> None:
+    """A question about another order, where a person says how an earlier one ended."""
+    await window.goto(await room.link())
+    await window.get_by_text("The store has told me how it ended").click()
+
+
+async def to_its_end(placing: Placing) -> None:
+    """Follow an order."""
     while placing.feed is not None and not placing.feed.ended:
         await placing.feed.more_than(len(placing.feed.steps))
