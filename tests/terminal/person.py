@@ -52,6 +52,20 @@ class Terminal:
             pass
         return self._process.wait(DEADLINE)
 
+    def interrupt(self, keys: str = "\x03") -> int:
+        """Press Ctrl-C, and once more where nothing comes of it, as a person does; the command's exit code.
+
+        One that comes between Python's last look at signals and its wait for input does not end that wait.
+        """
+        deadline = time.monotonic() + DEADLINE
+        self.type(keys)
+        while True:
+            if not select.select([self._descriptor], [], [], 1.0)[0]:
+                assert time.monotonic() < deadline, f"it went on; on the screen: {self.screen!r}"
+                self.type(keys)
+            elif not self._more(deadline):
+                return self._process.wait(DEADLINE)
+
     @property
     def lines(self) -> str:
         """The screen without colours."""

@@ -246,8 +246,7 @@ def test_an_interruption_sends_nothing_and_leaves_the_question(assistant: Assist
         if at == CODE:
             terminal.answer(AMOUNT, "53.40")
         terminal.until(at)
-        terminal.type("\x03")
-        assert terminal.end() == 130
+        assert terminal.interrupt() == 130
         assert is_as_a_shell_left_it(terminal)
     assert "Traceback" not in terminal.lines
     assert assistant.open_approvals() == [approval]

@@ -93,8 +93,8 @@ def test_an_interrupted_addition_ends_at_once_and_adds_nothing(shopper: dict[str
     with at_a_terminal("cards", "add", environment=shopper) as terminal:
         terminal.answer("Label, such as Visa: ", "Visa")
         terminal.until("Card number (not shown): ")
-        terminal.type("4000 0566\x03")
-        assert terminal.end() != 0
+        terminal.type("4000 0566")
+        assert terminal.interrupt() != 0
     assert "4000" not in terminal.screen
     assert "Traceback" not in terminal.screen
     assert in_a_script("cards", "list", environment=shopper).stdout == ""
@@ -103,8 +103,7 @@ def test_an_interrupted_addition_ends_at_once_and_adds_nothing(shopper: dict[str
 def test_an_interrupt_at_a_visible_question_ends_it_too(shopper: dict[str, str]) -> None:
     with at_a_terminal("cards", "add", environment=shopper) as terminal:
         terminal.until("Label, such as Visa: ")
-        terminal.type("\x03")
-        assert terminal.end() != 0
+        assert terminal.interrupt() != 0
     assert "Traceback" not in terminal.screen
 
 

@@ -93,8 +93,7 @@ def test_what_is_piped_in_sets_no_pin_where_there_is_no_terminal(shopper: dict[s
 def test_an_interrupted_question_changes_nothing(keys: str, shopper: dict[str, str]) -> None:
     with at_a_terminal("pin", "set", environment=shopper) as terminal:
         terminal.until(NEW)
-        terminal.type(keys)
-        assert terminal.end() != 0
+        assert terminal.interrupt(keys) != 0
     assert "Traceback" not in terminal.screen
     assert AGAIN not in terminal.screen
 
