@@ -20,7 +20,7 @@ import pytest
 from tests.raw_server import environment, raw_server
 from tests.secret_service import SecretService
 from tests.server.test_stdio import attempts, fill_cart, slow_down, wait_for_row
-from tests.shop import CVV_COMMAND, RULES, STORE, TEE
+from tests.shop import RULES, STORE, TEE
 
 CANARY = "4012888888881881"
 DECLINED = "4000000000000002"
@@ -38,6 +38,8 @@ ADDRESS = {
     "country": "US",
 }
 # A JWE's protected header as Firmly's cards have it, in base64url: `{"alg":"RSA-OAEP-256"`.
+# The code is written down nowhere, so that it can be looked for everywhere.
+CVV_COMMAND = (sys.executable, "-m", "firmly_mcp.simulator.security_code")
 JWE = b"eyJhbGciOiJSU0EtT0FFUC0yNTYi"
 
 

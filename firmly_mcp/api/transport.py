@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
@@ -170,8 +170,7 @@ class Http:
         for name in ("httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)
         if self._verify is True:
-            # Reading the system's certificates takes longer than a request; every connection shares one reading.
-            self._verify = httpx2.create_ssl_context(trust_env=False)
+            self._verify = _system_certificates()
         return httpx2.AsyncClient(
             verify=self._verify,
             proxy=self._proxy,
@@ -180,6 +179,14 @@ class Http:
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
         )
+
+
+@cache
+def _system_certificates() -> ssl.SSLContext:
+    """Reading them takes longer than a request: every connection shares one reading."""
+    import httpx2
+
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 class Stream:

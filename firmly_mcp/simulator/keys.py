@@ -12,15 +12,13 @@ from firmly_mcp.simulator.cash import Json
 from firmly_mcp.simulator.state import State
 
 
-def fresh_key() -> RSAPrivateKey:
-    """A new RSA-2048 key with e = 65537."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
 @cache
 def process_key(number: int = 0) -> str:
-    """A key that simulators of one process share: making one takes a while, and their kids, apps and devices differ."""
-    return to_pem(fresh_key())
+    """An RSA-2048 key with e = 65537, as it is kept; simulators that are new in one process share it.
+
+    Making one takes a while, and their kids, apps and devices differ.
+    """
+    return to_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 
 
 def to_pem(key: RSAPrivateKey) -> str:
@@ -41,7 +39,7 @@ class PaymentKeys:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        kept = state.value("payment_key", lambda: _made(to_pem(fresh_key()) if state.lasts else process_key()))
+        kept = state.value("payment_key", lambda: _made(process_key()))
         self.kid: str = kept["kid"]
         self._key = from_pem(kept["pem"])
 

@@ -39,11 +39,6 @@ class State:
             for kind, id_, body in self._database.execute("SELECT kind, id, body FROM kept ORDER BY rowid"):
                 self._rows.setdefault(kind, []).append(Row(kind, id_, json.loads(body)))
 
-    @property
-    def lasts(self) -> bool:
-        """Whether anything outlives this process."""
-        return self._database is not None
-
     def loaded(self, kind: str) -> Iterator[Row]:
         """The rows of a kind as they were found at the start, oldest first."""
         yield from self._rows.get(kind, ())

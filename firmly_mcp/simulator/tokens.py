@@ -11,7 +11,7 @@ from jwt.types import Options
 
 from firmly_mcp.simulator.answers import Refusal
 from firmly_mcp.simulator.ids import fresh_device
-from firmly_mcp.simulator.keys import fresh_key, from_pem, process_key, to_pem
+from firmly_mcp.simulator.keys import from_pem, process_key
 from firmly_mcp.simulator.state import Row, State
 
 LIFETIME = timedelta(hours=1)
@@ -34,7 +34,7 @@ class Tokens:
         self._state = state
         self._app_id = app_id
         self._now = now
-        self._key = from_pem(state.value("token_key", lambda: to_pem(fresh_key()) if state.lasts else process_key()))
+        self._key = from_pem(state.value("token_key", process_key))
         self._public = self._key.public_key()
         self._devices = {row.id: Device(**row.body) for row in state.loaded("device")}
         self._read: OrderedDict[str, tuple[Device, float]] = OrderedDict()

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from jwcrypto import jwk
 
 from firmly_mcp.simulator.jwe import Unreadable, opened, parse
-from firmly_mcp.simulator.keys import fresh_key, from_pem
+from firmly_mcp.simulator.keys import from_pem, process_key
 from tests.simulator.shopping import seal
 
 VECTORS = json.loads((Path(__file__).parent / "jwe_vectors.json").read_text())
@@ -41,7 +41,7 @@ def test_the_other_hash_does_not_open() -> None:
 
 @pytest.mark.parametrize("part", range(5))
 def test_a_flipped_bit_anywhere_is_noticed(part: int) -> None:
-    key = fresh_key()
+    key = from_pem(process_key())
     numbers = jwk.JWK.from_pyca(key.public_key()).export_public(as_dict=True)
     parts = seal({**numbers, "kid": "k"}, {"number": "1"}).split(".")
     parts[part] = ("B" if parts[part][0] == "A" else "A") + parts[part][1:]
@@ -69,7 +69,7 @@ def test_what_is_no_compact_jwe_is_unreadable(text: str) -> None:
 
 
 def test_a_content_key_of_another_length_is_refused() -> None:
-    key = fresh_key()
+    key = from_pem(process_key())
     numbers = jwk.JWK.from_pyca(key.public_key()).export_public(as_dict=True)
     with pytest.raises(Unreadable, match="256 bits"):
         opened(parse(seal({**numbers, "kid": "k"}, {"number": "1"}, enc="A128GCM")), key, hashes.SHA256())
@@ -77,4 +77,4 @@ def test_a_content_key_of_another_length_is_refused() -> None:
 
 def test_short_ivs_and_tags_are_refused() -> None:
     with pytest.raises(Unreadable, match="96 bits"):
-        opened(parse("e30.e30.e30.e30.e30"), fresh_key(), hashes.SHA256())
+        opened(parse("e30.e30.e30.e30.e30"), from_pem(process_key()), hashes.SHA256())
