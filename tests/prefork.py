@@ -62,12 +62,12 @@ class Forked:
         for descriptor, mode in ((stdin, "wb"), (stdout, "rb"), (stderr, "rb")):
             if descriptor == PIPE:
                 reading, writing = os.pipe()
-                here, descriptor = (writing, reading) if mode == "wb" else (reading, writing)  # noqa: PLW2901
+                here, there = (writing, reading) if mode == "wb" else (reading, writing)
                 ours.append(cast("IO[bytes]", os.fdopen(here, mode)))
+                theirs.append(there)
             else:
-                descriptor = os.dup(descriptor)  # noqa: PLW2901
                 ours.append(None)
-            theirs.append(descriptor)
+                theirs.append(os.dup(descriptor))
         self.stdin, self.stdout, self.stderr = ours
         self.returncode: int | None = None
         self._one_looks = threading.Lock()
@@ -114,8 +114,8 @@ class Forked:
         with self.stdin, self.stdout, self.stderr:
             self.stdin.write(given)
             self.stdin.close()
-            found = {self.stdout.fileno(): b"", self.stderr.fileno(): b""}
-            out, left, deadline = self.stdout.fileno(), list(found), time.monotonic() + timeout
+            out, errors = self.stdout.fileno(), self.stderr.fileno()
+            found, left, deadline = {out: b"", errors: b""}, [out, errors], time.monotonic() + timeout
             while left:
                 ready = select.select(left, [], [], max(0.0, deadline - time.monotonic()))[0]
                 if not ready:
@@ -124,8 +124,7 @@ class Forked:
                     found[descriptor] += (more := os.read(descriptor, 65_536))
                     if not more:
                         left.remove(descriptor)
-            first = found.pop(out)
-            return first, found.popitem()[1]
+            return found[out], found[errors]
 
 
 @cache

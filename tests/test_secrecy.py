@@ -37,9 +37,9 @@ ADDRESS = {
     "postal_code": "98101",
     "country": "US",
 }
-# A JWE's protected header as Firmly's cards have it, in base64url: `{"alg":"RSA-OAEP-256"`.
 # The code is written down nowhere, so that it can be looked for everywhere.
 CVV_COMMAND = (sys.executable, "-m", "firmly_mcp.simulator.security_code")
+# A JWE's protected header as Firmly's cards have it, in base64url: `{"alg":"RSA-OAEP-256"`.
 JWE = b"eyJhbGciOiJSU0EtT0FFUC0yNTYi"
 
 

@@ -169,10 +169,8 @@ class Http:
         # At debug level these write down headers, and at info level addresses with what was searched for.
         for name in ("httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        if self._verify is True:
-            self._verify = _system_certificates()
         return httpx2.AsyncClient(
-            verify=self._verify,
+            verify=_system_certificates() if self._verify is True else self._verify,
             proxy=self._proxy,
             trust_env=False,
             follow_redirects=False,
