@@ -48,7 +48,7 @@ class Call:
     def cart(self) -> Cart:
         """The device's cart at the store, or `ErrorCartNotFound`."""
         cart = self.world.carts.current(self.device.device_id, self.store)
-        if cart is None:
+        if cart is None or cart.is_gone(self.world.now()):
             raise Refusal("ErrorCartNotFound", f"No cart at {self.store}")
         return cart
 

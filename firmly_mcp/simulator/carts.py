@@ -62,7 +62,12 @@ class Cart:
     order_number: str | None = None
     submitted: Json | None = None  # the whole view at the moment of the order
     hidden_until: float | None = None  # a fault: the order shows in the cart only then (a timestamp)
+    gone_until: float | None = None  # a fault: reads do not find the cart until then (a timestamp)
     version: int = 0
+
+    def is_gone(self, now: datetime) -> bool:
+        """Whether a read does not find it, though it is there."""
+        return self.gone_until is not None and now.timestamp() < self.gone_until
 
     def is_submitted(self, now: datetime) -> bool:
         """Whether an order was placed with it, and shows; then it never changes again."""

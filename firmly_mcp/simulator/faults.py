@@ -58,6 +58,8 @@ ACTIONS: dict[str, Action] = {
     "notice": Action("before", {"notice": "CART_ITEMS_REMOVED"}, "200 with the cart and a notice; nothing is done"),
     **WORLD,
     "hide-order": Action("charged", {"seconds": None}, "charged, but the cart reads active: for a while, or for ever"),
+    "hide-cart": Action("charged", {"seconds": None}, "charged, but the cart is not found: for a while, or for ever"),
+    "lie-amount": Action("answer", {"cents": REQUIRED}, "done, but the answer states another total"),
     "refuse-after": Action(
         "answer", {"error": "ErrorStoreUnavailable", "status": None, "description": "Refused on request"},
         "done, but the answer is an error",
@@ -73,6 +75,18 @@ ACTIONS: dict[str, Action] = {
     "swap-events": Action("frames", {"event": REQUIRED}, "event k comes after event k + 1"),
     "unknown-event": Action("frames", {"before": REQUIRED}, "an event nobody knows comes before event k"),
     "malformed-event": Action("frames", {"event": REQUIRED}, "event k's data is not JSON"),
+    "error-before": Action(
+        "frames", {"error": "ErrorNotEnoughStock", "event": "order-placed"},
+        "an error event comes before the named event, and the order goes on",
+    ),
+    "error-after": Action(
+        "frames", {"error": "ErrorNotEnoughStock", "event": "order-placed"},
+        "an error event comes after the named event, and the order goes on",
+    ),
+    "error-then-cut": Action(
+        "frames", {"error": "ErrorNotEnoughStock", "event": "order-placed", "goes_on": True},
+        "an error event comes in place of the named event, then the connection closes; does the order go on?",
+    ),
 }  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from firmly_mcp.simulator.answers import Refusal
+from firmly_mcp.simulator.cash import with_total
 from firmly_mcp.simulator.dialect import Dialect
 from firmly_mcp.simulator.faults import Fault
 from firmly_mcp.simulator.speaking import refused, spoken
 from firmly_mcp.simulator.stream import Event, framed
 
 COMMENT = b": still working\n\n"
+_ERRORS = frozenset({"error-before", "error-after", "error-then-cut"})
 
 
 def to_the_end(steps: Iterator[Event], commit: Callable[[], None], dialect: Dialect) -> Iterator[Event]:
@@ -43,7 +45,10 @@ class Bent:
         frames = [self._last(event).frame()]
         late, self._late = self._late, []
         for fault in self._faults:
-            frames = self._bent(fault, number, event, frames)
+            if fault.action in _ERRORS:
+                frames = self._with_error(fault, event, frames)
+            else:
+                frames = self._bent(fault, number, event, frames)
         if event.name == "order-placed" and any(fault.action == "lose-answer" for fault in self._answers):
             self.cut, frames = False, []
         comments = [COMMENT] if self._dialect.comments else []
@@ -75,10 +80,22 @@ class Bent:
                 return [framed(event.name, '{"cart":')]
         return frames
 
+    def _with_error(self, fault: Fault, event: Event, frames: list[bytes]) -> list[bytes]:
+        told = fault.options
+        if event.name != told["event"]:
+            return frames
+        error = _error(Refusal(told["error"], "Refused on request"), self._dialect).frame()
+        if fault.action == "error-then-cut":
+            self.cut = told["goes_on"]
+            return [error]
+        return [error, *frames] if fault.action == "error-before" else [*frames, error]
+
     def _last(self, event: Event) -> Event:
         """The order behind an error, where a fault wants that."""
-        for fault in self._answers:
-            if event.name == "order-placed" and fault.action == "refuse-after":
-                told = fault.options
+        for fault in self._answers if event.name == "order-placed" else ():
+            told = fault.options
+            if fault.action == "refuse-after":
                 return _error(Refusal(told["error"], told["description"], status=told["status"]), self._dialect)
+            if fault.action == "lie-amount":
+                event = Event(event.name, {**event.data, "order": with_total(event.data["order"], told["cents"])})
         return event

@@ -89,7 +89,11 @@ def complete(call: Call, cart: Cart, payment: Payment, simple: bool) -> Json:
     order = charge(world, priced, payment)
     for fault in faults.at("charged", call.faults):
         seconds = fault.options["seconds"]
-        cart.hidden_until = float("inf") if seconds is None else world.now().timestamp() + seconds
+        until = float("inf") if seconds is None else world.now().timestamp() + seconds
+        if fault.action == "hide-cart":
+            cart.gone_until = until
+        else:
+            cart.hidden_until = until
         world.changed(cart)
     return cart_views.order(order, simple=simple)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from firmly_mcp.simulator.answers import Answer, Refusal
 from firmly_mcp.simulator.calls import Call
+from firmly_mcp.simulator.cash import with_total
 from firmly_mcp.simulator.faults import WORLD, Fault, at
 from firmly_mcp.simulator.turning import turn
 
@@ -67,6 +68,8 @@ async def on_answer(answer: Answer, faults: Sequence[Fault]) -> Answer:
                 await asyncio.sleep(fault.options["seconds"])
             case "refuse-after" | "gateway-timeout":
                 answer = instead(fault)
+            case "lie-amount" if isinstance(answer.json, dict):
+                answer = replace(answer, json=with_total(answer.json, fault.options["cents"]))
             case "not-json":
                 answer = replace(answer, body=fault.options["body"].encode())
     return answer

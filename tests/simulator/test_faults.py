@@ -250,6 +250,63 @@ async def test_events_can_be_repeated_swapped_unknown_and_malformed(shopper: Sho
     assert answer.text.endswith('event: order-placed\ndata: {"cart":\n\n')
 
 
+@pytest.mark.parametrize("seconds", [None, 60])
+async def test_a_charged_cart_can_be_not_found(shopper: Shopper, fault: Any, seconds: float | None) -> None:
+    await filled(shopper)
+    fault("hide-cart", COMPLETE, seconds=seconds)
+    assert (await shopper.complete()).status_code == 200
+    assert error(await shopper.cart()) == (404, "ErrorCartNotFound")
+    fault("advance-clock", "get_cart_v2", seconds=61)
+    later = await shopper.cart()
+    assert later.status_code == (404 if seconds is None else 200)
+    assert seconds is None or later.json()["cart_status"] == "submitted"
+
+
+@pytest.mark.parametrize("stated", [-10000, 0, 100])
+async def test_an_answer_can_state_another_total_than_was_charged(shopper: Shopper, fault: Any, stated: int) -> None:
+    await filled(shopper)
+    fault("lie-amount", COMPLETE, cents=stated)
+    assert cents((await shopper.complete()).json()["total"]) == stated
+    fault("lie-amount", PLACE, cents=stated)
+    assert cents(dict(await shopper.stream(TEE))["order-placed"]["order"]["total"]) == stated
+    fault("lie-amount", "get_cart_v2", cents=stated)
+    assert cents((await shopper.cart()).json()["total"]) == stated
+    assert all(charge.amount > 100 for charge in shopper.sim.books.charges)
+
+
+async def test_an_error_can_come_before_or_after_any_event_of_an_order_that_goes_on(
+    shopper: Shopper, fault: Any
+) -> None:
+    fault("error-before", PLACE)
+    names = [name for name, _ in await shopper.stream(TEE)]
+    assert names == ["creating-cart", "item-added", "shipping-updated", "error", "order-placed"]
+    fault("error-before", PLACE, event="item-added", error="ErrorPaymentDeclined")
+    seen = await shopper.stream(TEE)
+    assert [name for name, _ in seen] == ["creating-cart", "error", "item-added", "shipping-updated", "order-placed"]
+    assert dict(seen)["error"]["error"] == "ErrorPaymentDeclined"
+    fault("error-after", PLACE)
+    names = [name for name, _ in await shopper.stream(TEE)]
+    assert names == ["creating-cart", "item-added", "shipping-updated", "order-placed", "error"]
+    assert len(shopper.sim.books.charges) == 3
+
+
+@pytest.mark.parametrize(("event", "goes_on", "charged"), [("order-placed", True, 1), ("item-added", True, 1),
+                                                          ("item-added", False, 0)])  # fmt: skip
+async def test_a_stream_can_be_cut_after_an_error(
+    shopper: Shopper, fault: Any, event: str, goes_on: bool, charged: int
+) -> None:
+    fault("error-then-cut", PLACE, event=event, goes_on=goes_on)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        await shopper.stream(TEE)
+    assert len(shopper.sim.books.charges) == charged
+
+
+async def test_a_change_of_the_cart_can_be_made_and_answered_with_5xx(shopper: Shopper, fault: Any) -> None:
+    fault("refuse-after", "add_line_item_v2", error="InternalServerError", status=502)
+    assert (await shopper.add(TEE)).status_code == 502
+    assert [line["quantity"] for line in (await shopper.cart()).json()["line_items"]] == [1]
+
+
 def test_every_action_is_tried_here() -> None:
     tried = Path(__file__).read_text("utf-8")
     assert not [action for action in ACTIONS if f'"{action}"' not in tried]

@@ -15,7 +15,8 @@ def get_cart(call: Call) -> Answer:
     if slash == ("refused" if call.path.endswith("/") else "required"):
         raise Refusal("RouteNotFound", f"No route {call.path} on this host")
     cart = call.world.carts.current(call.device.device_id, store)
-    if cart is None and call.world.dialect.no_cart == "not_found":
+    is_gone = cart is not None and cart.is_gone(call.world.now())
+    if is_gone or (cart is None and call.world.dialect.no_cart == "not_found"):
         raise Refusal("ErrorCartNotFound", f"No cart at {store}")
     if cart is None:
         cart = call.world.carts.open(call.device.device_id, store, call.world.now())
