@@ -1,19 +1,21 @@
-"""The order stream as typed events. Only `order-placed` with an order number proves an order; an end proves nothing.
+"""The order stream as typed events, read to its end. Only `order-placed` with an order number proves an order.
+
+An order counts, whatever comes before or after it. An error proves nothing by itself: what follows it may be an order.
 
 Firmly's documented events (Firmly: place-order-v2): creating-cart, item-added, shipping-updated, order-placed, error.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from firmly_mcp.errors import StoreError, UnexpectedAnswer
 
-from .fields import parse_json, read
+from .fields import names_each_field_once, parse_json, read
 from .models import Cart, Order
-from .refusals import NoProof, envelope, stream_refusal
+from .refusals import NoProof, envelope, names_an_order, proves_not_placed, stream_refusal
 from .transport import NoAnswer, Stream
 
 
@@ -45,19 +47,63 @@ class OrderPlaced:
 
 @dataclass(frozen=True)
 class StreamError:
-    """The store said no; `refusals.proves_not_placed` tells whether that proves that nothing was placed."""
+    """The store reported an error. It proves something only as a part of the whole stream (see `StreamResult`)."""
 
     error: StoreError
 
 
 @dataclass(frozen=True)
 class UnknownEvent:
-    """An event that is not documented, or a documented one whose data cannot be read."""
+    """An event that is not documented, or a documented step whose data cannot be read."""
 
     name: str
 
 
-OrderEvent = CreatingCart | ItemAdded | ShippingUpdated | OrderPlaced | StreamError | UnknownEvent
+@dataclass(frozen=True)
+class UnclearEvent:
+    """An event that may concern the order's outcome, in a way that cannot be read: no refusal is proven beside it."""
+
+    name: str
+
+
+OrderEvent = CreatingCart | ItemAdded | ShippingUpdated | OrderPlaced | StreamError | UnknownEvent | UnclearEvent
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What a stream holds from its beginning to its end, for `checkout.proof` to conclude from.
+
+    `order` is the first that was confirmed, and `another_number` is True where a later one has another number. `error`
+    is the last error. `only_refusals` is True where every event from the first error on is an error that proves a
+    refusal, and no event is unclear. `broken` states how the stream broke off, and is None where it ended properly.
+    """
+
+    order: Order | None = None
+    another_number: bool = False
+    error: StoreError | None = None
+    only_refusals: bool = True
+    broken: str | None = None
+
+    def after(self, event: OrderEvent) -> StreamResult:
+        """Return what the stream holds with one more event."""
+        if isinstance(event, OrderPlaced):
+            return self._after_order(event.order)
+        if isinstance(event, StreamError):
+            proves = self.only_refusals and proves_not_placed(event.error)
+            return replace(self, error=event.error, only_refusals=proves)
+        if isinstance(event, UnclearEvent) or self.error is not None:
+            return replace(self, only_refusals=False)
+        return self
+
+    def _after_order(self, order: Order) -> StreamResult:
+        if self.order is None:
+            return replace(self, order=order)
+        same = order.platform_order_number == self.order.platform_order_number
+        return self if same else replace(self, another_number=True)
+
+
+# A store that confirmed the order may leave its stream open (Firmly's own sample closes it from the client's side).
+_AFTER_ORDER_SECONDS: Final = 1.0
 
 _WITH_CART: Final[Mapping[str, type[ItemAdded | ShippingUpdated]]] = {
     "item-added": ItemAdded,
@@ -69,44 +115,80 @@ _ONLY_AN_ID: Final = ("message", "")
 
 
 async def order_events(stream: Stream) -> AsyncGenerator[OrderEvent, None]:
-    """The stream's events, to the one that ends it: `OrderPlaced` or `StreamError`.
+    """Give the stream's events as they come, to its end; after an order, for a second at most.
 
     Raises:
-        NoProof: the stream ended, broke or lost its meaning before that.
+        NoProof: the stream held no order, and broke off or ended in a way that may be a cut.
     """
+    is_placed = False
     while True:
         try:
             sent = await stream.next_event()
         except NoAnswer as failure:
+            if is_placed:
+                return
             raise NoProof(f"The order was sent, but {failure}.") from None
         if sent is None:
-            raise NoProof("The order was sent, but the answer ended before the store confirmed or refused it.")
+            break
         if sent == _ONLY_AN_ID:
             continue
         event = order_event(*sent, request_id=stream.request_id)
         yield event
-        if isinstance(event, OrderPlaced | StreamError):
-            return
+        if isinstance(event, OrderPlaced) and not is_placed:
+            is_placed = True
+            stream.end_within(_AFTER_ORDER_SECONDS)
+    if not (is_placed or stream.ended_properly):
+        raise NoProof("The order was sent, but the store's answer may have been cut off before its end.")
+
+
+async def read_to_end(events: AsyncIterator[OrderEvent], report: Callable[[OrderEvent], None]) -> StreamResult:
+    """Read a stream to its end, report each event as it comes, and return what they hold together.
+
+    Raises:
+        StoreError: an answer that is no stream refused the order, and proves so.
+        NoProof: an answer that is no stream proves nothing.
+    """
+    result = StreamResult()
+    try:
+        async for event in events:
+            result = result.after(event)
+            report(event)
+    except NoProof as failure:
+        if failure.answer is not None:
+            raise
+        return replace(result, broken=failure.message)
+    except Exception:
+        if result.order is None:
+            raise
+    return result
 
 
 def order_event(name: str, data: str, *, request_id: str | None = None) -> OrderEvent:
-    """One event by its name and its data, which is JSON.
-
-    Raises:
-        NoProof: it tells how the order ended, but not in a way that can be read.
-    """
-    try:
-        content = parse_json(data.encode(errors="replace"))
-    except ValueError:
-        content = None
-    fields = content if isinstance(content, dict) else {}
+    """One event by its name and its data, which is JSON."""
+    fields, is_clear = _fields(data)
     if name == "order-placed":
-        return OrderPlaced(confirmed(fields.get("order")))
+        try:
+            return OrderPlaced(confirmed(fields.get("order")))
+        except NoProof:
+            return UnclearEvent(name)
     if name == "error":
-        return _stream_error(fields, request_id)
-    if name == "creating-cart":
-        return CreatingCart()
-    return _with_cart(name, fields.get("cart"))
+        readable = is_clear and bool(envelope(fields).name)
+        return StreamError(stream_refusal(fields, request_id=request_id)) if readable else UnclearEvent(name)
+    if names_an_order(fields):
+        return UnclearEvent(name[:64])
+    return CreatingCart() if name == "creating-cart" else _with_cart(name, fields.get("cart"))
+
+
+def _fields(data: str) -> tuple[dict[str, object], bool]:
+    """Return an event's fields, and whether every reader of this JSON would find the same in it."""
+    content = data.encode(errors="replace")
+    try:
+        read_data = parse_json(content)
+    except ValueError:
+        return {}, False
+    if not isinstance(read_data, dict):
+        return {}, False
+    return read_data, names_each_field_once(content)
 
 
 def confirmed(raw: object) -> Order:
@@ -133,12 +215,6 @@ def _bare_order(raw: object) -> Order:
         except UnexpectedAnswer:
             continue
     return read(Order, kept).model_copy(update={"doubts": ("the order's details cannot be read",)})
-
-
-def _stream_error(fields: dict[str, object], request_id: str | None) -> StreamError:
-    if not envelope(fields).name:
-        raise NoProof("The order was sent, and the store reported an error that cannot be read.")
-    return StreamError(stream_refusal(fields, request_id=request_id))
 
 
 def _with_cart(name: str, raw: object) -> OrderEvent:

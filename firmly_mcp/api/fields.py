@@ -97,6 +97,23 @@ def parse_json(content: bytes) -> object:
         raise ValueError("nested too deeply, or a number beyond all numbers") from None
 
 
+def names_each_field_once(content: bytes) -> bool:
+    """Return whether no object in this JSON has two fields of one name, of which readers take different ones."""
+    repeated = False
+
+    def look(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal repeated
+        read = dict(pairs)
+        repeated |= len(read) < len(pairs)
+        return read
+
+    try:
+        json.loads(content, object_pairs_hook=look, parse_float=Decimal)
+    except RecursionError:
+        return False
+    return not repeated
+
+
 def plain_json(value: object) -> object:
     """The same JSON without Decimals, as Python's own encoder takes it.
 

@@ -7,9 +7,8 @@ and nothing proves how it ended. An Order: placed.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 from firmly_mcp.errors import FirmlyError, UnexpectedAnswer, Unreachable
 
@@ -17,16 +16,11 @@ from .calls import Calls, not_reached
 from .events import OrderEvent, OrderPlaced, confirmed, order_events
 from .fields import read
 from .models import Cart, Order
+from .one_use import OneUseBody
+from .one_use import SealedCard as SealedCard
 from .refusals import NoProof, proves_not_placed, refusal
 from .session import DeviceSession
-from .transport import Answer, NoAnswer, NotSent, Request, Stream
-
-
-class SealedCard(Protocol):
-    """A JWE that does not show itself, such as pydantic's SecretStr."""
-
-    def get_secret_value(self) -> str:
-        """The JWE in compact form."""
+from .transport import Answer, NoAnswer, NotSent, Request, Stream, json_bytes
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,10 @@ class Payments:
     async def place(
         self, store: str, body: Mapping[str, object], sealed: SealedCard | str
     ) -> AsyncIterator[AsyncGenerator[OrderEvent, None]]:
-        """POST /api/v2/payment/domains/{d}/place-order?sse=true (Firmly: place-order-v2). Raises as the module says."""
+        """POST /api/v2/payment/domains/{d}/place-order?sse=true (Firmly: place-order-v2). Raises as the module says.
+
+        `events.read_to_end` makes of the events what they prove together.
+        """
         request = await self._prepared(f"/api/v2/payment/domains/{store}/place-order?sse=true", body, sealed)
         try:
             async with self._session.http.stream_alone(request) as answer, aclosing(_events(answer)) as events:
@@ -73,21 +70,25 @@ class Payments:
             token = await self._session.token(for_order=True)
         except FirmlyError as error:
             raise Unreachable(f"The order was not sent: {error.message}", next=error.next) from error
-        card = sealed if isinstance(sealed, str) else sealed.get_secret_value()
         url = self._session.hosts.payment + path
-        return Request("POST", url, self._calls.authorization(token), {**body, "encrypted_card": card})
+        card = sealed if isinstance(sealed, str) else sealed.get_secret_value()
+        content = OneUseBody(json_bytes({**body, "encrypted_card": card}))
+        return Request("POST", url, self._calls.authorization(token), content)
 
 
 def _outcome(answer: Answer) -> Order | NotConfirmed:
+    if isinstance(answer.body, dict) and answer.body.get("platform_order_number"):
+        # The number of an order counts for more than any error that came with it.
+        with suppress(NoProof):
+            return confirmed(answer.body)
     if answer.status >= 400:
         error = refusal(answer.status, answer.body, answer.headers, request_id=answer.request_id, order=True)
-        if proves_not_placed(error):
+        if answer.whole and proves_not_placed(error):
             raise error
+        error.money_moved = "unknown"
         raise NoProof("The order was sent, and the answer does not prove that it was refused.", answer=error)
     if not answer.succeeded or not isinstance(answer.body, dict):
         raise NoProof("The order was sent, but the answer is none that Firmly documents.")
-    if answer.body.get("platform_order_number"):
-        return confirmed(answer.body)
     try:
         return NotConfirmed(read(Cart, answer.body))
     except UnexpectedAnswer:

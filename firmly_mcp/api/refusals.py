@@ -1,8 +1,8 @@
 """The only maker of StoreErrors, and the closed table of what proves that no order was placed.
 
 An answer is known by its error name first and by its status where the name says nothing. A name proves that nothing was
-placed only if it is marked so here *and* came as a 4xx in Firmly's envelope, or as a stream's `error` event. Sentences
-are ours; what the store wrote goes into `said`.
+placed only if it is marked so here *and* came as a 4xx in Firmly's envelope, or as a stream's `error` event, and the
+answer does not contradict itself. Sentences are ours; what the store wrote goes into `said`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from firmly_mcp.errors import (
     CartNotFound,
     FirmlyError,
     InvalidRequest,
-    MoneyMoved,
     NotFound,
     OutOfStock,
     PaymentDeclined,
@@ -166,13 +165,36 @@ _CAPTCHA: Final = Refusal(
 )
 
 
+# Names that a proxy between us and Firmly gives as well. `{"error": "Unauthorized"}` alone may be its word.
+_ANYONES_NAMES: Final = frozenset(
+    {
+        *("BadRequest", "Forbidden", "InvalidRequest", "InvalidToken", "InvalidJWTToken", "MissingAuthHeader"),
+        *("RateLimitExceeded", "RouteNotFound", "ServiceUnavailable", "TokenExpired", "Unauthorized"),
+        "ValidationError",
+    }
+)
+
+
 @dataclass(frozen=True)
 class Envelope:
-    """Firmly's error envelope: `{code, error, description}` or `{error, message}` (Firmly: error-codes)."""
+    """Firmly's error envelope: `{code, error, description}` or `{error, message}` (Firmly: error-codes).
+
+    `status` is the envelope's `code`: 0 where it is none that HTTP has, None where there is none.
+    """
 
     name: str = ""
     said: str = ""
     status: int | None = None
+
+    @property
+    def is_firmlys(self) -> bool:
+        """Whether Firmly wrote it: a name of Firmly's own, or one with what else its envelope has."""
+        return bool(self.name) and (self.name not in _ANYONES_NAMES or bool(self.said) or self.status is not None)
+
+    @property
+    def is_of_a_refusal(self) -> bool:
+        """Whether its own `code`, if it has one, agrees that the request was refused."""
+        return self.status is None or is_refusal(self.status)
 
 
 def envelope(body: object) -> Envelope:
@@ -183,8 +205,34 @@ def envelope(body: object) -> Envelope:
         return envelope(inner | {"error": inner.get("error") if isinstance(inner.get("error"), str) else None})
     name = inner if isinstance(inner, str) and _NAME.fullmatch(inner) else ""
     prose = next((text for key in ("description", "message") if isinstance(text := body.get(key), str)), "")
-    code = body.get("code")
-    return Envelope(name, prose[:_LONGEST_SAID], code if isinstance(code, int) and not isinstance(code, bool) else None)
+    return Envelope(name, prose[:_LONGEST_SAID], _declared(body.get("code")))
+
+
+def _declared(code: object) -> int | None:
+    if code is None:
+        return None
+    text = str(code) if isinstance(code, int | str) and not isinstance(code, bool) else ""
+    return int(text) if re.fullmatch("[1-5][0-9]{2}", text) else 0
+
+
+def is_refusal(status: int) -> bool:
+    """Return whether this status says that the request was refused: a 4xx, but for a timeout and a conflict."""
+    return 400 <= status < 500 and status not in _NO_PROOF_STATUSES
+
+
+def names_an_order(body: object) -> bool:
+    """Return whether an order number, or a cart that is submitted, is anywhere in this JSON value."""
+    left = [body]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            is_submitted = str(item.get("cart_status")).lower() == "submitted"
+            if is_submitted or str(item.get("platform_order_number") or "").strip():
+                return True
+            left.extend(item.values())
+        elif isinstance(item, list):
+            left.extend(item)
+    return False
 
 
 def refusal(
@@ -192,7 +240,11 @@ def refusal(
 ) -> StoreError:
     """The error that an answer is; `order` says that it answers an order request, which may have moved money."""
     found = envelope(body)
-    error = _error(found, status, request_id, order=order)
+    error = _error(found, status, request_id)
+    if order and not (
+        found.is_firmlys and found.is_of_a_refusal and not names_an_order(body) and proves_not_placed(error)
+    ):
+        error.money_moved = "unknown"
     if isinstance(error, RateLimited):
         error.retry_after = retry_after(headers)
     return error
@@ -201,22 +253,50 @@ def refusal(
 def stream_refusal(body: object, *, request_id: str | None = None) -> StoreError:
     """What a stream's `error` event says; its status is 0, or the event's own `code` where that proves nothing."""
     found = envelope(body)
-    refused = found.status is None or (400 <= found.status < 500 and found.status not in _NO_PROOF_STATUSES)
-    status = 0 if refused or found.status is None else found.status
-    return _error(found, status, request_id, order=True)
+    error = _error(found, 0 if found.is_of_a_refusal else found.status or 0, request_id)
+    if not found.is_of_a_refusal or names_an_order(body) or not proves_not_placed(error):
+        error.money_moved = "unknown"
+    return error
 
 
 def proves_not_placed(error: StoreError) -> bool:
-    """Whether this answer to an order request proves that no order was placed; so does what was never sent."""
+    """Whether this answer to an order request proves that no order was placed; so does what was never sent.
+
+    The error of an answer that contradicts itself has `money_moved` "unknown" and proves nothing.
+    """
     if isinstance(error, _Unsent):
         return True
-    refused = error.status == 0 or (400 <= error.status < 500 and error.status not in _NO_PROOF_STATUSES)
-    return refused and error.name in PROVEN
+    refused = error.status == 0 or is_refusal(error.status)
+    return refused and error.name in PROVEN and error.money_moved == "no"
+
+
+def proves_not_made(status: int, body: object) -> bool:
+    """Return whether this answer to a change of a cart proves that the change was not made.
+
+    A refusal that is known here, as a 4xx in Firmly's envelope. A bare 429 or 404 may be a proxy's, which answers for a
+    request that it passed on before, or that it tried twice.
+    """
+    found = envelope(body)
+    meaning = REFUSALS.get(found.name) or _meaning_of(status, found.name)
+    known = found.name in REFUSALS or meaning is _CAPTCHA
+    return (
+        known
+        and meaning.kind is not StoreUnavailable
+        and found.is_firmlys
+        and found.is_of_a_refusal
+        and is_refusal(status)
+    )
 
 
 def session_refused(status: int, body: object) -> bool:
-    """Whether the token was not accepted, so that nothing was done."""
+    """Whether the token was not accepted."""
     return status == 401 or (400 <= status < 500 and envelope(body).name in SESSION_REFUSED)
+
+
+def proves_session_refused(status: int, body: object) -> bool:
+    """Return whether the token was not accepted, in Firmly's words, so that nothing was done."""
+    found = envelope(body)
+    return is_refusal(status) and found.is_of_a_refusal and found.name in SESSION_REFUSED
 
 
 def invalid(name: str, message: str, *, next: str | None = None) -> InvalidRequest:  # noqa: A002 - the field's name everywhere
@@ -236,14 +316,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return float(text) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text) else None
 
 
-def _error(found: Envelope, status: int, request_id: str | None, *, order: bool) -> StoreError:
+def _error(found: Envelope, status: int, request_id: str | None) -> StoreError:
     meaning = REFUSALS.get(found.name) or _meaning_of(status, found.name)
-    error = meaning.kind(
+    return meaning.kind(
         meaning.sentence, status=status, name=found.name, said=found.said, request_id=request_id, next=meaning.next
     )
-    moved: MoneyMoved = "unknown" if order and not proves_not_placed(error) else "no"
-    error.money_moved = moved
-    return error
 
 
 def _meaning_of(status: int, name: str) -> Refusal:

@@ -11,7 +11,7 @@ import logging
 import ssl
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 
 import anyio
 
-from .fields import parse_json, plain_json
+from .fields import names_each_field_once, parse_json, plain_json
+from .one_use import OneUseBody
+from .stream_text import StreamText
 
 if TYPE_CHECKING:
     import httpx2
@@ -33,6 +35,10 @@ CONNECT_SECONDS: Final = 10.0
 # A tool call may take 45 s, and hosts cut it at 60: what waits longer is answered to nobody.
 CALL_SECONDS: Final = 30.0
 ORDER_SECONDS: Final = 180.0
+
+# An order's answer is asked for as it is: a compressed stream that is cut can look like one that ended.
+_ORDER_HEADERS: Final = {"accept-encoding": "identity"}
+_STREAM_HEADERS: Final = {**_ORDER_HEADERS, "accept": "text/event-stream", "cache-control": "no-store"}
 
 
 class NotSent(Exception):
@@ -49,7 +55,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request; `body` is JSON, or None for no body."""
+    """One HTTP request; `body` is JSON, or the bytes of JSON that are sent once, or None for no body."""
 
     method: str
     url: str
@@ -57,22 +63,31 @@ class Request:
     body: object = field(default=None, repr=False)
 
     @property
-    def content(self) -> bytes | None:
-        """The body's bytes."""
-        if self.body is None:
-            return None
-        return json.dumps(plain_json(self.body), separators=(",", ":"), allow_nan=False).encode()
+    def content(self) -> bytes | OneUseBody | None:
+        """The body as httpx2 takes it."""
+        if self.body is None or isinstance(self.body, OneUseBody):
+            return self.body
+        return json_bytes(self.body)
+
+
+def json_bytes(value: object) -> bytes:
+    """Encode a JSON value that may hold Decimals, without spaces."""
+    return json.dumps(plain_json(value), separators=(",", ":"), allow_nan=False).encode()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `body` is its JSON; `readable` is False where it was none. Header names are found in any case."""
+    """One answer. `body` is its JSON; `readable` is False where it was none. Header names are found in any case.
+
+    `whole` is False where the answer could be part of another one: nothing marks its end, or a field is in it twice.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: object = field(repr=False)
     readable: bool
     request_id: str
+    whole: bool = True
 
     @property
     def succeeded(self) -> bool:
@@ -127,7 +142,7 @@ class Http:
     async def send_alone(self, request: Request, *, seconds: float = ORDER_SECONDS) -> Answer:
         """The same over a connection that is opened for this request and closed after it."""
         async with self._new_client() as client:
-            return await self._exchange(client, request, seconds)
+            return await self._exchange(client, request, seconds, _ORDER_HEADERS)
 
     @asynccontextmanager
     async def stream_alone(self, request: Request, *, seconds: float = ORDER_SECONDS) -> AsyncIterator[Stream | Answer]:
@@ -141,27 +156,20 @@ class Http:
             client = await stack.enter_async_context(self._new_client())
             request_id = self._new_id()
             with _told():
-                source = await _until(deadline, stack.enter_async_context(self._sse(client, request, request_id)))
-                answer = await _until(deadline, _opened(source, request_id, deadline))
+                response = await _until(deadline, _opened(client, request, request_id, _STREAM_HEADERS))
+            stack.push_async_callback(_closed, response)
+            with _told(cut=True):
+                answer = await _until(deadline, _stream_or_answer(response, request_id, deadline))
             if isinstance(answer, Stream):
                 stack.push_async_callback(answer.aclose)
             yield answer
 
-    def _sse(
-        self, client: httpx2.AsyncClient, request: Request, request_id: str
-    ) -> AbstractAsyncContextManager[httpx2.EventSource]:
-        return client.sse(
-            request.url,
-            method=request.method,
-            content=request.content,
-            headers=_headers(request, request_id) | {"accept": "text/event-stream"},
-            max_event_size=LARGEST_EVENT,
-        )
-
-    async def _exchange(self, client: httpx2.AsyncClient, request: Request, seconds: float) -> Answer:
+    async def _exchange(
+        self, client: httpx2.AsyncClient, request: Request, seconds: float, extra: Mapping[str, str] | None = None
+    ) -> Answer:
         request_id = self._new_id()
         with _told():
-            return await _until(anyio.current_time() + seconds, _answered(client, request, request_id))
+            return await _until(anyio.current_time() + seconds, _answered(client, request, request_id, extra))
 
     def _new_client(self) -> httpx2.AsyncClient:
         import httpx2
@@ -190,10 +198,15 @@ def _system_certificates() -> ssl.SSLContext:
 class Stream:
     """The events of one answer, as (name, data) pairs, until it ends."""
 
-    def __init__(self, source: httpx2.EventSource, request_id: str, deadline: float) -> None:
+    def __init__(self, response: httpx2.Response, request_id: str, deadline: float) -> None:
+        import httpx2
+
         self.request_id = request_id
+        self._text = StreamText(response)
+        source = httpx2.EventSource(cast("httpx2.Response", self._text), max_event_size=LARGEST_EVENT)
         self._events = cast("AsyncGenerator[httpx2.ServerSentEvent, None]", aiter(source))
         self._deadline = deadline
+        self._end_is_marked = _end_is_marked(response) and not response.headers.get("content-encoding")
 
     async def next_event(self) -> tuple[str, str] | None:
         """The next event as soon as it is whole; None at the end of the stream.
@@ -203,22 +216,40 @@ class Stream:
         """
         with _told(cut=True):
             event = await _until(self._deadline, anext(self._events, None))
-        return None if event is None else (event.event, event.data)
+        # At a lone carriage return before the end, the parser gives a block that nothing ended.
+        if event is None or (self._text.is_over and not self._text.ends_with_a_block):
+            return None
+        return event.event, event.data
+
+    @property
+    def ended_properly(self) -> bool:
+        """Whether it is read to an end that cannot be a cut: the body's end is marked, and its last event is whole."""
+        return self._text.is_over and self._text.ends_with_a_block and self._end_is_marked
+
+    def end_within(self, seconds: float) -> None:
+        """Wait no longer than this for what is left."""
+        self._deadline = min(self._deadline, anyio.current_time() + seconds)
 
     async def aclose(self) -> None:
         """Stop reading."""
         await self._events.aclose()
 
 
-def _written(client: httpx2.AsyncClient, request: Request, request_id: str) -> httpx2.Request:
+def _written(
+    client: httpx2.AsyncClient, request: Request, request_id: str, extra: Mapping[str, str] | None
+) -> httpx2.Request:
     """The request with no default of the client but its timeouts: merging them in takes as long as sending it."""
     import httpx2
 
+    headers = _headers(request, request_id) | {"accept-encoding": "gzip, deflate"} | dict(extra or {})
+    content = request.content
+    if isinstance(content, OneUseBody):
+        headers["content-length"] = str(content.length)
     return httpx2.Request(
         request.method,
         _parsed(request.url),
-        headers=_headers(request, request_id) | {"accept-encoding": "gzip, deflate"},
-        content=request.content,
+        headers=headers,
+        content=content,
         extensions={"timeout": client.timeout.as_dict()},
     )
 
@@ -230,21 +261,43 @@ def _parsed(url: str) -> httpx2.URL:
     return httpx2.URL(url)
 
 
-async def _answered(client: httpx2.AsyncClient, request: Request, request_id: str) -> Answer:
-    response = await client.send(_written(client, request, request_id), stream=True)
+async def _opened(
+    client: httpx2.AsyncClient, request: Request, request_id: str, extra: Mapping[str, str] | None
+) -> httpx2.Response:
+    import httpx2
+
+    written = _written(client, request, request_id, extra)
+    try:
+        return await client.send(written, stream=True)
+    except httpx2.InvalidURL:
+        # The request's own address was read before: this one came with the answer.
+        raise NoAnswer("the answer points to an address that is none", cut=True) from None
+
+
+async def _answered(
+    client: httpx2.AsyncClient, request: Request, request_id: str, extra: Mapping[str, str] | None
+) -> Answer:
+    response = await _opened(client, request, request_id, extra)
     try:
         return await _whole(response, request_id)
     finally:
         await response.aclose()
 
 
-async def _opened(source: httpx2.EventSource, request_id: str, deadline: float) -> Stream | Answer:
-    response = source.response
+async def _closed(response: httpx2.Response) -> None:
+    """Close a stream. What was read of it counts, however the connection ends after that."""
+    import httpx2
+
+    with suppress(httpx2.HTTPError, OSError):
+        await response.aclose()
+
+
+async def _stream_or_answer(response: httpx2.Response, request_id: str, deadline: float) -> Stream | Answer:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if response.status_code == 200 and kind == "text/event-stream":
         # By the standard a byte order mark may begin a stream, and is not part of its first line.
         response.encoding = "utf-8-sig"
-        return Stream(source, request_id, deadline)
+        return Stream(response, request_id, deadline)
     return await _whole(response, request_id)
 
 
@@ -257,10 +310,19 @@ async def _whole(response: httpx2.Response, request_id: str) -> Answer:
                 raise NoAnswer("the answer is longer than 16 MiB", cut=True)
     theirs = response.headers.get("x-firmly-request-id", "")
     tracking = theirs if theirs.isprintable() and 0 < len(theirs) <= 128 else request_id
+    status, headers, read = response.status_code, response.headers, bytes(content)
     try:
-        return Answer(response.status_code, response.headers, parse_json(bytes(content)), True, tracking)
+        body = parse_json(read)
     except ValueError:
-        return Answer(response.status_code, response.headers, None, False, tracking)
+        return Answer(status, headers, None, False, tracking, whole=False)
+    # Only a refusal is asked for it, and a catalog is read twice as fast without.
+    whole = _end_is_marked(response) and (status < 400 or names_each_field_once(read))
+    return Answer(status, headers, body, True, tracking, whole)
+
+
+def _end_is_marked(response: httpx2.Response) -> bool:
+    """Whether a body that is cut would be noticed (RFC 9112, section 6.3): its length or its last chunk says so."""
+    return "content-length" in response.headers or "transfer-encoding" in response.headers
 
 
 def _headers(request: Request, request_id: str) -> dict[str, str]:
@@ -275,13 +337,16 @@ async def _until(deadline: float, work: Awaitable[T]) -> T:
 
 @contextmanager
 def _told(*, cut: bool = False) -> Iterator[None]:
-    """Whatever httpx2 raises, as what it proves. Its errors hold the request, so none is passed on."""
+    """Whatever httpx2 raises, as what it proves: with `cut`, an answer began. Its errors hold the request, so none is
+    passed on.
+    """
     import httpx2
 
     never_opened = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+    unsent: tuple[type[Exception], ...] = () if cut else (*never_opened, httpx2.UnsupportedProtocol, httpx2.InvalidURL)
     try:
         yield
-    except (*never_opened, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
+    except unsent as error:
         raise NotSent(f"{type(error).__name__}: {error}"[:200]) from None
     except httpx2.HTTPError as error:
         # No more than its kind: its words can hold bytes of the answer.

@@ -12,14 +12,21 @@ from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from pydantic import SecretStr
-
 from firmly_mcp.api import ref
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.events import CreatingCart, ItemAdded, OrderEvent, OrderPlaced, ShippingUpdated, StreamError
+from firmly_mcp.api.events import (
+    CreatingCart,
+    ItemAdded,
+    OrderEvent,
+    OrderPlaced,
+    ShippingUpdated,
+    StreamError,
+    StreamResult,
+    read_to_end,
+)
 from firmly_mcp.api.locks import Hold
 from firmly_mcp.api.models import Cart, Order
-from firmly_mcp.api.refusals import NoProof
+from firmly_mcp.api.one_use import SealedCard
 from firmly_mcp.errors import FirmlyError, WalletError
 
 from .feed import Step
@@ -72,8 +79,10 @@ class Purchase(Protocol):
     async def settled(self, attempt_id: str) -> None:
         """Let go of that: the outcome is certain."""
 
-    async def send(self, sealed: SecretStr, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
-        """Send the order request, once. None is an answer without an order, which proves nothing."""
+    async def send(
+        self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell
+    ) -> Order | StreamResult | None:
+        """Send the order request, once, and read its answer to the end. None is an answer without an order."""
 
     async def tidy(self) -> None:
         """Leave nothing behind that was made only to learn a price."""
@@ -105,7 +114,7 @@ class CartPurchase:
     async def settled(self, attempt_id: str) -> None:
         return None
 
-    async def send(self, sealed: SecretStr, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
+    async def send(self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
         answer = await self.firmly.complete_order(self.store, sealed, billing, hold=hold)
         return answer if isinstance(answer, Order) else None
 
@@ -153,20 +162,11 @@ class ItemsPurchase:
     async def settled(self, attempt_id: str) -> None:
         await self.senders.forget(attempt_id)
 
-    async def send(self, sealed: SecretStr, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
+    async def send(self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> StreamResult:
         items = [(ref.unpack(item.ref), item.quantity) for item in self.items]
-        order: Order | None = None
         assert self._sender is not None, "an attempt is prepared before it is sent"
         async with self._sender.place_order(self.store, items, self.shipping, billing, sealed) as events:
-            async for happened in events:
-                if isinstance(happened, StreamError):
-                    raise happened.error
-                if isinstance(happened, OrderPlaced):
-                    order = happened.order
-                tell(_in_words(happened))
-        if order is None:
-            raise NoProof("the stream ended before the order was confirmed")
-        return order
+            return await read_to_end(events, lambda event: tell(_in_words(event)))
 
     async def tidy(self) -> None:
         with suppress(FirmlyError):
@@ -183,5 +183,7 @@ def _in_words(happened: OrderEvent) -> Step:
             return Step("shipping-updated", "Shipping and tax are set. No charge is confirmed.", "unknown")
         case OrderPlaced():
             return Step("order-placed", "The store confirmed the order.", "yes")
+        case StreamError():
+            return Step("error", "The store reported a problem. No outcome is confirmed.", "unknown")
         case _:
             return Step("store-event", "The store reported a step that is not known here.", "unknown")

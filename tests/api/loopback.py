@@ -59,6 +59,16 @@ def stream_head(content_type: str = "text/event-stream") -> bytes:
     return f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n".encode()
 
 
+def chunked_head(content_type: str = "text/event-stream") -> bytes:
+    """The beginning of a stream whose end is marked by the last chunk."""
+    return f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+
+
+def chunk(content: bytes) -> bytes:
+    """A part of such a stream; an empty one is its end."""
+    return f"{len(content):x}\r\n".encode() + content + b"\r\n"
+
+
 def session_reply(token: str | None = TOKEN, device: str | None = "device-1", **fields: object) -> bytes:
     """A session's answer."""
     return reply(200, {"access_token": token, "device_id": device, "expires_in": 3600, **fields})

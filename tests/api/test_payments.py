@@ -32,6 +32,7 @@ pytestmark = pytest.mark.anyio
 
 Way = Callable[[FirmlyClient], Awaitable[object]]
 JWE = "aaaa.bbbb.cccc.dddd.eeee"
+WITHOUT_LENGTH = b"HTTP/1.1 422 Said\r\ncontent-type: application/json\r\n\r\n"
 ORDER = {"platform_order_number": "L-1", "cart_id": "c1", "total": {"value": 5, "number": 500, "currency": "USD"}}
 
 
@@ -106,6 +107,23 @@ async def test_a_refusal_of_the_closed_table_is_told_and_not_sent_again(
         [reply(500, {"error": "ErrorPaymentDeclined"})],
         [reply(503, {"error": "ErrorStoreUnavailable"}, retry_after="0")],
         [reply(504, b"<html>gateway</html>")],
+        # A refusal that its own envelope contradicts, that names an order, or that any proxy may have written.
+        [reply(400, {"code": 500, "error": "ErrorInvalidInputBody"})],
+        [reply(422, {"code": "503", "error": "ErrorPaymentDeclined"})],
+        [reply(422, {"code": {}, "error": "ErrorPaymentDeclined"})],
+        [reply(422, {"code": 409, "error": "ErrorPaymentDeclined"})],
+        [reply(422, {"error": "ErrorPaymentDeclined", "order": {"platform_order_number": "L-1"}})],
+        [reply(422, {"error": "ErrorPaymentDeclined", "platform_order_number": {"a": 1}})],
+        [reply(422, {"error": "ErrorNotEnoughStock", "cart": {"cart_status": "submitted"}})],
+        [reply(422, b'{"error": "ErrorCheckout", "code": 422, "error": "ErrorPaymentDeclined"}')],
+        [reply(422, b'{"error": "ErrorPaymentDeclined", "platform_order_number": "L-1", "platform_order_number": ""}')],
+        [reply(401, {"error": "Unauthorized"})],
+        [reply(429, {"error": "RateLimitExceeded"})],
+        # A refusal that could be the beginning of something longer.
+        [reply(422, {"code": 422, "error": "ErrorPaymentDeclined"})[:-1]],
+        [reply(422, b'{"code": 422, "error": "ErrorPaymentDeclined"}', content_length="9999")],
+        [WITHOUT_LENGTH + b'{"code": 422, "error": "ErrorPaymentDeclined"}'],
+        [reply(302, b"", location="http://[")],
     ],
 )
 async def test_anything_else_after_the_connection_opened_proves_nothing_and_is_not_sent_again(
@@ -117,6 +135,26 @@ async def test_anything_else_after_the_connection_opened_proves_nothing_and_is_n
     assert raised.value.money_moved == "unknown"
     assert JWE not in raised.value.message
     assert len(server.asked) == 1
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("status", "beside"),
+    [
+        (200, {"error": "ErrorPaymentDeclined", "code": 422}),
+        (422, {"error": "ErrorPaymentDeclined", "code": 422}),
+        (422, {"error": "ErrorNotEnoughStock", "line_items": "oops"}),
+        (503, {"error": "ErrorStoreUnavailable"}),
+    ],
+)
+async def test_an_order_number_counts_for_more_than_the_error_beside_it(
+    tmp_path: Path, order: Way, status: int, beside: dict[str, object]
+) -> None:
+    answer = reply(status, ORDER | beside)
+    async with loopback(lambda _: [answer]) as server, client_of(server.url, tmp_path) as client:
+        placed = await order(client)
+    assert isinstance(placed, Order)
+    assert placed.platform_order_number == "L-1"
 
 
 async def test_a_200_without_an_order_is_neither_yes_nor_no(tmp_path: Path) -> None:
@@ -169,7 +207,7 @@ async def test_a_certificate_that_nobody_vouches_for_gets_nothing(tmp_path: Path
 @both_ways
 async def test_a_token_is_renewed_before_an_order_and_never_after(tmp_path: Path, order: Way) -> None:
     clock = Clock()
-    refused = reply(401, {"error": "InvalidToken"})
+    refused = reply(401, {"code": 401, "error": "InvalidToken"})
     async with (
         loopback(lambda _: [refused]) as server,
         client_of(server.url, tmp_path, clock=clock) as client,

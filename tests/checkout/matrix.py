@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,6 +125,13 @@ def _streamed() -> Iterator[Trouble]:
         yield from (
             Trouble(action, PLACE, options={"event": k})
             for action in ("repeat-event", "swap-events", "malformed-event")
+        )
+
+    for event, error in product(("item-added", "order-placed"), ERRORS[:4]):
+        named = {"event": event, "error": error}
+        yield from (Trouble(action, PLACE, options=named) for action in ("error-before", "error-after"))
+        yield from (
+            Trouble("error-then-cut", PLACE, options={**named, "goes_on": goes_on}) for goes_on in (True, False)
         )
 
 
