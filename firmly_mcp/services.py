@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from .errors import NotAllowed
+from .memory_dumps import forbid_memory_dumps
 from .settings import Settings, command_line, declared
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ async def open_services(
 
     With `demo`, the wallet holds the simulator's published test card in memory and nothing else.
     """
+    # Before the wallet does it: a program may send a card number to a tool at once.
+    forbid_memory_dumps()
     rooms = _Rooms(settings, now, demo=demo)
     services = rooms.services = Services(
         settings=settings,

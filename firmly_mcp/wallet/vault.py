@@ -17,6 +17,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from firmly_mcp.errors import AddressNotFound, AddressRefused, CardNotFound, CardRefused, WalletError
+from firmly_mcp.memory_dumps import forbid_memory_dumps
 
 from .addresses import Address, address_from
 from .addresses import entry_of as entry_of_address
@@ -38,7 +39,7 @@ __all__ = ["CardSummary", "KeptText", "Vault"]
 
 
 class Vault:
-    """The cards and the address book of one shopper in one environment."""
+    """The cards and the address book of one shopper in one environment. A process that has one leaves no core file."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Vault:
         *,
         card_command: CardCommand | None = None,
     ) -> None:
+        forbid_memory_dumps()
         self.environment = environment
         self.shopper = shopper
         self.now = now

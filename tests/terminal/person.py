@@ -29,6 +29,11 @@ class Terminal:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self.screen = ""
 
+    @property
+    def process_id(self) -> int:
+        """Of the command."""
+        return self._process.pid
+
     def until(self, text: str) -> None:
         """Wait until this stands on the screen, below what was waited for before."""
         deadline = time.monotonic() + DEADLINE
