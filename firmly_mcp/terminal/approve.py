@@ -80,6 +80,8 @@ async def _paid(placement: Placement, review: Review, terminal: TextIO) -> Attem
                 raise
             terminal.write(f"{refused.message}\n")
         else:
+            # Following takes as long as the store does, and needs neither.
+            del code, pin
             return await _followed(placement, placing, terminal)
     raise NotAllowed(NONE_FITS)
 

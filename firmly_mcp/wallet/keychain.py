@@ -50,6 +50,12 @@ class _Call:
     result: SecretStr | None = None
     problem: WalletError | None = None
 
+    def take_problem(self) -> WalletError:
+        """What went wrong, without the frames it came from; a call that kept it would be kept by it, with its secret."""
+        problem, self.problem = self.problem, None
+        assert problem is not None
+        return problem.with_traceback(None)
+
 
 class _Abandoned(Exception):
     """Nobody waits for this call any more."""
@@ -113,7 +119,7 @@ class Keychain:
             with anyio.move_on_after(self._limit):
                 await call.done.wait()
                 if call.problem is not None:
-                    raise call.problem
+                    raise call.take_problem()
                 return call.result
         finally:
             call.abandoned.set()
