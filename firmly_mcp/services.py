@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from .errors import NotAllowed
 from .memory_dumps import forbid_memory_dumps
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from .wallet.vault import Vault
 
 T = TypeVar("T")
+# What came of putting a page before the person. A client that shows its link reports a decline as the person's own.
+Reach = Literal["shown", "declined", "not_reached"]
 
 # How long an order in flight may go on after the program was asked to end.
 DRAIN_SECONDS: Final = 20.0
@@ -79,8 +81,8 @@ class Services:
     close: Callable[[], Awaitable[None]]
     # Told of every order that ends here, whether a call waits for it or not.
     on_order_end: list[Callable[[Attempt], Awaitable[None]]] = field(default_factory=list)
-    # Which questions were put before the person from here, and whether that reached them.
-    reached: dict[str, bool] = field(default_factory=dict)
+    # Which pages were put before the person from here, and what came of it.
+    reached: dict[str, Reach] = field(default_factory=dict)
     # When a page was brought before the person, in the event loop's seconds.
     brought: list[float] = field(default_factory=list)
 

@@ -1,7 +1,7 @@
 """Where a person answers: what they are shown, and their yes or no. A page and a terminal are both this desk.
 
-A model cannot approve: nothing here can be reached from a tool. The yes is bound to what was shown, and places the
-order in the process that took it.
+A model cannot approve: a tool reaches nothing here but a no. The yes is bound to what was shown, and places the order
+in the process that took it.
 """
 
 from __future__ import annotations
@@ -199,6 +199,10 @@ class Desk:
         """A person's no; it holds until the question would have expired."""
         await (await self._journal()).approvals.decline(review.approval.id, channel)
         await review.purchase.tidy()
+
+    async def decline_unseen(self, approval_id: str, channel: str) -> None:
+        """A no from a person who did not open the page. It holds as any other, and leaves a closed question alone."""
+        await (await self._journal()).approvals.decline(approval_id, channel)
 
     async def refuse_without_pin(self, pin: SecretStr | None) -> None:
         """Check the PIN where one is set; asked anew, for what was set when a page was shown is not what decides.

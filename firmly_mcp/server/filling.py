@@ -31,9 +31,12 @@ class PersonsForm(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What came of it: the person saved the form, has it before them, or was not reached. Only then is there a link."""
+    """What came of it: the person saved the form, has it before them, declined to open it, or was not reached.
 
-    status: Literal["saved", "asked", "not_reached"]
+    Only one who was not reached leaves a link.
+    """
+
+    status: Literal["saved", "asked", "declined", "not_reached"]
     link: str | None = None
 
 
@@ -52,8 +55,10 @@ async def filled_in(
         reached = await reach_once(ctx, Invitation(form.link, message, form.subject), until)
         if isinstance(reached, InputRequiredResult):
             return reached
-        if not reached:
+        if reached == "not_reached":
             return Filling("not_reached", form.link)
+        if reached == "declined":
+            return Filling("declined")
         await progress.until(form.done.wait(), until, _WAITING)
         await page_done(ctx, form.subject)
         return Filling("saved" if form.done.is_set() else "asked")

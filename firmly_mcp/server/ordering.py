@@ -25,20 +25,22 @@ if TYPE_CHECKING:
     from firmly_mcp.checkout.approvals import Approval
     from firmly_mcp.checkout.desk import Asked
     from firmly_mcp.checkout.sending import Placing
-    from firmly_mcp.services import Services
+    from firmly_mcp.services import Reach, Services
 
 # Hosts give up on a call after 60 s; the order goes on without it and is told by the next call.
 WAIT_SECONDS: Final = 40.0
 
+# How a person answered who declined where their host showed the link.
+_CHANNEL: Final = "elicitation"
 _CHECKING: Final = "Checking the price and the terms; nothing is charged yet."
 _WAITING: Final = "Waiting for the person's answer; nothing is charged yet."
 
 
 @dataclass(frozen=True, slots=True)
 class _Invited:
-    """Whether the person has the question before them; else the link, where it would be of use."""
+    """Whether the person has the question before them, or declined it; else the link, where it would be of use."""
 
-    reached: bool
+    reach: Reach
     link: str | None = None
 
 
@@ -67,10 +69,14 @@ async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> Or
     invited = await _invited(ctx, asked, until)
     if isinstance(invited, InputRequiredResult):
         return invited
-    if invited.reached:
+    if invited.reach != "not_reached":
         placement = await services.placement()
+        if invited.reach == "declined":
+            # Where the question was answered elsewhere meanwhile, that answer stands.
+            await placement.desk.decline_unseen(asked.approval.id, _CHANNEL)
         answered = await progress.until(placement.desk.answered(asked.approval.id), until, _WAITING)
-        await page_done(ctx, asked.approval.id)
+        if invited.reach == "shown":
+            await page_done(ctx, asked.approval.id)
         placing = await placement.of_approval(asked.approval.id)
         if placing is not None:
             return await _followed(services, placing, progress, until, joined=False)
@@ -82,7 +88,7 @@ async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> Or
         environment=environment,
         command=approve_command(services.settings, asked.approval.id),
         card=f"{payer.card_label}, {payer.card_brand} ending {payer.card_last_four}",
-        reached=invited.reached,
+        reached=invited.reach == "shown",
         link=invited.link,
     )
 
@@ -110,16 +116,16 @@ async def _invited(ctx: Ctx, asked: Asked, until: float) -> _Invited | InputRequ
     """Bring the question before the person, once: the same call, made again, opens no second page."""
     services, question = services_of(ctx), asked.approval.id
     if not can_reach(ctx):
-        return _Invited(reached=False)
-    if services.reached.get(question):
-        return _Invited(reached=True)
+        return _Invited("not_reached")
+    if services.reached.get(question) == "shown":
+        return _Invited("shown")
     try:
         link = await (await services.pages()).approval_link(question)
     except FirmlyError:
         # The command in a terminal is left.
-        return _Invited(reached=False)
+        return _Invited("not_reached")
     message = f"Approve or decline {asked.quote.total} at {asked.quote.store}"
     reached = await reach_once(ctx, Invitation(link, message, question, asked.may_open), until)
     if isinstance(reached, InputRequiredResult):
         return reached
-    return _Invited(reached, None if reached else link)
+    return _Invited(reached, link if reached == "not_reached" else None)

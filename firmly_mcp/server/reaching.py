@@ -1,7 +1,8 @@
 """Reaching the person for what only a person may do: their host shows them a link, or their browser opens by itself.
 
 The model gets the link only when nothing else reached the person. A host's "accept" says that somebody agreed to open
-the page, and nothing of what they answered there; its "cancel" may be the host's own.
+the page, and nothing of what they answered there; its "decline" is the person's no, after which the model gets no link;
+its "cancel" may be the host's own.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import anyio
+from mcp import MCPError
 from mcp.server.mcpserver import Context
 from mcp.types import ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
 
 from firmly_mcp.browser import can_open, open_in_browser
+from firmly_mcp.services import Reach
 from firmly_mcp.settings import PAGES_AN_HOUR
 
 from .notices import STATELESS
@@ -41,7 +44,7 @@ def can_reach(ctx: Context[Any, Any]) -> bool:
     return shows_links(ctx) or (settings.open_pages and can_open()) or bool(settings.pages_port)
 
 
-async def reach_once(ctx: Context[Any, Any], invitation: Invitation, deadline: float) -> bool | InputRequiredResult:
+async def reach_once(ctx: Context[Any, Any], invitation: Invitation, deadline: float) -> Reach | InputRequiredResult:
     """Whether the person was reached, by this call or an earlier one; a page is brought before them only once.
 
     Or what the host has to be told first, after which it makes the call again.
@@ -49,7 +52,7 @@ async def reach_once(ctx: Context[Any, Any], invitation: Invitation, deadline: f
     reached = services_of(ctx).reached
     if invitation.subject in reached:
         return reached[invitation.subject]
-    answer: bool | InputRequiredResult = False
+    answer: Reach | InputRequiredResult = "not_reached"
     with anyio.CancelScope(deadline=deadline):
         answer = await _reach(ctx, invitation)
     if not isinstance(answer, InputRequiredResult):
@@ -57,17 +60,17 @@ async def reach_once(ctx: Context[Any, Any], invitation: Invitation, deadline: f
     return answer
 
 
-async def _reach(ctx: Context[Any, Any], invitation: Invitation) -> bool | InputRequiredResult:
+async def _reach(ctx: Context[Any, Any], invitation: Invitation) -> Reach | InputRequiredResult:
     if ctx.request_state is None and _is_one_too_many(services_of(ctx).brought):
-        return False
+        return "not_reached"
     if shows_links(ctx):
         answer = await _asked_by_host(ctx, invitation)
         if isinstance(answer, InputRequiredResult):
             return answer
         if answer != "cancel":
-            return answer == "accept"
+            return "shown" if answer == "accept" else "declined"
     may_open = invitation.may_open and services_of(ctx).settings.open_pages
-    return may_open and await open_in_browser(invitation.link)
+    return "shown" if may_open and await open_in_browser(invitation.link) else "not_reached"
 
 
 def _is_one_too_many(brought: list[float]) -> bool:
@@ -94,7 +97,11 @@ async def page_done(ctx: Context[Any, Any], subject: str) -> None:
 async def _asked_by_host(ctx: Context[Any, Any], invitation: Invitation) -> Answer | InputRequiredResult:
     if ctx.protocol_version == STATELESS:
         return _asked_in_rounds(ctx, invitation)
-    answer = await ctx.elicit_url(invitation.message, invitation.link, invitation.subject)
+    try:
+        answer = await ctx.elicit_url(invitation.message, invitation.link, invitation.subject)
+    except MCPError:
+        # A host that cannot do what it declared has asked nobody.
+        return "cancel"
     return answer.action
 
 
@@ -104,7 +111,7 @@ def _asked_in_rounds(ctx: Context[Any, Any], invitation: Invitation) -> Answer |
         asking = ElicitRequest(params=ElicitRequestURLParams(message=invitation.message, url=invitation.link))
         return InputRequiredResult(request_state=invitation.subject, input_requests={_PAGE: asking})
     reply = (ctx.input_responses or {}).get(_PAGE)
-    # An answer to another question is none to this one; and a host is asked once in a call.
-    if ctx.request_state != invitation.subject or not isinstance(reply, ElicitResult):
+    # A host is asked once in a call. A no holds for whatever the call asks now, a yes for its own question only.
+    if not isinstance(reply, ElicitResult):
         return "cancel"
-    return reply.action
+    return reply.action if ctx.request_state == invitation.subject or reply.action == "decline" else "cancel"

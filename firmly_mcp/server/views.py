@@ -53,7 +53,7 @@ class MoneyView(BaseModel):
 
 
 # What came of a form that only the person fills in.
-FormStatus = Literal["saved", "asked", "not_reached"]
+FormStatus = Literal["saved", "asked", "declined", "not_reached"]
 
 
 class CardView(BaseModel):

@@ -51,7 +51,7 @@ class _Call:
     problem: WalletError | None = None
 
     def take_problem(self) -> WalletError:
-        """What went wrong, without the frames it came from; a call that kept it would be kept by it, with its secret."""
+        """What went wrong, without its frames: they hold this call, and what was to be written with it."""
         problem, self.problem = self.problem, None
         assert problem is not None
         return problem.with_traceback(None)

@@ -78,7 +78,7 @@ async def test_an_address_is_typed_by_the_person_where_the_model_gives_none(gate
 
 
 async def test_the_model_gets_the_link_where_nothing_else_reached_the_person(gate: Gate, era: Any) -> None:
-    host = Host("decline")
+    host = Host("cancel")
     async with host.client(gate, era) as client:
         view = await call(client, "add_payment_card")
         again = await call(client, "add_payment_card")
@@ -88,6 +88,22 @@ async def test_the_model_gets_the_link_where_nothing_else_reached_the_person(gat
     assert f"{view['link']}" not in view["next"]
     assert "cards add`" in view["next"]
     assert "is saved" in await anyio.to_thread.run_sync(partial(filled, view["link"], CARD))
+
+
+@pytest.mark.parametrize("tool", ["add_payment_card", "add_address"])
+async def test_a_person_who_declines_a_form_is_not_asked_again_and_the_model_gets_no_link(
+    gate: Gate, era: Any, tool: str
+) -> None:
+    host = Host("decline")
+    async with host.client(gate, era) as client:
+        for _ in range(3):
+            result = await client.call_tool(tool, {})
+            view = result.structured_content
+            assert view is not None
+            assert view["status"] == "declined"
+            assert "declined" in view["next"]
+            assert "http" not in result.model_dump_json()
+    assert len(host.links) == 1
 
 
 async def test_without_any_way_to_reach_the_person_the_command_is_told_at_once(gate: Gate, era: Any) -> None:

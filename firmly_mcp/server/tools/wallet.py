@@ -139,5 +139,7 @@ def _next(filling: Filling, command: str, what: str) -> str | None:
     listed = {"cards": "list_payment_cards", "addresses": "list_addresses"}[what]
     if filling.status == "asked":
         return f"The page is before the person. End your turn; when they say that they are done, call {listed}."
+    if filling.status == "declined":
+        return f"The person declined to open the page. Ask no more; if they change their mind, they run `{command}`."
     way = "open the link, or to run" if filling.link else "run, in a terminal,"
     return f"Ask the person to {way} `{command}`. Then end your turn; when they are done, call {listed}."
