@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from firmly_mcp.errors import MoneyMoved
 from firmly_mcp.money import Money
@@ -96,3 +96,14 @@ class Attempt:
     def money_moved(self) -> MoneyMoved:
         """What is known about the money: `no`, `yes` or `unknown`."""
         return MONEY_MOVED[self.state]
+
+    @property
+    def charge_differs(self) -> Literal["above", "below", ""]:
+        """How the charge that a store states or a person types differs from what was approved; empty if not at all.
+
+        Another currency is `above`: nothing shows that it is less.
+        """
+        charged, approved = self.outcome.charged, self.draft.total
+        if charged is None or charged == approved:
+            return ""
+        return "below" if charged.currency == approved.currency and charged < approved else "above"

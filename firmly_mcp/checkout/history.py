@@ -1,7 +1,8 @@
 """What the journal says beside a new order, read in two statements: its facts, and what was spent.
 
 Every window ends at the journal's time: the clock's, but never before the newest attempt. A clock that is set back
-makes no room for more, and neither does one that was ahead for a while.
+makes no room for more, and neither does one that was ahead for a while. What was spent is the larger of what was
+approved and what was charged: no answer of a store and no amount that a person types makes room for more.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 from firmly_mcp.money import Money
 
 from .attempts import State
+from .exact_sum import add
 from .rows import UnreadableRow, stamp
 from .schema import IS_IN_DOUBT, MINE
 from .schema import attempts as _attempts
@@ -90,9 +92,9 @@ def _spent(sums: Iterable[Row[Any]], currency: str) -> Spent:
     day = week = month = Decimal(0)
     for row in sums:
         amount = Decimal(row.amount)
-        month += amount
-        week += amount if row.in_week else 0
-        day += amount if row.in_day else 0
+        month = add(month, amount)
+        week = add(week, amount) if row.in_week else week
+        day = add(day, amount) if row.in_day else day
     return Spent(*(Money.parse(total, currency) for total in (day, week, month)))
 
 
@@ -134,19 +136,22 @@ _FACTS: Final = select(
     .label("address_since"),
     _DECLINED.label("declined"),
 )
-# What was charged counts, and what was approved where the charge is not known or came in another currency.
-_CHARGED: Final = and_(_column.charged_amount.is_not(None), _column.charged_currency == bindparam("in_currency"))
-_AMOUNT: Final = case((_CHARGED, _column.charged_amount), else_=_column.total_amount)
+# The larger of what was approved and what was charged counts, each in its own currency: what a store or a person says
+# was charged frees no room. A missing side is NULL, which counts as nothing.
+_IS_APPROVED_IN: Final = _column.currency == bindparam("in_currency")
+_IS_CHARGED_IN: Final = _column.charged_currency == bindparam("in_currency")
+_APPROVED: Final = case((_IS_APPROVED_IN, _column.total_amount))
+_CHARGED: Final = case((_IS_CHARGED_IN, _column.charged_amount))
 # What counts for the same windows, stores and cards is one sum: a month can have thousands of rows.
 _SUMS: Final = (
     select(
-        func.exact_sum(_AMOUNT).label("amount"),
+        func.exact_sum(_APPROVED, _CHARGED).label("amount"),
         (_column.begun_at > bindparam("day")).label("in_day"),
         (_column.begun_at > bindparam("week")).label("in_week"),
         _HERE.label("at_store"),
         _CARD.label("on_card"),
     )
     .where(MINE, _column.state != State.NOT_PLACED, _column.begun_at > bindparam("month"))
-    .where(or_(_CHARGED, _column.currency == bindparam("in_currency")))
+    .where(or_(_IS_APPROVED_IN, _IS_CHARGED_IN))
     .group_by("in_day", "in_week", "at_store", "on_card")
 )

@@ -112,7 +112,7 @@ def _engine(path: Path) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
         if sys.platform == "darwin":
             connection.execute("PRAGMA fullfsync=ON")
-        connection.create_aggregate(exact_sum.NAME, 1, exact_sum.ExactSum)
+        connection.create_aggregate(exact_sum.NAME, exact_sum.AMOUNTS, exact_sum.ExactSum)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

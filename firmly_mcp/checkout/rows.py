@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, func
 
 from firmly_mcp.money import Money
 
 from .attempts import Attempt, Draft, Outcome, State
+from .schema import attempts
 
 
 class UnreadableRow(Exception):
@@ -50,7 +51,8 @@ def outcome_columns(outcome: Outcome) -> dict[str, object]:
         "reason": outcome.reason,
         "error_name": outcome.error_name,
     }
-    return columns | ({"cart_id": outcome.cart_id} if outcome.cart_id else {})
+    # The cart that was sent stays the cart that was sent, whichever id the store's answer has: it is sent once, ever.
+    return columns | ({"cart_id": func.coalesce(attempts.c.cart_id, outcome.cart_id)} if outcome.cart_id else {})
 
 
 def attempt_of(row: Row[Any]) -> Attempt:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Digits alone: no sign, no exponent, and no more digits than a price has.
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?", re.ASCII)
+
 
 class Amount(click.ParamType[Decimal]):
     """An amount of money in major units, such as 53.40."""
@@ -26,13 +30,9 @@ class Amount(click.ParamType[Decimal]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
         """Read it; what is no amount is wrong usage."""
-        try:
-            amount = Decimal(str(value))
-        except InvalidOperation:
+        if not _AMOUNT.fullmatch(str(value)):
             self.fail("is no amount; write it like 53.40", param, ctx)
-        if not amount.is_finite() or amount < 0:
-            self.fail("is no amount; write it like 53.40", param, ctx)
-        return amount
+        return Decimal(str(value))
 
 
 def with_placement(act: Callable[[Placement], Awaitable[T]]) -> T:

@@ -95,16 +95,23 @@ _CLOSED = {
 }
 
 
+_WHAT_TO_DO = {
+    "above": "Ask the store why.",
+    "below": "Compare it with your card's statement; your limits count what you approved.",
+}
+
+
 def _warning(attempt: Attempt) -> str:
     charged, approved = attempt.outcome.charged, attempt.draft.total
-    if charged is None or (charged.currency == approved.currency and charged <= approved):
+    if charged is None or not attempt.charge_differs:
         return ""
-    return f"You approved {in_money(approved)}: the store charged {in_money(charged)}. Ask the store why."
+    both = f"You approved {in_money(approved)}: the store charged {in_money(charged)}."
+    return f"{both} {_WHAT_TO_DO[attempt.charge_differs]}"
 
 
 def _address_note(origin: str | None) -> str:
     if origin == "tool":
-        return "Your assistant gave this address, and no order of yours went there yet. Check it."
+        return "Your assistant gave this address, and you approved no order with its entry yet. Check it."
     if origin is None:
         return "This address is not in your address book. Check it."
     return ""

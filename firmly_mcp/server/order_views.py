@@ -220,6 +220,9 @@ def _warnings(attempt: Attempt, *, joined: bool) -> list[str]:
     if joined:
         warnings.append(f"No new order was sent: this is the attempt of {attempt.begun_at:%Y-%m-%d %H:%M} UTC.")
     charged, total = attempt.outcome.charged, attempt.draft.total
-    if charged is not None and (charged.currency != total.currency or charged > total):
-        warnings.append(f"The store charged {charged}; what was checked was {total}. Tell the person both amounts.")
+    if attempt.charge_differs:
+        counts = f" Limits count {total}." if attempt.charge_differs == "below" else ""
+        warnings.append(
+            f"The store charged {charged}; what was checked was {total}.{counts} Tell the person both amounts."
+        )
     return warnings

@@ -33,6 +33,11 @@ _OUTCOMES: Final = {
     State.UNKNOWN: "It is not known whether the order was placed. Do not order again; check with the store. {reason}",
 }
 
+_DIFFERS: Final = {
+    "above": "the store charged another amount. Ask the store why",
+    "below": "the store states less. Compare your card's statement",
+}
+
 
 async def approve(placement: Placement, approval_id: str | None, *, as_json: bool = False) -> bool:
     """Show the question, take the answer, place the order; True if it is placed.
@@ -103,9 +108,8 @@ def _outcome(attempt: Attempt) -> str:
     words = _OUTCOMES[attempt.state].format(
         number=outcome.order_number, charged=outcome.charged or "not known", reason=outcome.reason
     )
-    if outcome.charged is not None and outcome.charged.currency == attempt.draft.total.currency:
-        risen = outcome.charged > attempt.draft.total
-        words += f" You approved {attempt.draft.total}: the store charged more." if risen else ""
+    if attempt.charge_differs:
+        words += f" You approved {attempt.draft.total}: {_DIFFERS[attempt.charge_differs]}."
     return words
 
 

@@ -86,15 +86,20 @@ def _list(attempts: Sequence[Attempt], *, as_json: bool) -> None:
     show([attempt_row(attempt) for attempt in attempts], _COLUMNS, as_json=as_json, colours=_COLOURS)
 
 
+_DIFFERS: Final = {
+    "": "",
+    "above": " That is not what was approved: ask the store.",
+    "below": " That is less than was approved: compare your card's statement. Your limits count what was approved.",
+}
+
+
 def _charge_in_words(attempt: Attempt) -> str:
     charged, approved = attempt.outcome.charged, attempt.draft.total
     if attempt.state is not State.PLACED:
         return "Ended as not placed. Should your card's statement show a charge, ask the store."
     if charged is None:
         return f"What was charged is not known here: compare your card's statement with the approved {approved}."
-    above = charged.currency != approved.currency or charged > approved
-    more = " That is not what was approved: ask the store." if above else ""
-    return f"Approved: {approved}. Charged: {charged}.{more}"
+    return f"Approved: {approved}. Charged: {charged}.{_DIFFERS[attempt.charge_differs]}"
 
 
 def attempt_row(attempt: Attempt) -> dict[str, str | None]:

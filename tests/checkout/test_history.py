@@ -1,16 +1,22 @@
 """What the journal says beside a new order: what counts as spent, for how long, and what was used before."""
 
 import sqlite3
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmly_mcp.checkout.attempts import Outcome, State
+from firmly_mcp.checkout.exact_sum import ExactSum
 from firmly_mcp.checkout.journal import Journal, Permit
 from firmly_mcp.checkout.rules import Deny, decide
 from firmly_mcp.checkout.rules_file import read_rules
@@ -63,7 +69,9 @@ async def spent(journal: Journal, currency: str = "USD") -> str:
         (DOUBT, "53.40"),
         (PLACED, "53.40"),
         (replace(PLACED, charged=Money.parse("60", "USD")), "60.00"),
-        (replace(PLACED, charged=Money.parse("50", "USD")), "50.00"),
+        (replace(PLACED, charged=Money.parse("50", "USD")), "53.40"),
+        (replace(PLACED, charged=Money.parse("0", "USD")), "53.40"),
+        (replace(PLACED, charged=Money.parse("-100", "USD")), "53.40"),
         (Outcome(State.NOT_PLACED), "0.00"),
     ],
 )
@@ -81,6 +89,74 @@ async def test_a_charge_in_another_currency_counts_in_both(journal: Journal) -> 
     await tried(journal, 1, replace(PLACED, charged=Money.parse(70, "GBP")))
     assert await spent(journal) == "53.40"
     assert await spent(journal, "GBP") == "70.00"
+
+
+@pytest.mark.anyio
+async def test_a_negative_charge_in_another_currency_makes_room_in_neither(journal: Journal) -> None:
+    await tried(journal, 1, replace(PLACED, charged=Money.parse(30, "GBP")))
+    await tried(journal, 2, replace(PLACED, charged=Money.parse(-500, "GBP")))
+    assert await spent(journal) == "106.80"
+    assert await spent(journal, "GBP") == "30.00"
+
+
+@pytest.mark.anyio
+async def test_a_negative_amount_that_is_in_the_file_already_makes_no_room(journal: Journal, path: Path) -> None:
+    for number in (1, 2, 3):
+        await tried(journal, number, PLACED)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE attempts SET charged_amount = '-900', charged_currency = 'USD' WHERE number = 1")
+        file.execute("UPDATE attempts SET total_amount = '-900' WHERE number = 2")
+    assert await spent(journal) == "106.80"
+
+
+# What a store may state that it charged: anything that can be written as an amount, in any currency.
+STATED = st.none() | st.tuples(
+    st.sampled_from(["USD", "GBP"]), st.decimals(-(10**12), 10**12, allow_nan=False, places=3)
+).map(lambda stated: Money.parse(stated[1], stated[0]))
+SPENDING = st.lists(st.tuples(st.integers(1, 10**6), STATED), max_size=6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SPENDING)
+def test_whatever_stores_state_that_they_charged_a_sum_is_never_below_what_was_approved(
+    spending: list[tuple[int, Money | None]],
+) -> None:
+    async def sums() -> tuple[History, History]:
+        with tempfile.TemporaryDirectory() as folder:
+            async with await open_journal(Path(folder) / "journal.sqlite3", Clock()) as journal:
+                for number, (cents, charged) in enumerate(spending):
+                    outcome = replace(PLACED, charged=charged)
+                    terms = {"store": "a.example", "total": Money.from_minor(cents, "USD")}
+                    await tried(journal, number, outcome, **terms)
+                about = {"store": "a.example", "card_label": DRAFT.card_label}
+                return await beside(journal, **about), await beside(journal, "GBP", **about)
+
+    in_dollars, in_pounds = anyio.run(sums)
+    approved = sum((Decimal(cents) / 100 for cents, _ in spending), Decimal(0))
+    each = (in_dollars.spent, in_dollars.at_store, in_dollars.on_card)
+    assert all(spent.within(window).amount >= approved for spent in each for window in WINDOWS)
+    pounds = [c.amount for _, c in spending if c is not None and c.currency == "GBP" and c.amount > 0]
+    assert in_pounds.spent.day.amount == in_pounds.on_card.month.amount == sum(pounds, Decimal(0))
+
+
+@pytest.mark.parametrize("amounts", [["1e500", "1e-600"], ["1", "1e-1000"], ["9e999", "9e999999"]])
+def test_a_sum_that_cannot_be_exact_is_no_sum(amounts: list[str]) -> None:
+    one, other = amounts
+    summed = ExactSum()
+    summed.step(one, None)
+    with pytest.raises(ArithmeticError):
+        summed.step(other, None)
+
+
+@pytest.mark.anyio
+async def test_a_store_that_answers_with_another_carts_id_does_not_free_the_cart_that_was_sent(
+    journal: Journal, clock: Clock
+) -> None:
+    begun = await journal.begin("att_1", DRAFT, PERMIT)
+    ended = await journal.end(begun.attempt, replace(PLACED, cart_id="cart-of-another"))
+    assert ended.draft.cart_id == DRAFT.cart_id
+    clock.time += timedelta(days=9)
+    assert await journal.find(replace(DRAFT, purchase_key="of another")) == ended
 
 
 @pytest.mark.anyio

@@ -111,6 +111,11 @@ def test_a_person_ends_doubts_with_what_the_store_told_them(assistant: Assistant
         ([], "What was charged is not known here: compare your card's statement with the approved 53.40 USD.\n"),
         (["--charged", "53.40"], "Approved: 53.40 USD. Charged: 53.40 USD.\n"),
         (
+            ["--charged", "0.00"],
+            "Approved: 53.40 USD. Charged: 0.00 USD. That is less than was approved: compare your card's statement. "
+            "Your limits count what was approved.\n",
+        ),
+        (
             ["--charged", "60"],
             "Approved: 53.40 USD. Charged: 60.00 USD. That is not what was approved: ask the store.\n",
         ),
@@ -136,6 +141,14 @@ def test_words_that_do_not_fit_together_end_nothing(assistant: Assistant) -> Non
         done = orders(assistant, "settle", *arguments)
         assert (done.returncode, done.stdout) == (1, ""), arguments
         assert done.stderr.startswith("firmly-mcp: "), arguments
+    assert states(assistant) == {doubt.id: "unknown"}
+
+
+@pytest.mark.parametrize("charged", ["--charged=-100", "--charged=1e999999", "--charged=nan", "--charged=5_3"])
+def test_what_is_no_amount_ends_nothing(assistant: Assistant, charged: str) -> None:
+    doubt = sent(assistant, 2, "reset-after-body")
+    done = orders(assistant, "settle", doubt.id, "--placed", "A-1", charged)
+    assert (done.returncode, done.stdout) == (2, "")
     assert states(assistant) == {doubt.id: "unknown"}
 
 

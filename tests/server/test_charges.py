@@ -1,0 +1,51 @@
+"""A charge that is not what was approved is named with both amounts, wherever an attempt is shown."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from firmly_mcp.checkout.attempts import Attempt, Outcome, State
+from firmly_mcp.money import Money
+from firmly_mcp.pages.approval_view import outcome_of
+from firmly_mcp.server.order_views import OrderView
+from firmly_mcp.terminal.approve import _outcome
+from tests.checkout.test_journal import DRAFT
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def attempt(charged: Money | None) -> Attempt:
+    """A placed attempt of 53.40 USD for which the store states this charge."""
+    outcome = Outcome(State.PLACED, order_number="1", charged=charged)
+    return Attempt("att_1", 1, replace(DRAFT, cart_id="cart-1"), outcome, begun_at=NOW, ended_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "on_the_page"),
+    [
+        ("60", "USD", "$60.00"),
+        ("50", "USD", "$50.00"),
+        ("0", "USD", "$0.00"),
+        ("-100", "USD", "\N{MINUS SIGN}$100.00"),
+        ("50", "GBP", "£50.00"),
+    ],
+)
+def test_a_charge_that_differs_is_named_with_both_amounts(amount: str, currency: str, on_the_page: str) -> None:
+    charged = Money.parse(amount, currency)
+    (warning,) = OrderView.of(attempt(charged), environment="sandbox", joined=False).warnings
+    assert f"charged {charged}; what was checked was 53.40 USD." in warning
+    assert ("Limits count 53.40 USD." in warning) == (currency == "USD" and amount != "60")
+    page = outcome_of(attempt(charged), is_new=True)
+    assert page is not None
+    assert page.warning.startswith(f"You approved $53.40: the store charged {on_the_page}. ")
+    assert "You approved 53.40 USD: " in _outcome(attempt(charged))
+
+
+@pytest.mark.parametrize("charged", [None, Money.parse("53.4", "USD")])
+def test_a_charge_that_is_what_was_approved_needs_no_warning(charged: Money | None) -> None:
+    assert not OrderView.of(attempt(charged), environment="sandbox", joined=False).warnings
+    page = outcome_of(attempt(charged), is_new=True)
+    assert page is not None
+    assert not page.warning
+    assert "approved" not in _outcome(attempt(charged))
