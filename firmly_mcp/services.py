@@ -85,6 +85,10 @@ class Services:
     reached: dict[str, Reach] = field(default_factory=dict)
     # When a page was brought before the person, in the event loop's seconds.
     brought: list[float] = field(default_factory=list)
+    # Set when the process is about to end: nothing waits for a person any more.
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    # What cuts the calls that are being served; each then answers that it was cut.
+    cuts: set[Callable[[], object]] = field(default_factory=set)
 
 
 @asynccontextmanager

@@ -44,6 +44,7 @@ class RawServer:
         self.errors: list[bytes] = []
         self.notifications: list[dict[str, Any]] = []
         self._answers: Queue[dict[str, Any]] = Queue()
+        self._questions: Queue[dict[str, Any]] = Queue()
         self._ids = iter(range(1, 100_000))
         self._readers = [
             threading.Thread(target=self._read_output, daemon=True),
@@ -82,6 +83,10 @@ class RawServer:
         while (answer := self._answers.get(timeout=DEADLINE)).get("id") != number:
             continue
         return answer
+
+    def asked(self) -> dict[str, Any]:
+        """The next question that it asks of the host."""
+        return self._questions.get(timeout=DEADLINE)
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """Call a tool; its result, whether it is an error or not."""
@@ -124,7 +129,9 @@ class RawServer:
         for line in self.process.stdout:
             self.lines.append(line)
             message = json.loads(line)
-            if "id" in message:
+            if "id" in message and "method" in message:
+                self._questions.put(message)
+            elif "id" in message:
                 self._answers.put(message)
             else:
                 self.notifications.append(message)

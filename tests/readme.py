@@ -19,9 +19,14 @@ from tests.clients.table import clients
 from tests.endpoints import ENDPOINTS
 from tests.tokens import figures
 
-# What is refused before a tool begins.
+# What is refused before a tool begins, and what the server's end cut.
 _OF_ARGUMENTS: Final = (
     ("invalid_arguments", False, "An argument is unknown, missing or of the wrong kind. Nothing was done."),
+    (
+        "cut_short",
+        False,
+        "The server ended before it answered a call that charges nothing; a change may have been made.",
+    ),
     ("card_number_refused", False, "An argument holds a card number: the call was refused unread."),
 )
 

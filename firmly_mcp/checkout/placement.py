@@ -135,10 +135,12 @@ class Placement:
         """What the rules would look back at, were this ordered now."""
         return await (await self._journal()).history(order)
 
-    async def attempt(self, attempt_id: str) -> Attempt | None:
-        """An attempt as it now stands; one in doubt is read again."""
+    async def attempt(self, attempt_id: str, *, asks_store: bool = True) -> Attempt | None:
+        """An attempt as it now stands; one in doubt is read again at the store, unless there is no time for that."""
         found = await (await self._journal()).attempt(attempt_id)
-        return None if found is None else await self._settled(found)
+        if found is None:
+            return None
+        return await (self._settled(found) if asks_store else self._sending.as_it_stands(found))
 
     async def of_approval(self, approval_id: str) -> Placing | None:
         """What a person's yes to this question began, as it now stands."""
@@ -192,6 +194,10 @@ class Placement:
     async def drain(self, seconds: float) -> None:
         """Let sends in flight end, for at most this long; what has not ended by then stays in doubt."""
         await self._sending.drain(seconds)
+
+    async def let_end(self, seconds: float) -> None:
+        """Let the sends that are in flight now end, for at most this long; others may begin meanwhile."""
+        await self._sending.let_end(seconds)
 
     async def _found_or_decided(
         self, purchase: Purchase, quoted: Quote, wish: Wish, cart: Cart, max_total: Decimal | None

@@ -125,6 +125,10 @@ class Sending:
     async def drain(self, seconds: float) -> None:
         """Let sends in flight end, for at most this long; what has not ended by then stays in doubt."""
         self._closing = True
+        await self.let_end(seconds)
+
+    async def let_end(self, seconds: float) -> None:
+        """Let the sends that are in flight now end, for at most this long; others may begin meanwhile."""
         tasks = set(self._tasks)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)

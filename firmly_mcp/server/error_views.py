@@ -42,6 +42,7 @@ NEXT: Final[Mapping[str, str]] = {
     "outcome_unknown": "get_order_status",
     "no_proof": "get_order_status",
     "invalid_arguments": "Correct the arguments; the tool's schema names them all",
+    "cut_short": "Make the same call again, once the server runs again",
     "card_number_refused": "list_payment_cards names the person's cards; add_payment_card lets them add one",
 }
 

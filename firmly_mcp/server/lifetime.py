@@ -9,15 +9,24 @@ import logging
 import os
 import sys
 import threading
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 import anyio
 
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.services import DRAIN_SECONDS, JOURNAL, Services
 
+T = TypeVar("T")
+
+# No call takes longer: hosts give up on one after 60 s.
+CALL_SECONDS: Final = 45.0
+
 # A host waits for the first answers; doubts have waited already.
 _AFTER_START: Final = 1.0
+# Once orders in flight have ended, how long calls may take to tell of them before they are cut, and to tell of that.
+_LAST_ANSWERS: Final = 2.0
+_CUT: Final = 1.0
 # After an order in flight had its time, how long closing may take before the process ends without it.
 _CLOSING: Final = 5.0
 
@@ -41,8 +50,50 @@ def leave() -> None:
     os._exit(0)
 
 
-def leave_in_time() -> None:
+def leave_in_time(after: float = 0.0) -> None:
     """End once orders in flight had their time, whatever hangs. What was being sent is in the journal, and in doubt."""
-    timer = threading.Timer(DRAIN_SECONDS + _CLOSING, leave)
+    timer = threading.Timer(after + DRAIN_SECONDS + _CLOSING, leave)
     timer.daemon = True
     timer.start()
+
+
+async def let_calls_end(
+    services: Services, answered: Callable[[], Awaitable[object]], *, drain: float = DRAIN_SECONDS
+) -> None:
+    """Let orders in flight end, within `drain` seconds, and calls tell how they ended; then cut those that go on.
+
+    `answered` waits until every call has its answer.
+    """
+    services.ending.set()
+    placement = services.placement.made
+    if placement is not None:
+        await placement.drain(drain)
+    with anyio.move_on_after(_LAST_ANSWERS):
+        await answered()
+    for cut in list(services.cuts):
+        cut()
+    with anyio.move_on_after(_CUT):
+        await answered()
+
+
+async def let_orders_end(services: Services) -> None:
+    """Let the orders that are in flight now end, for up to 20 s."""
+    placement = services.placement.made
+    if placement is not None:
+        await placement.let_end(DRAIN_SECONDS)
+
+
+async def unless_ending(services: Services, awaited: Awaitable[T]) -> T | None:
+    """What is waited for; None once the process is about to end."""
+    found: T | None = None
+
+    async def wait() -> None:
+        nonlocal found
+        found = await awaited
+        first.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as first:
+        first.start_soon(wait)
+        await services.ending.wait()
+        first.cancel_scope.cancel()
+    return found

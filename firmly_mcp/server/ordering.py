@@ -16,6 +16,7 @@ from firmly_mcp.checkout.wishes import Wish
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.settings import approve_command
 
+from .lifetime import unless_ending
 from .order_views import OrderView
 from .progress import Progress
 from .reaching import Invitation, can_reach, page_done, reach_once
@@ -74,7 +75,8 @@ async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> Or
         if invited.reach == "declined":
             # Where the question was answered elsewhere meanwhile, that answer stands.
             await placement.desk.decline_unseen(asked.approval.id, _CHANNEL)
-        answered = await progress.until(placement.desk.answered(asked.approval.id), until, _WAITING)
+        answer = unless_ending(services, placement.desk.answered(asked.approval.id))
+        answered = await progress.until(answer, until, _WAITING)
         if invited.reach == "shown":
             await page_done(ctx, asked.approval.id)
         placing = await placement.of_approval(asked.approval.id)
@@ -108,7 +110,8 @@ async def _followed(
     if placing.feed is not None:
         await progress.follow(placing.feed, until)
     placement = await services.placement()
-    attempt = await placement.attempt(placing.attempt.id) or placing.attempt
+    attempt = await placement.attempt(placing.attempt.id, asks_store=not services.ending.is_set())
+    attempt = attempt or placing.attempt
     return OrderView.of(attempt, environment=services.settings.environment, joined=joined)
 
 

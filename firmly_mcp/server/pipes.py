@@ -12,41 +12,72 @@ import select
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import anyio
 
+from .unread import KEPT, LONGEST_FRAME
+
 _READ_AT_ONCE: Final = 65_536
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 class LinesIn:
-    """The lines of a descriptor, with their line ends. What is no UTF-8 is replaced; a last line may have no end."""
+    """The lines of a descriptor, with their line ends. What is no UTF-8 is replaced; a last line may have no end.
 
-    def __init__(self, fd: int) -> None:
+    A line of more than `longest` bytes is passed over, and only its begin and its end go to `passed_over`.
+    """
+
+    def __init__(self, fd: int, longest: int = LONGEST_FRAME) -> None:
         self._fd = fd
+        self._longest = longest
         self._rest = bytearray()
+        self.passed_over: Callable[[bytes, bytes], Awaitable[None]] | None = None
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self
 
     async def __anext__(self) -> str:
+        while True:
+            size, is_whole = await self._next()
+            if not size:
+                raise StopAsyncIteration
+            if size <= self._longest:
+                return self._take(size).decode("utf-8", "replace")
+            await self._pass_over(size, is_whole=is_whole)
+
+    def close(self) -> None:
+        """Stop waiting for more. The descriptor stays open."""
+        anyio.notify_closing(self._fd)
+
+    async def _next(self) -> tuple[int, bool]:
+        """How much of the next line is here, and whether that is all of it; past the limit no more is read."""
         searched = 0
         while (end := self._rest.find(b"\n", searched)) < 0:
             searched = len(self._rest)
+            if searched > self._longest:
+                return searched, False
             more = await self._more()
             if not more:
-                break
+                return searched, True
             self._rest += more
-        size = end + 1 if end >= 0 else len(self._rest)
-        if not size:
-            raise StopAsyncIteration
-        line = self._rest[:size].decode("utf-8", "replace")
+        return end + 1, True
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._rest[:size])
         del self._rest[:size]
-        return line
+        return taken
+
+    async def _pass_over(self, size: int, *, is_whole: bool) -> None:
+        head, tail = bytes(self._rest[:KEPT]), self._take(size)[-KEPT:]
+        while not is_whole:
+            size, is_whole = await self._next()
+            tail = (tail + self._take(size))[-KEPT:]
+        if self.passed_over is not None:
+            await self.passed_over(head, tail)
 
     async def _more(self) -> bytes:
         """The next bytes; none at the end of the input, and where whoever wrote is gone."""

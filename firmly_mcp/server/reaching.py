@@ -19,6 +19,7 @@ from firmly_mcp.browser import can_open, open_in_browser
 from firmly_mcp.services import Reach
 from firmly_mcp.settings import PAGES_AN_HOUR
 
+from .lifetime import unless_ending
 from .notices import STATELESS
 from .tool import services_of
 
@@ -49,12 +50,15 @@ async def reach_once(ctx: Context[Any, Any], invitation: Invitation, deadline: f
 
     Or what the host has to be told first, after which it makes the call again.
     """
-    reached = services_of(ctx).reached
+    services = services_of(ctx)
+    reached = services.reached
     if invitation.subject in reached:
         return reached[invitation.subject]
-    answer: Reach | InputRequiredResult = "not_reached"
+    answer: Reach | InputRequiredResult | None = "not_reached"
     with anyio.CancelScope(deadline=deadline):
-        answer = await _reach(ctx, invitation)
+        answer = await unless_ending(services, _reach(ctx, invitation))
+    if answer is None:
+        return "not_reached"
     if not isinstance(answer, InputRequiredResult):
         reached[invitation.subject] = answer
     return answer
@@ -100,7 +104,7 @@ async def _asked_by_host(ctx: Context[Any, Any], invitation: Invitation) -> Answ
     try:
         answer = await ctx.elicit_url(invitation.message, invitation.link, invitation.subject)
     except MCPError:
-        # A host that cannot do what it declared has asked nobody.
+        # The host cannot do what it declared, or it is gone: it has asked nobody.
         return "cancel"
     return answer.action
 

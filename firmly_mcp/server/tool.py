@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
@@ -35,6 +36,31 @@ _NO_CARD_NUMBERS: Final = ErrorView(
     money_moved="no",
     retry_safe=False,
     next=NEXT["card_number_refused"],
+)
+
+# The tools that order: of a call to one that was cut, it is not known whether money moved.
+_ORDERS: Final = frozenset({"complete_order", "place_order"})
+_ORDER_CUT: Final = ErrorView(
+    code="outcome_unknown",
+    message="The server ended before this call knew how the order stands. It may have been placed.",
+    money_moved="unknown",
+    retry_safe=False,
+    next="Tell the person that the outcome is unknown; get_order_status, once the server runs again",
+)
+_CHANGE_CUT: Final = ErrorView(
+    code="cut_short",
+    message="The server ended before this call was answered. What it was to change may have been changed; it charges "
+    "nothing.",
+    money_moved="no",
+    retry_safe=False,
+    next="get_cart, once the server runs again: it shows whether the change was made",
+)
+_READING_CUT: Final = ErrorView(
+    code="cut_short",
+    message="The server ended before this call was answered. It changes nothing and charges nothing.",
+    money_moved="no",
+    retry_safe=True,
+    next=NEXT["cut_short"],
 )
 
 
@@ -105,14 +131,34 @@ class StrictTool(Tool):
         if holds_card_number(arguments):
             return _failed(_NO_CARD_NUMBERS)
         try:
-            view = await super().run(arguments, context, convert_result=False)
+            view = await self._uncut(arguments, context)
         except ToolError as error:
             return _failed(_refusal(error))
+        if view is None:
+            return _failed(self._cut())
         if isinstance(view, CallToolResult | InputRequiredResult):
             return view
         if self.annotations is not None and not self.annotations.read_only_hint:
             await self._notices.changed(context, view.shows())
         return answer(view)
+
+    async def _uncut(self, arguments: dict[str, Any], context: Context[Any, Any]) -> Any:
+        """What the function gives; None if the end of the server cut it."""
+        cuts = services_of(context).cuts
+        with anyio.CancelScope() as call:
+            cuts.add(call.cancel)
+            try:
+                return await super().run(arguments, context, convert_result=False)
+            finally:
+                cuts.discard(call.cancel)
+        return None
+
+    def _cut(self) -> ErrorView:
+        """What is known of a call that was cut: it may have done what it was to do."""
+        if self.name in _ORDERS:
+            return _ORDER_CUT
+        reads = self.annotations is not None and bool(self.annotations.read_only_hint)
+        return _READING_CUT if reads else _CHANGE_CUT
 
 
 def answer(view: View) -> CallToolResult:
@@ -120,6 +166,19 @@ def answer(view: View) -> CallToolResult:
     return CallToolResult(
         content=[TextContent(type="text", text=view.text())],
         structured_content=view.structured(),
+    )
+
+
+def refused(told: str) -> CallToolResult:
+    """The result of a call whose arguments were refused; `told` states what is wrong and that nothing was done."""
+    return _failed(
+        ErrorView(
+            code="invalid_arguments",
+            message=told,
+            money_moved="no",
+            retry_safe=False,
+            next=NEXT["invalid_arguments"],
+        )
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from firmly_mcp.server.app import TOOLS
 from firmly_mcp.server.pipes import LinesIn, TextOut
+from firmly_mcp.server.unread import KEPT
 from tests.raw_server import INITIALIZE, environment
 
 ROOT = Path(__file__).parents[2]
@@ -155,6 +156,38 @@ async def test_a_long_line_is_read_whole_while_it_is_written(ends: Ends) -> None
             assert [line async for line in LinesIn(reading)] == [LONG + "\n", LONG]
 
 
+@pytest.mark.parametrize("size", [100, 101, 10_000])
+@pytest.mark.parametrize("end", [b"\n", b""], ids=["ended", "cut"])
+@pytest.mark.anyio
+async def test_a_line_over_the_limit_is_passed_over_and_only_its_ends_are_kept(
+    ends: Ends, size: int, end: bytes
+) -> None:
+    reading, writing = ends
+    passed: list[tuple[bytes, bytes]] = []
+    lines = LinesIn(reading, longest=100)
+
+    async def passed_over(head: bytes, tail: bytes) -> None:
+        passed.append((head, tail))
+
+    lines.passed_over = passed_over
+    middle = b"x" * (size - 2 - len(end))
+    os.write(writing, b"before\n" + b"<" + middle + b">" + end)
+    with anyio.fail_after(DEADLINE):
+        first = await anext(lines)
+        if end:
+            os.write(writing, b"after\n")
+        os.close(writing)
+        rest = [line async for line in lines]
+    fits = size <= 100
+    assert first == "before\n"
+    assert rest == ([f"<{middle.decode()}>{end.decode()}"] if fits else []) + (["after\n"] if end else [])
+    assert len(passed) == (not fits)
+    for head, tail in passed:
+        assert (head[:1], tail.strip()[-1:]) == (b"<", b">")
+        assert len(head) <= KEPT
+        assert len(tail) <= KEPT
+
+
 @pytest.mark.anyio
 async def test_whoever_reads_no_more_is_an_error_at_once_and_while_room_is_waited_for(ends: Ends) -> None:
     reading, writing = ends
@@ -248,5 +281,6 @@ def test_the_server_speaks_over_files_too(tmp_path: Path) -> None:
         serving(tmp_path, stdin=lines, stdout=out),
     ):
         pass
-    # What the input's end finds unanswered, the SDK gives up.
-    assert json.loads((tmp_path / "told").read_bytes().splitlines()[0])["id"] == 1
+    told = [json.loads(line) for line in (tmp_path / "told").read_bytes().splitlines()]
+    assert [answer["id"] for answer in told] == [1, 2]
+    assert len(told[1]["result"]["tools"]) == len(TOOLS)

@@ -96,9 +96,30 @@ def test_garbage_and_a_great_frame_do_not_end_the_server(home: Path) -> None:
             b'{"jsonrpc":"2.0","id":77,"method":"tools/call","params":{"name":"get_cart","arguments":{"store":"'
         )
         server.write(b"x" * 10_000_000 + b'"}}}\n')
-        assert server.answer(77)["result"]["isError"]
+        told = server.answer(77)["result"]
+        assert told["isError"]
+        assert told["structuredContent"]["code"] == "invalid_arguments"
+        assert len(json.dumps(told)) < 2_000
         assert server.call("list_payment_cards")["structuredContent"]["cards"]
         assert only_frames(server)
+
+
+def test_a_frame_that_is_not_read_is_answered_by_its_own_id(home: Path) -> None:
+    long = b"x" * 5_000_000
+    frames = {
+        81: b'{"method":"resources/read","params":{"id":5,"uri":"' + long + b'"},"jsonrpc":"2.0","id":81}',
+        82: b'{"jsonrpc": "2.0", "id": 82, "method": "prompts/get", "params": {"name": "' + long + b'"}}',
+        83: b'{"jsonrpc":"2.0","id":83,"method":"tools/call","params":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        84: b'{"jsonrpc":"2.0","id":84,"method":"tools/list","params":[1]}',
+        85: b'{"jsonrpc":"2.0","id":85,"method":"tools/list","params":{"cursor":' + b"9" * 5_000 + b"}}",
+    }
+    with serving(home, "--demo") as server:
+        for number, frame in frames.items():
+            server.write(frame + b"\n")
+            told = server.answer(number)
+            assert told["error"]["code"] < -32_000
+            assert len(json.dumps(told)) < 1_000
+        assert server.call("list_payment_cards")["structuredContent"]["cards"]
 
 
 def test_the_simulator_goes_on_from_its_books_in_the_next_server(home: Path) -> None:
