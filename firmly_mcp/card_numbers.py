@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Final
 
 HIDDEN: Final = "[card number]"
@@ -35,6 +37,9 @@ BRANDS: Final = (
     Brand("jcb", ((3528, 3589),), frozenset({16, 17, 18, 19})),
     Brand("unionpay", ((62, 62),), frozenset({16, 17, 18, 19})),
 )
+
+# No brand is known by more digits than these.
+_LONGEST_PREFIX: Final = max(len(str(high)) for brand in BRANDS for _, high in brand.prefixes)
 
 # Digits in a row, or in groups set apart by one space, dash, dot or the like, as people write them.
 _DIGIT_RUN: Final = re.compile(r"\d(?:[ \t._/\u00a0\u2007\u202f\u2010-\u2015-]{0,2}\d){12,}")
@@ -65,9 +70,11 @@ def holds_card_number(value: object) -> bool:
 def hide_card_numbers(text: str) -> str:
     """The text with every card number in it replaced."""
     folded = _fold(text)
-    for start, end in reversed(_spans(folded)):
-        folded = folded[:start] + HIDDEN + folded[end:]
-    return folded if HIDDEN in folded else text
+    spans = _spans(folded)
+    if not spans:
+        return text
+    shown = [folded[end:start] for (_, end), (start, _) in pairwise([(0, 0), *spans, (len(folded), 0)])]
+    return HIDDEN.join(shown)
 
 
 def _begins(digits: str, brand: Brand) -> bool:
@@ -87,6 +94,8 @@ def _texts(value: object) -> Iterator[str]:
 
 def _fold(text: str) -> str:
     """Digits of every script and width as ASCII, one for one, and nothing invisible between them."""
+    if text.isascii():
+        return text
     return "".join(_ascii_digit(character) for character in text if unicodedata.category(character) != "Cf")
 
 
@@ -100,21 +109,49 @@ def _spans(text: str) -> list[tuple[int, int]]:
 
 
 def _spans_in(run: re.Match[str]) -> list[tuple[int, int]]:
-    at = [run.start() + offset for offset, character in enumerate(run.group()) if character.isdigit()]
-    digits = "".join(character for character in run.group() if character.isdigit())
+    """Card numbers within one run, the longest at each place. At each digit a few lengths are tried, each at once."""
+    text, offset = run.group(), run.start()
+    at = [place for place, character in enumerate(text) if character.isdigit()]
+    digits = "".join(text[place] for place in at)
+    sums = _luhn_sums(digits)
     spans: list[tuple[int, int]] = []
     first = 0
     while first < len(digits):
-        longest = min(19, len(digits) - first)
-        lengths = (n for n in range(longest, 13, -1) if _stands_alone(run.group(), at, run.start(), first, n))
-        length = next((n for n in lengths if is_card_number(digits[first : first + n])), 0)
-        if length:
-            spans.append((at[first], at[first + length - 1] + 1))
-        first += length or 1
+        lengths = _lengths(digits[first : first + _LONGEST_PREFIX]) if _begins_word(text, at[first]) else ()
+        ends = (first + length for length in lengths if first + length <= len(digits))
+        end = next((end for end in ends if _ends_word(text, at[end - 1]) and _adds_up(sums, first, end)), None)
+        if end is not None:
+            spans.append((offset + at[first], offset + at[end - 1] + 1))
+        first = end or first + 1
     return spans
 
 
-def _stands_alone(run: str, at: list[int], offset: int, first: int, length: int) -> bool:
+def _begins_word(text: str, place: int) -> bool:
     """Whether the digits are not a slice out of one longer unbroken number, such as a tracking number."""
-    before, after = at[first] - offset - 1, at[first + length - 1] - offset + 1
-    return (before < 0 or not run[before].isdigit()) and (after >= len(run) or not run[after].isdigit())
+    return place == 0 or not text[place - 1].isdigit()
+
+
+def _ends_word(text: str, place: int) -> bool:
+    return place + 1 >= len(text) or not text[place + 1].isdigit()
+
+
+@lru_cache(maxsize=10_000)
+def _lengths(digits: str) -> tuple[int, ...]:
+    """How long the numbers of the brands are that begin with these digits, the longest first."""
+    found = {length for brand in BRANDS if _begins(digits, brand) for length in brand.lengths}
+    return tuple(sorted(found, reverse=True))
+
+
+def _luhn_sums(digits: str) -> tuple[list[int], list[int]]:
+    """The Luhn sums up to each digit: with every second one doubled, from the second on or from the first."""
+    values = [int(digit) for digit in digits]
+    doubled = [value * 2 - 9 * (value > 4) for value in values]
+    even = [double if place % 2 else value for place, (value, double) in enumerate(zip(values, doubled, strict=True))]
+    odd = [value if place % 2 else double for place, (value, double) in enumerate(zip(values, doubled, strict=True))]
+    return [0, *accumulate(even)], [0, *accumulate(odd)]
+
+
+def _adds_up(sums: tuple[list[int], list[int]], first: int, end: int) -> bool:
+    """Whether the digits between pass Luhn: the last is taken as it is, the one before it doubled, and so on."""
+    chosen = sums[(end - 1) % 2]
+    return (chosen[end] - chosen[first]) % 10 == 0

@@ -14,8 +14,17 @@ from typing import Final
 
 from .card_numbers import hide_card_numbers
 
-# A JWT or a JWE in compact form: base64url parts, the first of which is a JSON object.
-_COMPACT_JOSE: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}")
+# The longest text that is redacted; of a longer one the rest is left out.
+LONGEST: Final = 20_000
+_LEFT_OUT: Final = " [the rest is left out]"
+# What may stand at a cut: the last word, and the digits before it, may be a part of a secret that no pattern knows.
+_LONGEST_WORD: Final = 2_000
+_OF_NUMBERS: Final = "0123456789 -./_\t"
+
+# A JWT or a JWE in compact form: base64url parts, the first of which is a JSON object. It is looked for once in each
+# run of such parts: from every place in a run, the rest of it would be read again.
+_JOSE_PARTS: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{11,}(?:\.[A-Za-z0-9_-]*)+")
+_JOSE_BEGIN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8}")
 _BEARER: Final = re.compile(r"(?i)(bearer |authorization\W{1,4})[A-Za-z0-9._~+/-]{8,}=*")
 _SECURITY_CODE: Final = re.compile(r"(?i)(verification_value|cvv|cvc|security code|\bpin)(\W{1,4})\d{3,}\b")
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
@@ -30,10 +39,22 @@ _log = logging.getLogger("firmly_mcp")
 
 def redact(text: str) -> str:
     """The text without card numbers, security codes that are named as such, JWEs, tokens and addresses."""
-    hidden = _COMPACT_JOSE.sub("[token]", hide_card_numbers(text))
+    if len(text) > LONGEST:
+        text = _cut(text) + _LEFT_OUT
+    hidden = _JOSE_PARTS.sub(_without_jose, hide_card_numbers(text))
     hidden = _BEARER.sub(r"\1[token]", hidden)
     hidden = _SECURITY_CODE.sub(r"\1\2[hidden]", hidden)
     return _EMAIL.sub("[email]", _FIELD.sub(r"\1\2[hidden]", hidden))
+
+
+def _cut(text: str) -> str:
+    end = LONGEST - _LONGEST_WORD
+    return (text[:end] + text[end:LONGEST].rpartition(" ")[0]).rstrip(_OF_NUMBERS)
+
+
+def _without_jose(parts: re.Match[str]) -> str:
+    found = _JOSE_BEGIN.search(parts.group())
+    return parts.group() if found is None else f"{parts.group()[: found.start()]}[token]"
 
 
 class Redact(logging.Filter):

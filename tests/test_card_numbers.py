@@ -1,8 +1,11 @@
+import sys
+from types import FrameType
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmly_mcp.card_numbers import HIDDEN, hide_card_numbers, holds_card_number
+from firmly_mcp.card_numbers import HIDDEN, brand_of, hide_card_numbers, holds_card_number, passes_luhn
 
 VISA = "4111111111111111"
 
@@ -56,3 +59,62 @@ def test_a_hidden_number_leaves_the_rest_of_the_text() -> None:
 @given(st.text(), st.text())
 def test_what_was_hidden_is_not_found_again(before: str, after: str) -> None:
     assert not holds_card_number(hide_card_numbers(f"{before} {VISA} {after}"))
+
+
+def hidden_slowly(text: str) -> str:
+    """The same by its definition: at each place the longest number of a brand that is no part of a longer one."""
+    shown, place = "", 0
+    while place < len(text):
+        end = next((end for end in range(len(text), place, -1) if is_a_number(text, place, end)), None)
+        shown, place = (shown + text[place], place + 1) if end is None else (shown + HIDDEN, end)
+    return shown
+
+
+def is_a_number(text: str, place: int, end: int) -> bool:
+    part = text[place:end]
+    digits = part.replace(" ", "").replace("-", "")
+    inside_a_number = text[:place][-1:].isdigit() or text[end:][:1].isdigit()
+    gaps_are_short = not any(gap in part for gap in ("   ", "---", "  -", " --", "-  ", "--  ", " - ", "- -", "-- "))
+    return (
+        digits.isdecimal()
+        and part[0].isdigit()
+        and part[-1].isdigit()
+        and gaps_are_short
+        and not inside_a_number
+        and brand_of(digits) is not None
+        and passes_luhn(digits)
+    )
+
+
+NUMBERS = st.sampled_from([VISA, "4242 4242 4242 4242", "378282246310005", "6011-1111-1111-1117", "30569309025904"])
+PARTS = st.one_of(NUMBERS, st.text("0123456789", max_size=9), st.sampled_from([" ", "-", "  ", "   ", "x", "4 4 4 "]))
+
+
+@given(st.lists(PARTS, max_size=12).map("".join))
+def test_the_one_pass_finds_what_the_definition_finds(text: str) -> None:
+    assert hide_card_numbers(text) == hidden_slowly(text)
+
+
+def copies_of_the_text(text: str) -> int:
+    """How often the search for card numbers copies the whole run of digits that it looks at."""
+    copies = 0
+
+    def seen(frame: FrameType, event: str, called: object) -> None:
+        nonlocal copies
+        copies += event == "c_call" and getattr(called, "__name__", "") == "group"
+
+    sys.setprofile(seen)
+    try:
+        holds_card_number(text)
+    finally:
+        sys.setprofile(None)
+    return copies
+
+
+def test_a_run_of_digits_is_searched_in_one_pass() -> None:
+    assert copies_of_the_text("4 " * 50) == copies_of_the_text("4 " * 500) == 1
+
+
+def test_digits_without_end_hide_no_card_number_before_or_behind_them() -> None:
+    run = "4 " * 50_000
+    assert hide_card_numbers(f"{VISA} x {run} x {VISA}").count("1111") == 0

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from firmly_mcp.redaction import Redact, redact
+from firmly_mcp.redaction import LONGEST, Redact, redact
 
 JWE = "eyJhbGciOiJSU0EtT0FFUC0yNTYi.aaaa.bbbb.cccc.dddd"
 
@@ -54,6 +54,35 @@ def test_tokens_and_pins_are_hidden() -> None:
 def test_what_is_no_secret_stays_readable() -> None:
     text = "GET https://api.example/api/v2/domains/luma.gift/cart answered 503, attempt att_0123456789abcdef"
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    "secret", ["4111 1111 1111 1111", "4111111111111111", JWE, "cvv=123", "Bearer abcdef0123456789"]
+)
+@pytest.mark.parametrize("before", range(0, 60, 7))
+def test_no_part_of_a_secret_is_shown_where_a_text_is_cut(secret: str, before: int) -> None:
+    text = "x " * (LONGEST // 2 - before) + secret + " y" * 1_000
+    shown = redact(text)
+    assert len(shown) <= LONGEST + 50
+    assert not {"4111", "123", "eyJ", "abcdef"} & {
+        shown[place : place + size] for size in (3, 4, 6) for place in range(len(shown))
+    }
+
+
+@pytest.mark.parametrize("unit", ["eyJ-", "eyJaaaaaaaaa-", "a@", "city=", "1 ", "cvv ", "bearer ", "a.a@", '"city" '])
+def test_of_a_log_line_without_end_only_the_begin_is_looked_at(unit: str) -> None:
+    class Text(str):
+        """A text that counts what is taken of it."""
+
+        taken = 0
+
+        def __getitem__(self, key: object) -> str:
+            part = str.__getitem__(self, key)  # type: ignore[index]
+            Text.taken += len(part)
+            return part
+
+    assert len(redact(Text(unit * 100_000))) <= 2 * LONGEST
+    assert 0 < Text.taken <= 2 * LONGEST
 
 
 CRASH = """

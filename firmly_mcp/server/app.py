@@ -12,6 +12,7 @@ from mcp.server import MCPServer
 from firmly_mcp import __version__
 from firmly_mcp.services import Services
 
+from .bounds import bound_request
 from .completions import add_completions
 from .host_record import HostRecord
 from .notices import Notices
@@ -85,7 +86,7 @@ def build_server(services: Services) -> MCPServer[Services]:
             tools=[PublishedTool.at(place, notices) for place in TOOLS],
             subscriptions=notices.bus,
             lifespan=lifespan,
-            middleware=[HostRecord(services.settings.data_dir)],
+            middleware=[bound_request, HostRecord(services.settings.data_dir)],
             log_level="WARNING",
         )
     add_prompts(server)

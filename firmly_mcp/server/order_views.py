@@ -38,8 +38,8 @@ _NEXT: Final = {
     State.SENDING: "Tell the person and end your turn; get_order_status, later, states how it ended. Do not poll.",
     State.PLACED: "Tell the person the order number and the total.",
     State.NOT_PLACED: "Tell the person why. The same call may be made again once the cause is gone.",
-    State.UNKNOWN: "Tell the person to check with the store; get_order_status reads it again. Do not order again, by any "
-    "tool.",
+    State.UNKNOWN: "Tell the person to check with the store; get_order_status reads it again. "
+    "Do not order again, by any tool.",
 }
 
 

@@ -19,7 +19,9 @@ from pydantic import ConfigDict, PrivateAttr, ValidationError
 
 from firmly_mcp.card_numbers import holds_card_number
 from firmly_mcp.errors import FirmlyError
+from firmly_mcp.store_text import clean
 
+from .bounds import excess
 from .error_views import NEXT, ErrorView
 from .notices import Notices
 from .views import View
@@ -37,6 +39,11 @@ _NO_CARD_NUMBERS: Final = ErrorView(
     retry_safe=False,
     next=NEXT["card_number_refused"],
 )
+
+# How many problems of a call's arguments are named, and how much of each.
+_MOST_PROBLEMS: Final = 10
+_LONGEST_NAME: Final = 60
+_LONGEST_WORDS: Final = 200
 
 # The tools that order: of a call to one that was cut, it is not known whether money moved.
 _ORDERS: Final = frozenset({"complete_order", "place_order"})
@@ -128,6 +135,8 @@ class StrictTool(Tool):
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> CallToolResult | InputRequiredResult:
+        if over := excess(arguments):
+            return refused(f"The arguments hold {over}, so they were not read. Nothing was done.")
         if holds_card_number(arguments):
             return _failed(_NO_CARD_NUMBERS)
         try:
@@ -171,14 +180,12 @@ def answer(view: View) -> CallToolResult:
 
 def refused(told: str) -> CallToolResult:
     """The result of a call whose arguments were refused; `told` states what is wrong and that nothing was done."""
-    return _failed(
-        ErrorView(
-            code="invalid_arguments",
-            message=told,
-            money_moved="no",
-            retry_safe=False,
-            next=NEXT["invalid_arguments"],
-        )
+    return _failed(_invalid(told))
+
+
+def _invalid(told: str) -> ErrorView:
+    return ErrorView(
+        code="invalid_arguments", message=told, money_moved="no", retry_safe=False, next=NEXT["invalid_arguments"]
     )
 
 
@@ -196,16 +203,19 @@ def _refusal(error: ToolError) -> ErrorView:
     if isinstance(cause, FirmlyError):
         return ErrorView.of(cause)
     if isinstance(cause, ValidationError):
-        return ErrorView(
-            code="invalid_arguments",
-            message=f"Nothing was done: {_problems(cause)}.",
-            money_moved="no",
-            retry_safe=False,
-            next=NEXT["invalid_arguments"],
-        )
+        return _invalid(f"Nothing was done: {_problems(cause)}.")
     raise error
 
 
 def _problems(error: ValidationError) -> str:
     problems = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}" for problem in problems)
+    named = [
+        f"{_place(problem['loc'])}: {clean(problem['msg'], _LONGEST_WORDS)}" for problem in problems[:_MOST_PROBLEMS]
+    ]
+    more = [f"and {len(problems) - _MOST_PROBLEMS} more"] if len(problems) > _MOST_PROBLEMS else []
+    return "; ".join(named + more)
+
+
+def _place(parts: tuple[int | str, ...]) -> str:
+    """Where a problem is. The name of an unknown argument is the caller's own word."""
+    return clean(".".join(clean(str(part), _LONGEST_NAME) for part in parts), _LONGEST_WORDS) or "arguments"

@@ -29,6 +29,8 @@ Price = Annotated[
     WithJsonSchema({"type": "string", "description": "Such as 29.99"}),
 ]
 
+_Word = Annotated[str, Field(max_length=200)]
+
 
 @offered("Search products", reads=True)
 async def search_products(
@@ -40,7 +42,8 @@ async def search_products(
     max_price: Price = None,
     in_stock: Annotated[bool | None, Field(description="Only what is in stock")] = None,
     options: Annotated[
-        dict[str, list[str]] | None, Field(description='Such as {"color": ["Blue"]}; exact words', max_length=10)
+        dict[str, Annotated[list[_Word], Field(max_length=50)]] | None,
+        Field(description='Such as {"color": ["Blue"]}; exact words', max_length=10),
     ] = None,
     page_size: Annotated[int, Field(description="How many", ge=1, le=50)] = 10,
     next_page: Annotated[str | None, Field(description="From the last result", max_length=2000)] = None,

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from firmly_mcp.api.models import Cart
-from firmly_mcp.errors import NotFound
+from firmly_mcp.errors import NotAllowed, NotFound
 from firmly_mcp.server.cart_views import CartView
 from firmly_mcp.server.tool import Ctx, offered, services_of
 
 from .arguments import Store
 from .cart import cart_view, name_what_there_is
+
+Id = Annotated[str, Field(max_length=200)]
+# Each line and child together is a request to the store, and one call takes at most 45 s.
+_MOST_CHANGES: Final = 20
 
 
 @offered("Set promo codes", destructive=True, idempotent=True)
@@ -43,8 +47,8 @@ async def set_addon(
     addon_id: Annotated[str, Field(description="From the cart", min_length=1, max_length=200)],
     *,
     remove: Annotated[bool, Field(description="Remove it instead")] = False,
-    line_item_ids: Annotated[list[str], Field(description="Only for these lines", max_length=50)] = [],  # noqa: B006 - pydantic copies it
-    child_ids: Annotated[list[str], Field(description="Choices within the addon", max_length=50)] = [],  # noqa: B006 - as above
+    line_item_ids: Annotated[list[Id], Field(description="Only for these lines", max_length=50)] = [],  # noqa: B006 - pydantic copies it
+    child_ids: Annotated[list[Id], Field(description="Choices within the addon", max_length=50)] = [],  # noqa: B006 - as above
 ) -> CartView:
     """Add an addon that the cart offers, such as a warranty or gift wrap, or remove it. Some stores require one."""
     firmly = await services_of(ctx).firmly()
@@ -58,6 +62,11 @@ async def set_addon(
         return cart_view(firmly, store, cart)
     lines: list[str | None] = [*line_item_ids] or [None]
     children: list[str | None] = [*child_ids] or [None]
+    if len(lines) * len(children) > _MOST_CHANGES:
+        raise NotAllowed(
+            f"These lines and choices are more than {_MOST_CHANGES} changes. Give fewer; nothing was changed.",
+            next="set_addon with fewer lines or choices",
+        )
     for line, child in product(lines, children):
         cart = await firmly.remove_addon(store, addon_id, line_item_id=line, child_id=child)
     return cart_view(firmly, store, cart)
