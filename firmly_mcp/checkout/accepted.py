@@ -12,11 +12,12 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from firmly_mcp.errors import NotAllowed
+from firmly_mcp.wallet.person import PersonProof, Pin, require_person
 
 from .accepted_texts import AcceptedTexts
 from .mark import Kept
@@ -25,13 +26,6 @@ RULES: Final = "rules"
 # Where money goes. While one of these is not accepted, no order is placed, whoever says yes.
 WHERE: Final = ("environment", "app_id", "api_url", "payment_url")
 FREE: Final = "simulator"
-
-
-class Pin(Protocol):
-    """The approval PIN."""
-
-    async def is_set(self) -> bool: ...
-    async def check(self, pin: SecretStr) -> None: ...
 
 
 class Acceptance(BaseModel):
@@ -122,14 +116,14 @@ class Accepted:
         before = {name: text for name, text in texts.items() if kept.has(self._whose, name, text)}
         return Standing(declared, unaccepted, before)
 
-    async def accept(self, shown: Standing, pin: SecretStr) -> None:
+    async def accept(self, shown: Standing, proof: PersonProof) -> None:
         """Let all that a person was shown count from now on: that, and not what the files say by then.
 
         Raises:
             PinRefused: the PIN is wrong, locked or missing. Nothing was accepted.
             SettingsError, WalletError: it cannot be kept.
         """
-        await self._pin.check(pin)
+        await require_person(proof, self._pin, needs_pin=self.is_needed)
         self._texts.save(shown.declared)
         await self._entry.save(Acceptance.of(self._whose, shown.declared).model_dump_json())
 

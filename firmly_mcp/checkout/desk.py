@@ -17,9 +17,10 @@ import anyio
 from pydantic import SecretStr
 
 from firmly_mcp.api.models import Cart
-from firmly_mcp.errors import NotAllowed, PinRefused, WalletError
+from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.settings import PAGES_AN_HOUR
 from firmly_mcp.wallet.addresses import Address
+from firmly_mcp.wallet.person import PersonProof, require_person
 from firmly_mcp.wallet.vault import Vault
 
 from .approvals import ANSWER_WITHIN, Answer, Approval
@@ -158,8 +159,11 @@ class Desk:
         pin_required = pin_set and await self._ruling.pin_required(quoted.total)
         return Review(approval, quoted, purchase, cart, doubts, just_bought, recipient, pin_set, pin_required)
 
-    async def approve(self, review: Review, code: SecretStr, channel: str, *, pin: SecretStr | None = None) -> Placing:
+    async def approve(self, review: Review, code: SecretStr, proof: PersonProof) -> Placing:
         """A person's yes to what they were shown: place it, here and now.
+
+        The PIN is asked for again, for what was set when a page was shown is not what decides; accepted rules may
+        waive it.
 
         Raises:
             PinRefused: the PIN is missing or wrong. The question stands.
@@ -168,13 +172,13 @@ class Desk:
         """
         await self._may_order()
         if await self._ruling.pin_required(review.quote.total):
-            await self.refuse_without_pin(pin)
+            await require_person(proof, self._vault.pin)
         wish = review.approval.wish
         decision = await self._ruling.over(wish, review.cart, review.quote)
         permit = Permit(
             check=lambda history: refuse_denied(decision(history)),
             approval=review.approval.id,
-            channel=channel,
+            channel=proof.channel,
         )
         # The doubt and the earlier order were on the page: a yes to them is a yes to one more.
         repeat = wish.repeat or review.just_bought is not None
@@ -203,14 +207,3 @@ class Desk:
     async def decline_unseen(self, approval_id: str, channel: str) -> None:
         """A no from a person who did not open the page. It holds as any other, and leaves a closed question alone."""
         await (await self._journal()).approvals.decline(approval_id, channel)
-
-    async def refuse_without_pin(self, pin: SecretStr | None) -> None:
-        """Check the PIN where one is set; asked anew, for what was set when a page was shown is not what decides.
-
-        Raises:
-            PinRefused: it is missing, wrong or locked.
-        """
-        if await self._vault.pin.is_set():
-            if pin is None:
-                raise PinRefused("This needs your approval PIN. Nothing was sent.")
-            await self._vault.pin.check(pin)

@@ -18,6 +18,7 @@ from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
+from firmly_mcp.wallet.person import PersonProof, require_person
 from firmly_mcp.wallet.vault import Vault
 
 from .attempts import Attempt, State
@@ -72,6 +73,7 @@ class Placement:
         order_ended: Callable[[Attempt], Awaitable[None]],
         now: Callable[[], datetime],
     ) -> None:
+        self._pin = vault.pin
         self._quoting = quoting
         self._journal = journal
         self._security_code = security_code
@@ -165,14 +167,18 @@ class Placement:
             settled.append(await self._settled(found))
         return [attempt for attempt in settled if attempt.money_moved == "unknown"]
 
-    async def settle_by_hand(self, attempt: Attempt, order_number: str | None, charged: Money | None = None) -> Attempt:
+    async def settle_by_hand(
+        self, attempt: Attempt, order_number: str | None, charged: Money | None = None, *, proof: PersonProof
+    ) -> Attempt:
         """End a doubt as a person says: placed under this number, for this amount if they know it; or not placed.
 
         Raises:
             NotAllowed: it is being sent at this moment, here or by another program; or the number is blank.
+            PinRefused: a PIN is set, and the proof does not hold it. Nothing was changed.
         """
         if order_number is not None and not order_number.strip():
             raise NotAllowed("The order number is blank. Nothing was changed.", money_moved="unknown")
+        await require_person(proof, self._pin, money_moved=attempt.money_moved)
         stands = await self._sending.as_it_stands(attempt)
         if stands.state is State.SENDING:
             raise NotAllowed(
@@ -183,12 +189,22 @@ class Placement:
             )
         return await self._settling.by_hand(stands, order_number, charged)
 
-    async def accept_journal(self) -> None:
-        """Take the journal that is there as the right one, as a person says."""
+    async def accept_journal(self, proof: PersonProof) -> None:
+        """Take the journal that is there as the right one, as a person says.
+
+        Raises:
+            PinRefused: a PIN is set, and the proof does not hold it. Nothing was changed.
+        """
+        await require_person(proof, self._pin)
         await (await self._journal()).accept()
 
-    async def unlock_card(self, label: str) -> bool:
-        """Let a card pay again after two declined payments, as a person says; False if it was not locked."""
+    async def unlock_card(self, label: str, proof: PersonProof) -> bool:
+        """Let a card pay again after two declined payments, as a person says; False if it was not locked.
+
+        Raises:
+            PinRefused: a PIN is set, and the proof does not hold it. Nothing was changed.
+        """
+        await require_person(proof, self._pin)
         return await (await self._journal()).unlock_card(label)
 
     async def drain(self, seconds: float) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .completion import doubts, questions
 from .manners import examples, json_option
-from .opening import Amount, with_placement
+from .opening import Amount, with_placement, with_services
+
+if TYPE_CHECKING:
+    from firmly_mcp.services import Services
 
 
 @click.command(epilog=examples("firmly-mcp approve", "firmly-mcp approve ap_18ed16ef4ad03ad3"))
@@ -55,16 +58,28 @@ def orders_list(*, limit: int, as_json: bool) -> None:
 @click.option("--not-placed", is_flag=True, help="The store says that there is no such order.")
 @json_option
 def orders_settle(attempt: str | None, **said: Any) -> None:
-    """Read again how orders in doubt ended, or end one yourself after asking the store. Sends no order."""
+    """Read again how orders in doubt ended, or end one yourself after asking the store. Sends no order.
+
+    Ending one is answered in the terminal, with the approval PIN where one is set.
+    """
     from firmly_mcp.terminal.orders import settle
 
-    with_placement(lambda placement: settle(placement, attempt, **said))
+    async def act(services: Services) -> None:
+        await settle(await services.vault(), await services.placement(), attempt, **said)
+
+    with_services(act)
 
 
 @orders.command("accept-journal", epilog=examples("firmly-mcp orders accept-journal"))
 @json_option
 def orders_accept_journal(*, as_json: bool) -> None:
-    """Go on with the journal that is there, after a backup was put back or the file was lost."""
+    """Go on with the journal that is there, after a backup was put back or the file was lost.
+
+    It is answered in the terminal, with the approval PIN where one is set.
+    """
     from firmly_mcp.terminal.orders import accept_journal
 
-    with_placement(lambda placement: accept_journal(placement, as_json=as_json))
+    async def act(services: Services) -> None:
+        await accept_journal(await services.vault(), await services.placement(), as_json=as_json)
+
+    with_services(act)

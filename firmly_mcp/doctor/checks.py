@@ -15,8 +15,8 @@ from .findings import Finding, failed, ok, skipped
 
 LIMIT_SECONDS: Final = 12.0
 BOUNDARY: Final = (
-    "A program that runs as you can read your keyring, and nothing here stops it. Give agents that have a shell "
-    "another account on the machine."
+    "A program that runs as you can read your keyring, and where no PIN is set it can give a yes through a "
+    "pseudo-terminal; the PIN is what holds. Give agents that have a shell another account on the machine."
 )
 
 Look = Callable[[Examined], Awaitable[Sequence[Finding]]]

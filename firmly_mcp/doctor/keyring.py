@@ -56,13 +56,14 @@ def _choice(examined: Examined) -> Sequence[Finding]:
 
 
 async def pin(examined: Examined) -> Sequence[Finding]:
-    """Whether there is an approval PIN."""
+    """Whether there is an approval PIN, and what it holds off."""
     if await examined.vault.pin.is_set():
-        return [ok("pin", "An approval PIN is set.")]
+        return [ok("pin", "An approval PIN is set: no program can give a yes without it.")]
     fix = examined.command("pin", "set")
     if examined.moves_money:
         return [failed("pin", "No approval PIN is set, so no order can be placed here.", fix)]
-    return [warning("pin", "No approval PIN is set; the simulator orders without one.", fix)]
+    said = "No approval PIN is set; the simulator orders without one, and a program with a pseudo-terminal can say yes."
+    return [warning("pin", said, fix)]
 
 
 async def cards(examined: Examined) -> Sequence[Finding]:

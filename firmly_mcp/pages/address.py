@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from firmly_mcp.wallet.addresses import FIELDS
 
-from .address_form import LABEL, address_on, address_problems, address_rows
+from .address_form import LABEL, add_address, address_problems, address_rows, own_pin_problems
 from .answers import Problem
 from .forms import Form
 from .rendering import Rendering
@@ -33,15 +33,15 @@ def address_page(vault: Vault, rendering: Rendering, now: Callable[[], datetime]
             problems=problems,
             rows=address_rows("shipping"),
             values=shown_again(form, {LABEL: default} | dict.fromkeys(FIELDS, "")),
+            pin_set=await vault.pin.is_set(),
         )
         return with_status(page, problems)
 
-    async def save(form: Form) -> Callable[[], Response]:
-        problems = await address_problems(form, vault)
+    async def save(asking: Asking, form: Form) -> Callable[[], Response]:
+        problems = [*await address_problems(form, vault), *await own_pin_problems(form, vault)]
         if problems:
             raise Refused(problems)
-        address = address_on(form)
-        await vault.add_address(address)
+        address = await add_address(vault, asking, form)
         return partial(rendering.page, "address_saved", address=address, kept_in=vault.description)
 
     return SavingPage("address", show=show, save=save, saving=saving, now=now)

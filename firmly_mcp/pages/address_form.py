@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
+from firmly_mcp.errors import PinRefused
 from firmly_mcp.wallet.addresses import FIELDS, Address, clean_field, field_problem, new_address
+from firmly_mcp.wallet.pin import LONGEST
 from firmly_mcp.wallet.plain_text import label_problem
 
 from .answers import Problem
 from .forms import Form
+from .saving import Refused
+from .visits import Asking
 
 if TYPE_CHECKING:
     from firmly_mcp.wallet.vault import Vault
 
 LABEL: Final = "address_label"
+OWN_PIN: Final = "own_pin"
 # What a browser may fill in by itself, in the words of HTML's autofill.
 _AUTOFILL: Final = {
     "first_name": "given-name",
@@ -46,6 +51,27 @@ _HINTS: Final = {"country": "Two letters, such as US."}
 def address_rows(section: str) -> list[list[dict[str, object]]]:
     """The fields as a template draws them, those side by side that belong together; `section`: shipping or billing."""
     return [[_input(name, section) for name in row] for row in _ROWS]
+
+
+async def add_address(vault: Vault, asking: Asking, form: Form) -> Address:
+    """Keep the address on a form that has no problems; a person typed it.
+
+    Raises:
+        Refused: the PIN is wrong or locked. Nothing was added.
+    """
+    address = address_on(form)
+    try:
+        await vault.add_own_address(address, asking.proof(form.secret(OWN_PIN) or None))
+    except PinRefused as refused:
+        raise Refused([Problem(refused.message, OWN_PIN)]) from None
+    return address
+
+
+async def own_pin_problems(form: Form, vault: Vault) -> list[Problem]:
+    """What is wrong with the PIN that an address of the person's own takes, where one is set."""
+    if not await vault.pin.is_set() or 0 < len(form.secret(OWN_PIN).get_secret_value()) <= LONGEST:
+        return []
+    return [Problem("Type your approval PIN.", OWN_PIN)]
 
 
 async def address_problems(form: Form, vault: Vault) -> list[Problem]:

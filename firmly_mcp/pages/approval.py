@@ -100,7 +100,7 @@ class ApprovalPage:
                 return back
             if answer.problems:
                 return self._asked(asking, review, answer.problems, status=422)
-            self._paying = asyncio.create_task(self._pay(review, answer))
+            self._paying = asyncio.create_task(self._pay(asking, review, answer))
         if self._paying is not None:
             return await self._paid(asking, self._paying, back)
         return back
@@ -151,8 +151,8 @@ class ApprovalPage:
             await _tidy(review)
         return review
 
-    async def _pay(self, review: Review, answer: Answer) -> Placing:
-        return await self._placement.desk.approve(review, answer.code, CHANNEL, pin=answer.pin)
+    async def _pay(self, asking: Asking, review: Review, answer: Answer) -> Placing:
+        return await self._placement.desk.approve(review, answer.code, asking.proof(answer.pin))
 
     async def _paid(self, asking: Asking, paying: asyncio.Task[Placing], back: Response) -> Response:
         """Wait until the order is on its way or was refused; a second click waits for the same."""
@@ -185,8 +185,8 @@ class ApprovalPage:
         problems = ending.problems
         if not problems:
             try:
-                await self._placement.desk.refuse_without_pin(ending.pin)
-                self._ended = await self._placement.settle_by_hand(ending.attempt, ending.order_number)
+                proof = asking.proof(ending.pin)
+                self._ended = await self._placement.settle_by_hand(ending.attempt, ending.order_number, proof=proof)
             except PinRefused as refused:
                 problems = [Problem(refused.message, field=PIN + ending.attempt.id)]
             except FirmlyError as refused:

@@ -110,8 +110,9 @@ def _warning(attempt: Attempt) -> str:
 
 
 def _address_note(origin: str | None) -> str:
-    if origin == "tool":
-        return "Your assistant gave this address, and you approved no order with its entry yet. Check it."
+    if origin in {"tool", "script"}:
+        gave = "Your assistant" if origin == "tool" else "A script"
+        return f"{gave} gave this address, and you approved no order with its entry yet. Check it."
     if origin is None:
         return "This address is not in your address book. Check it."
     return ""

@@ -16,7 +16,7 @@ from firmly_mcp.card_numbers import BRANDS
 from firmly_mcp.wallet.addresses import FIELDS
 from firmly_mcp.wallet.number import TEST_ONLY, test_numbers
 
-from .address_form import LABEL, address_rows
+from .address_form import LABEL, OWN_PIN, add_address, address_rows
 from .answers import Problem
 from .card_form import NEW_ADDRESS, OF_THE_BOOK, read_card
 from .forms import Form
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _TYPE_AGAIN: Final = {
     "number": "Type the card number again. It was not kept, and is never shown.",
     "pin": "Type the PIN again, in both fields.",
+    OWN_PIN: "Type the PIN again.",
 }
 
 
@@ -50,18 +51,19 @@ def card_page(vault: Vault, rendering: Rendering, now: Callable[[], datetime], s
             new_address=NEW_ADDRESS,
             rows=address_rows("billing"),
             wants_pin=await vault.wants_pin(),
+            pin_set=await vault.pin.is_set(),
             may_skip_pin=vault.environment == "simulator",
             values=shown_again(form, _defaults(book)),
         )
         return with_status(page, problems)
 
-    async def save(form: Form) -> Callable[[], Response]:
+    async def save(asking: Asking, form: Form) -> Callable[[], Response]:
         answer = await read_card(form, vault)
-        if answer.billing is not None:
-            await vault.add_address(answer.billing)
+        if answer.has_new_address:
+            await add_address(vault, asking, form)
         added = await vault.add_card(answer.card)
         if answer.pin is not None:
-            await vault.pin.set(answer.pin)
+            await vault.pin.set(answer.pin, asking.proof(None))
         return partial(
             rendering.page,
             "card_saved",
@@ -83,11 +85,11 @@ def _defaults(book: list[Address]) -> dict[str, str]:
 
 def _with_secrets(form: Form, problems: list[Problem]) -> list[Problem]:
     """Whatever was wrong, say beside each secret that it has to be typed again, unless it was typed wrong itself."""
-    said = {problem.field.partition("_")[0] for problem in problems}
+    said = {problem.field.removesuffix("_again") for problem in problems}
     lost = [name for name in _TYPE_AGAIN if problems and form.secret(name) and name not in said]
     return [*problems, *(Problem(_TYPE_AGAIN[name], name) for name in lost)]
 
 
 def _in_words(address: Address) -> str:
-    came = " (from your assistant)" if address.origin == "tool" else ""
+    came = {"tool": " (from your assistant)", "script": " (from a script)"}.get(address.origin, "")
     return f"{address.label}: {address.first_name} {address.last_name}, {address.address1}, {address.city}{came}"

@@ -11,13 +11,12 @@ from firmly_mcp.wallet.cards import Card, expiry_problem, month_and_year, name_p
 from firmly_mcp.wallet.pin import pin_problem
 from firmly_mcp.wallet.plain_text import label_problem
 
-from .address_form import LABEL, address_on, address_problems
+from .address_form import LABEL, address_problems, own_pin_problems
 from .answers import Problem
 from .forms import Form
 from .saving import Refused
 
 if TYPE_CHECKING:
-    from firmly_mcp.wallet.addresses import Address
     from firmly_mcp.wallet.vault import Vault
 
 # What the choice of a billing address says: a new one, or one of the book with its label behind the colon.
@@ -27,10 +26,10 @@ OF_THE_BOOK: Final = "book:"
 
 @dataclass(frozen=True, slots=True)
 class CardAnswer:
-    """The card to keep, with the new address and the new PIN that came with it."""
+    """The card to keep, whether a new address came with it, and the new PIN."""
 
     card: Card
-    billing: Address | None
+    has_new_address: bool
     pin: SecretStr | None
 
 
@@ -43,12 +42,12 @@ async def read_card(form: Form, vault: Vault) -> CardAnswer:
     is_new = form.text("billing") == NEW_ADDRESS
     wants_pin = await vault.wants_pin()
     problems = await _card_problems(form, vault)
-    problems += await (address_problems(form, vault) if is_new else _choice_problems(form, vault))
+    problems += await (_new_address_problems(form, vault) if is_new else _choice_problems(form, vault))
     problems += _pin_problems(form, may_skip=vault.environment == "simulator") if wants_pin else []
     if problems:
         raise Refused(problems)
     pin = form.secret("pin") if wants_pin and form.secret("pin") else None
-    return CardAnswer(_card_on(form, vault), address_on(form) if is_new else None, pin)
+    return CardAnswer(_card_on(form, vault), is_new, pin)
 
 
 def _card_on(form: Form, vault: Vault) -> Card:
@@ -77,6 +76,10 @@ async def _card_problems(form: Form, vault: Vault) -> list[Problem]:
         "name": name_problem(form.text("name")),
     }
     return [Problem(message, field) for field, message in found.items() if message is not None]
+
+
+async def _new_address_problems(form: Form, vault: Vault) -> list[Problem]:
+    return [*await address_problems(form, vault), *await own_pin_problems(form, vault)]
 
 
 async def _choice_problems(form: Form, vault: Vault) -> list[Problem]:

@@ -63,7 +63,7 @@ class SavingPage:
         kind: str,
         *,
         show: Callable[[Asking, Form, list[Problem]], Awaitable[Response]],
-        save: Callable[[Form], Awaitable[Callable[[], Response]]],
+        save: Callable[[Asking, Form], Awaitable[Callable[[], Response]]],
         saving: Saving,
         now: Callable[[], datetime],
     ) -> None:
@@ -88,7 +88,7 @@ class SavingPage:
         """Save the form, or show what is wrong with it."""
         async with self._one_at_a_time:
             if self._saved is None:
-                problems = await self._problems(form)
+                problems = await self._problems(asking, form)
                 if problems:
                     self.closes_at = self._now() + TIME_TO_TYPE
                     return await self._show(asking, form, problems)
@@ -97,10 +97,10 @@ class SavingPage:
     async def leave(self) -> None:
         """Nothing is held."""
 
-    async def _problems(self, form: Form) -> list[Problem]:
+    async def _problems(self, asking: Asking, form: Form) -> list[Problem]:
         """Why it was not saved; nothing when it was."""
         try:
-            self._saved = await self._save(form)
+            self._saved = await self._save(asking, form)
         except Refused as refused:
             return refused.problems
         except FirmlyError as error:

@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
+from pydantic import SecretStr
 from starlette.responses import Response
+
+from firmly_mcp.wallet.person import PersonProof
 
 from .forms import Form
 
@@ -35,6 +38,13 @@ class Asking:
     csrf: str
     part: str = ""
     query: dict[str, str] = field(default_factory=dict)
+
+    def proof(self, pin: SecretStr | None) -> PersonProof:
+        """The proof of the person who sent this page's form, with the PIN that they typed.
+
+        A request becomes an `Asking` only once its link's cookie was checked, and a form its own secret.
+        """
+        return PersonProof("page", pin)
 
 
 class Page(Protocol):

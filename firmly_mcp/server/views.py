@@ -94,7 +94,7 @@ class AddressView(BaseModel):
     name: str
     city: str
     country: str
-    origin: Literal["person", "tool"]
+    origin: Literal["person", "tool", "script"]
 
     def __str__(self) -> str:
         return f"{self.label}: {self.name}, {self.city}, {self.country}, entered by a {self.origin}"

@@ -1,4 +1,4 @@
-"""The address book in a terminal. What is typed here is a person's: its origin says so."""
+"""The address book in a terminal. What a person types at it is their own; what a script gives is marked so."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import click
 from pydantic import SecretStr
 
 from firmly_mcp.errors import WalletError
-from firmly_mcp.wallet.addresses import FIELDS, Address, clean_field, field_problem, new_address
+from firmly_mcp.wallet.addresses import FIELDS, Address, Origin, clean_field, field_problem, new_address
 from firmly_mcp.wallet.plain_text import label_problem
 from firmly_mcp.wallet.vault import Vault
 
 from .asking import ask, confirm, require_terminal
+from .controlling import by_person, controlling_terminal
 from .objects import read_object, text_of
 from .tables import Row, default_mark, show
 from .telling import tell
@@ -35,30 +36,45 @@ _COLUMNS: Final = {
 
 
 async def add_address(vault: Vault, *, stdin: bool, as_json: bool) -> None:
-    """Add an address that a person types, or with `stdin` one that a script gives; a script replaces no label.
+    """Add an address that a person types, with the PIN where one is set; or with `stdin` one that a script gives.
+
+    A script replaces no label, and an order to its address asks the person first.
 
     Raises:
         AddressRefused: names the field and what is wrong with it, or the label is taken.
-        WalletError: nobody is there to be asked, or the keyring cannot be used.
+        NotAllowed: no terminal to ask in. Nothing was added.
+        PinRefused: the PIN was wrong too often. Nothing was added.
+        WalletError: the keyring cannot be used.
     """
-    replace = False
     if stdin:
-        address = _made(read_object(_ADD, _REQUIRED, _OPTIONAL))
+        address = _made(read_object(_ADD, _REQUIRED, _OPTIONAL), "script")
+        await vault.add_address(address)
     else:
         require_terminal(_ADD, ", ".join((*_REQUIRED, *_OPTIONAL)))
+        address = await _typed(vault)
+    tell(_added(vault, address), {"added": _row(address, as_json=True)}, as_json=as_json)
+
+
+async def _typed(vault: Vault) -> Address:
+    """Add the address that a person types."""
+    with controlling_terminal(f"`{_ADD}`") as terminal:
         await vault.addresses()  # a keyring that cannot be used is told before the questions
         label = ask("Label, such as Home", lambda typed: label_problem(typed.get_secret_value()))
-        if await vault.has_address(label.get_secret_value()):
-            if not confirm(f"There is an address {label.get_secret_value()}. Replace it?"):
-                raise WalletError("The address was not replaced, and nothing was added.")
-            replace = True
-        address = _made({"label": label, **_asked()})
-    await vault.add_address(address, replace=replace)
-    tell(f"Added {address.label} to {vault.description}.", {"added": _row(address, as_json=True)}, as_json=as_json)
+        replace = await vault.has_address(label.get_secret_value())
+        if replace and not confirm(f"There is an address {label.get_secret_value()}. Replace it?"):
+            raise WalletError("The address was not replaced, and nothing was added.")
+        address = _made({"label": label, **_asked()}, "person")
+        await by_person(vault.pin, terminal, lambda proof: vault.add_own_address(address, proof, replace=replace))
+    return address
+
+
+def _added(vault: Vault, address: Address) -> str:
+    asks = "" if address.origin == "person" else " A script gave it, so an order to it asks you first."
+    return f"Added {address.label} to {vault.description}.{asks}"
 
 
 async def list_addresses(vault: Vault, *, as_json: bool) -> None:
-    """Print the address book; each entry says whether a person typed it or a tool brought it.
+    """Print the address book; each entry says whether a person typed it, or a tool or a script gave it.
 
     Raises:
         WalletError: an entry is damaged; the others were printed.
@@ -116,13 +132,13 @@ def _problem(name: str, answers: Mapping[str, SecretStr], typed: SecretStr) -> s
     return field_problem(name, clean_field(name, typed.get_secret_value()), country=country)
 
 
-def _made(fields: Mapping[str, SecretStr]) -> Address:
+def _made(fields: Mapping[str, SecretStr], origin: Origin) -> Address:
     def text(name: str) -> str:
         return text_of(fields, name) or ""
 
     return new_address(
         label=text("label"),
-        origin="person",
+        origin=origin,
         first_name=text("first_name"),
         last_name=text("last_name"),
         company=text("company"),

@@ -19,13 +19,11 @@ from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.errors import NotAllowed, PinRefused, QuoteChanged
 from firmly_mcp.wallet.pin import TRIES
 
-from .controlling import answered, controlling_terminal, unseen
+from .controlling import NONE_FITS, answered, controlling_terminal, proof_at, unseen
 from .orders import attempt_row
-from .pin import NONE_FITS
 from .telling import give
 
 CHANNEL: Final = "terminal"
-_NO_TERMINAL: Final = "Orders are approved in a terminal, and this program has none. Nothing was sent."
 _OUTCOMES: Final = {
     State.PLACED: "The order is placed. Order number: {number}. Charged: {charged}.",
     State.NOT_PLACED: "The order was not placed, and nothing was charged. {reason}",
@@ -58,7 +56,7 @@ async def approve(placement: Placement, approval_id: str | None, *, as_json: boo
 
 async def _answered(placement: Placement, approval: Approval) -> Attempt | None:
     """What came of the person's yes; None if they declined."""
-    with controlling_terminal(_NO_TERMINAL) as terminal:
+    with controlling_terminal("Approving an order") as terminal:
         while True:
             review = await placement.desk.review(approval.id)
             _show(review, terminal.write)
@@ -79,7 +77,7 @@ async def _paid(placement: Placement, review: Review, terminal: TextIO) -> Attem
     for _ in range(TRIES):
         pin = await answered(unseen("Approval PIN"), terminal) if review.pin_required else None
         try:
-            placing = await placement.desk.approve(review, code, CHANNEL, pin=pin)
+            placing = await placement.desk.approve(review, code, proof_at(terminal, pin))
         except PinRefused as refused:
             if not refused.tries_left:
                 raise

@@ -15,6 +15,7 @@ from firmly_mcp.wallet.plain_text import label_problem
 from firmly_mcp.wallet.vault import Vault
 
 from .asking import ask, confirm, require_terminal
+from .controlling import controlling_terminal, proof_at
 from .objects import read_object, text_of
 from .pin import AGAIN, DIFFERENT, NEW
 from .tables import default_mark, show
@@ -49,7 +50,8 @@ async def add_card(vault: Vault, *, stdin: bool, as_json: bool = False) -> None:
     added = await vault.add_card(card, replace=replace)
     _say(f"Added {added.label} ({added.brand}, ends in {added.last_four}) to {vault.description}.", as_json=as_json)
     if pin is not None:
-        await vault.pin.set(pin)
+        with controlling_terminal("Setting the approval PIN") as terminal:
+            await vault.pin.set(pin, proof_at(terminal))
         _say("The approval PIN is set: an order asks for it beside the card's security code.", as_json=as_json)
     elif wants_pin:
         _say("No approval PIN is set yet. Set one with `firmly-mcp pin set`.", as_json=as_json)

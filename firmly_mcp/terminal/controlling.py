@@ -1,4 +1,7 @@
-"""Questions at the controlling terminal, which no program can answer through a pipe: a yes, a PIN, a security code."""
+"""Questions at the controlling terminal, which no program can answer through a pipe: a yes, a PIN, a security code.
+
+A person's act goes through `by_person`, which makes the proof that the act requires.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,28 @@ import asyncio
 import getpass
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import TextIOWrapper
-from typing import Any, TextIO, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 
 from pydantic import SecretStr
 
-from firmly_mcp.errors import NotAllowed
+from firmly_mcp.errors import MoneyMoved, NotAllowed, PinRefused
+from firmly_mcp.wallet.person import PersonProof
+from firmly_mcp.wallet.pin import TRIES, ApprovalPin
 
 T = TypeVar("T")
 
+NONE_FITS: Final = f"None of {TRIES} answers was the approval PIN. Nothing was sent or changed."
+
 
 @contextmanager
-def controlling_terminal(refusal: str) -> Iterator[TextIO]:
-    """The terminal that a person sits at; `refusal` says what cannot be done where there is none.
+def controlling_terminal(act: str, *, money_moved: MoneyMoved = "no") -> Iterator[TextIO]:
+    """The terminal that a person sits at; `act` is what needs it, such as "Accepting rules".
+
+    `money_moved` is what is known about the money of an order that the act is about.
 
     Raises:
         NotAllowed: there is none.
@@ -28,7 +38,8 @@ def controlling_terminal(refusal: str) -> Iterator[TextIO]:
     try:
         opened = open("/dev/tty", "r+b", buffering=0)  # noqa: SIM115, PTH123 - closed below, with what is around it
     except OSError:
-        raise NotAllowed(refusal) from None
+        refusal = f"{act} needs a terminal, and this program has none. Nothing was sent or changed."
+        raise NotAllowed(refusal, money_moved=money_moved) from None
     with TextIOWrapper(opened, encoding="utf-8", errors="replace", write_through=True) as terminal:
         yield terminal
 
@@ -77,5 +88,72 @@ def unseen(question: str) -> Callable[[TextIO], SecretStr]:
             except EOFError:
                 ended = NotAllowed("The input ended before the last question. Nothing was sent or changed.")
         raise ended
+
+    return ask
+
+
+def proof_at(terminal: TextIO, pin: SecretStr | None = None) -> PersonProof:
+    """The proof of a person at this terminal, with the PIN that they typed.
+
+    Raises:
+        NotAllowed: it is no terminal.
+    """
+    if not terminal.isatty():
+        raise NotAllowed("This needs a terminal. Nothing was sent or changed.")
+    return PersonProof("terminal", pin)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a person types where no PIN is set: the word, and what it does, such as "unlock the card"."""
+
+    word: str
+    purpose: str
+
+
+async def by_person(
+    pin: ApprovalPin,
+    terminal: TextIO,
+    act: Callable[[PersonProof], Awaitable[T]],
+    *,
+    without_pin: Word | None = None,
+    money_moved: MoneyMoved = "no",
+) -> T:
+    """Do a person's act, with the PIN where one is set; a wrong one is asked for again while there are tries.
+
+    Where none is set, the person types `without_pin`; None where they have answered another question already.
+
+    Raises:
+        NotAllowed: the person typed another word, or no answer was the PIN. Nothing was changed.
+        PinRefused: the PIN was wrong too often, or it is locked.
+    """
+    if not await pin.is_set():
+        if without_pin is not None:
+            await _typed_word(without_pin, terminal, money_moved)
+        return await act(proof_at(terminal))
+    for _ in range(TRIES):
+        typed = await answered(unseen("Approval PIN"), terminal)
+        try:
+            return await act(proof_at(terminal, typed))
+        except PinRefused as refused:
+            if not refused.tries_left:
+                raise
+            terminal.write(f"{refused.message}\n")
+    raise NotAllowed(NONE_FITS, money_moved=money_moved)
+
+
+async def _typed_word(wanted: Word, terminal: TextIO, money_moved: MoneyMoved) -> None:
+    question = f"Type {wanted.word} to {wanted.purpose}, anything else to leave it: "
+    if await answered(line(question), terminal) != wanted.word:
+        raise NotAllowed(f"The answer was not {wanted.word}. Nothing was changed.", money_moved=money_moved)
+
+
+def line(question: str) -> Callable[[TextIO], str]:
+    """A question for `answered` whose answer is one line, without spaces at its ends."""
+
+    def ask(terminal: TextIO) -> str:
+        terminal.write(question)
+        terminal.flush()
+        return terminal.readline().strip()
 
     return ask

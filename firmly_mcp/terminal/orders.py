@@ -1,4 +1,7 @@
-"""Orders in a terminal: what was tried and what became of it, and how a person ends a doubt."""
+"""Orders in a terminal: what was tried and what became of it, and how a person ends a doubt.
+
+Reading takes no person. What a person says of a doubt or of the journal is answered at the controlling terminal.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
+from firmly_mcp.wallet.vault import Vault
 
+from .controlling import Word, by_person, controlling_terminal
+from .differences import visible
 from .progressing import progress_bar
 from .tables import show
 from .telling import tell
@@ -26,6 +32,8 @@ _COLUMNS: Final = {
     "order_number": "Order number",
     "what": "What",
 }
+_SETTLE: Final = Word("settle", "note this down")
+_ACCEPT: Final = Word("accept", "go on with this journal")
 _COLOURS: Final = {
     State.PLACED.value: "green",
     State.SENDING.value: "cyan",
@@ -40,6 +48,7 @@ async def list_orders(placement: Placement, *, limit: int, as_json: bool) -> Non
 
 
 async def settle(
+    vault: Vault,
     placement: Placement,
     attempt_id: str | None,
     *,
@@ -51,11 +60,14 @@ async def settle(
     """Read attempts in doubt again; or end one as a person says. `charged` is in the order's currency.
 
     Raises:
-        NotAllowed: the words do not fit together, or there is no such attempt.
+        NotAllowed: the words do not fit together, there is no such attempt, or a person's word came without a terminal.
+        PinRefused: the PIN was wrong too often.
     """
     by_hand = placed is not None or not_placed
     if (placed is not None and not_placed) or (by_hand and attempt_id is None):
         raise NotAllowed("Say which attempt, and either --placed with the order number or --not-placed.")
+    if placed is not None and not placed.strip():
+        raise NotAllowed("The order number is blank. Nothing was changed.", money_moved="unknown")
     if charged is not None and placed is None:
         raise NotAllowed("--charged goes with --placed: what was charged for which order number?")
     if attempt_id is None:
@@ -70,15 +82,42 @@ async def settle(
         raise NotAllowed("There is no attempt of this id. `firmly-mcp orders list` shows them.")
     if by_hand:
         amount = None if charged is None else Money(charged, attempt.draft.total.currency)
-        attempt = await placement.settle_by_hand(attempt, placed, amount)
+        attempt = await _ended(vault, placement, attempt, placed, amount)
         if not as_json:
             click.echo(_charge_in_words(attempt), err=True)
     _list([attempt], as_json=as_json)
 
 
-async def accept_journal(placement: Placement, *, as_json: bool) -> None:
-    """Take the journal that is there as the right one."""
-    await placement.accept_journal()
+async def _ended(
+    vault: Vault, placement: Placement, attempt: Attempt, number: str | None, charged: Money | None
+) -> Attempt:
+    """End a doubt once the person at the terminal has said so, with the PIN where one is set."""
+    draft, money_moved = attempt.draft, attempt.money_moved
+    amount = "an amount that is not known" if charged is None else str(charged)
+    said = "not placed" if number is None else f"placed as {number}, charged {amount}"
+    with controlling_terminal("Ending a doubt", money_moved=money_moved) as terminal:
+        terminal.write(f"{attempt.id}: {draft.total} at {draft.store}, {attempt.begun_at:%Y-%m-%d %H:%M} UTC. ")
+        terminal.write(f"{'; '.join(draft.lines)}.\nIt will be noted as {visible(said)}, as the store told you.\n")
+        return await by_person(
+            vault.pin,
+            terminal,
+            lambda proof: placement.settle_by_hand(attempt, number, charged, proof=proof),
+            without_pin=_SETTLE,
+            money_moved=money_moved,
+        )
+
+
+async def accept_journal(vault: Vault, placement: Placement, *, as_json: bool) -> None:
+    """Take the journal that is there as the right one, once the person at the terminal has said so.
+
+    Raises:
+        NotAllowed: no terminal to ask in, or the person said no.
+        PinRefused: the PIN was wrong too often.
+    """
+    with controlling_terminal("Accepting the journal") as terminal:
+        terminal.write("Limits and earlier orders will be read from the journal that is there now. An order that is\n")
+        terminal.write("missing in it counts for no limit, and can be placed again.\n")
+        await by_person(vault.pin, terminal, placement.accept_journal, without_pin=_ACCEPT)
     tell("The journal is accepted; orders go on from it.", {"accepted": "journal"}, as_json=as_json)
 
 

@@ -10,13 +10,12 @@ from firmly_mcp.errors import NotAllowed, PinRefused
 from firmly_mcp.wallet.pin import LONGEST, SHORTEST, TRIES, ApprovalPin, pin_problem
 from firmly_mcp.wallet.vault import Vault
 
-from .controlling import answered, controlling_terminal, unseen
+from .controlling import NONE_FITS, answered, controlling_terminal, proof_at, unseen
 from .telling import give
 
 NEW: Final = f"New approval PIN, {SHORTEST} to {LONGEST} characters"
 AGAIN: Final = "The same once more"
 DIFFERENT: Final = "The two are not the same."
-NONE_FITS: Final = f"None of {TRIES} answers was the approval PIN. Nothing was sent or changed."
 
 
 async def set_pin(vault: Vault, *, as_json: bool) -> None:
@@ -27,11 +26,10 @@ async def set_pin(vault: Vault, *, as_json: bool) -> None:
         NotAllowed: no terminal to ask in, or no answer was fine.
     """
     is_set = await vault.pin.is_set()
-    refusal = "The approval PIN is set in a terminal, and this program has none. Nothing was changed."
-    with controlling_terminal(refusal) as terminal:
+    with controlling_terminal("Setting the approval PIN") as terminal:
         old = await checked_pin(vault.pin, terminal, "Approval PIN that is set now") if is_set else None
         new = await _chosen(terminal)
-        await vault.pin.set(new, old)
+        await vault.pin.set(new, proof_at(terminal, old))
         done = "changed" if is_set else "set"
         terminal.write(f"The approval PIN of the {vault.environment} environment is {done}.\n")
     if as_json:

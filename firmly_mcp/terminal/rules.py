@@ -18,9 +18,8 @@ from firmly_mcp.errors import NotAllowed, SettingsError
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.vault import Vault
 
-from .controlling import answered, controlling_terminal
+from .controlling import answered, by_person, controlling_terminal
 from .differences import difference, is_partly_unknown, visible
-from .pin import checked_pin
 from .rules_in_words import in_words
 from .tables import show
 from .telling import give, tell
@@ -96,11 +95,11 @@ async def accept_rules(accepted: Accepted, vault: Vault, *, as_json: bool) -> No
         tell("Nothing changed since it was accepted.", {"accepted": [], "needed": True}, as_json=as_json)
         return
     await accepted.refuse_without_pin()
-    with controlling_terminal("Rules are accepted in a terminal, and this program has none.") as terminal:
+    with controlling_terminal("Accepting rules and settings") as terminal:
         terminal.writelines(f"{line}\n" for line in _shown(accepted, standing))
         if not await answered(_says_yes, terminal):
             raise NotAllowed("Nothing was accepted.")
-        await accepted.accept(standing, await checked_pin(vault.pin, terminal))
+        await by_person(vault.pin, terminal, lambda proof: accepted.accept(standing, proof))
         terminal.write("Accepted.\n")
         if set(standing.unaccepted) - {RULES}:
             terminal.write("A server that runs already keeps the settings that it was started with: start it anew.\n")

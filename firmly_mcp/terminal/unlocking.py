@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TextIO
+from typing import Final
 
 from firmly_mcp.checkout.placement import Placement
-from firmly_mcp.errors import NotAllowed
 from firmly_mcp.wallet.vault import Vault
 
-from .controlling import answered, controlling_terminal
-from .pin import checked_pin
+from .controlling import Word, by_person, controlling_terminal
 from .telling import give
 
-_WORD: Final = "unlock"
+_WORD: Final = Word("unlock", "let it be used again")
 
 
 async def unlock_card(vault: Vault, placement: Placement, label: str, *, as_json: bool) -> None:
@@ -25,23 +22,12 @@ async def unlock_card(vault: Vault, placement: Placement, label: str, *, as_json
         NotAllowed: no terminal to ask in, or the person said no. Nothing was changed.
     """
     card = await vault.card_summary(label)
-    refusal = "A card is unlocked by a person in a terminal, and this program has none. Nothing was changed."
-    with controlling_terminal(refusal) as terminal:
+    with controlling_terminal("Unlocking a card") as terminal:
         terminal.write(f"{card.label}, {card.brand} ending {card.last_four}, environment {vault.environment}.\n")
         terminal.write("A card is locked after two declined payments within an hour.\n")
-        if await vault.pin.is_set():
-            await checked_pin(vault.pin, terminal)
-        elif await answered(_line(f"Type {_WORD} to let it be used again: "), terminal) != _WORD:
-            raise NotAllowed("The card was not unlocked. Nothing was changed.")
-        was_locked = await placement.unlock_card(card.label)
+        was_locked = await by_person(
+            vault.pin, terminal, lambda proof: placement.unlock_card(card.label, proof), without_pin=_WORD
+        )
         terminal.write(f"{card.label} is unlocked.\n" if was_locked else f"{card.label} was not locked.\n")
     if as_json:
         give({"unlocked": card.label, "was_locked": was_locked})
-
-
-def _line(question: str) -> Callable[[TextIO], str]:
-    def ask(terminal: TextIO) -> str:
-        terminal.write(question)
-        return terminal.readline().strip()
-
-    return ask

@@ -1,4 +1,4 @@
-"""The address book's entries. Each knows where it came from: typed by a person, or brought by a tool.
+"""The address book's entries. Each knows where it came from: typed by a person, brought by a tool or by a script.
 
 Fields have Firmly's names. Every field is one printable line of bounded length, and no field holds a card number.
 """
@@ -18,7 +18,7 @@ from firmly_mcp.errors import AddressRefused
 from .countries import COUNTRIES
 from .plain_text import is_printable, label_problem, one_line
 
-Origin = Literal["person", "tool"]
+Origin = Literal["person", "tool", "script"]
 
 
 @dataclass(frozen=True, slots=True)

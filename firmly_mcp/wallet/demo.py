@@ -9,9 +9,12 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from firmly_mcp.errors import WalletError
+
 from .addresses import new_address
 from .cards import new_card
 from .memory import MemoryKeychain
+from .person import PersonProof
 from .vault import Vault
 
 CARD_LABEL: Final = "test-visa"
@@ -31,9 +34,11 @@ async def fill(vault: Vault) -> None:
     """Put the test card and its address into a wallet of the simulator.
 
     Raises:
-        WalletError: the keyring cannot be used.
+        WalletError: the keyring cannot be used, or the wallet is of another environment.
     """
-    await vault.add_address(
+    if vault.environment != "simulator":
+        raise WalletError("The demo's card and address work in the simulator environment only.")
+    await vault.add_own_address(
         new_address(
             label=ADDRESS_LABEL,
             origin="person",
@@ -46,7 +51,8 @@ async def fill(vault: Vault) -> None:
             state_or_province="WA",
             postal_code="98101",
             country="US",
-        )
+        ),
+        PersonProof("demo"),
     )
     await vault.add_card(
         new_card(

@@ -27,6 +27,7 @@ from firmly_mcp.card_numbers import holds_card_number
 from firmly_mcp.errors import PinRefused, WalletError
 
 from .keychain import Secrets
+from .person import PersonProof
 from .plain_text import is_printable
 from .turns import in_turn
 
@@ -94,8 +95,8 @@ class ApprovalPin:
         """
         return await self._kept() is not None
 
-    async def set(self, new: SecretStr, old: SecretStr | None = None) -> None:
-        """Keep a PIN; in place of another one it needs that one.
+    async def set(self, new: SecretStr, proof: PersonProof) -> None:
+        """Keep a PIN, as a person says; in place of another one the proof has to hold that one.
 
         Raises:
             PinRefused: the new one will not do, or the old one is missing, wrong or locked. Nothing was changed.
@@ -106,9 +107,9 @@ class ApprovalPin:
         async with in_turn(self._lock_path):
             kept = await self._kept()
             if kept is not None:
-                if old is None:
+                if proof.pin is None:
                     raise PinRefused("There is an approval PIN already, and changing it takes the old one.")
-                await self._checked(kept, old)
+                await self._checked(kept, proof.pin)
             await self._save(await self._hashed(new))
 
     async def check(self, pin: SecretStr) -> None:

@@ -28,6 +28,7 @@ from .kept_text import KeptText
 from .keychain import Secrets
 from .number import TEST_ONLY
 from .payment_cards import PaymentCards
+from .person import PersonProof, require_person
 from .pin import ApprovalPin
 from .pinned_keys import KeptThumbprints, check_pinned
 from .plain_text import label_key
@@ -154,15 +155,34 @@ class Vault:
         """The thumbprints of the payment keys that were used, by `host kid`, oldest first; `doctor` shows them."""
         return await self._thumbprints.load()
 
-    async def add_address(self, address: Address, *, replace: bool = False, default: bool = False) -> None:
-        """Keep an address.
+    async def add_address(self, address: Address, *, default: bool = False) -> None:
+        """Keep an address that a tool or a script gives: it replaces none, and an order to it asks a person first.
 
         Raises:
-            AddressRefused: its label is taken and `replace` is False, or a tool's would replace a person's.
+            AddressRefused: its label is taken, or it is marked as a person's own, which `add_own_address` alone keeps.
         """
+        if address.origin == "person":
+            raise AddressRefused("Only a person at a page or a terminal adds an address of their own.", field="origin")
+        await self._put_address(address, replace=False, default=default)
+
+    async def add_own_address(
+        self, address: Address, proof: PersonProof, *, replace: bool = False, default: bool = False
+    ) -> None:
+        """Keep an address as the person's own, to which their rules may let an order go unasked.
+
+        Raises:
+            AddressRefused: its label is taken and `replace` is False.
+            PinRefused: a PIN is set, and the proof does not hold it. Nothing was added.
+        """
+        if not replace and await self.has_address(address.label):
+            raise AddressRefused(_taken(address.label, "addresses"), field="label")
+        await require_person(proof, self.pin)
+        own = address.model_copy(update={"origin": "person"})
+        await self._put_address(own, replace=replace, default=default)
+
+    async def _put_address(self, address: Address, *, replace: bool, default: bool) -> None:
         async with self._lock():
-            may_replace = replace and address.origin == "person"
-            if not may_replace and await self.has_address(address.label):
+            if not replace and await self.has_address(address.label):
                 raise AddressRefused(_taken(address.label, "addresses"), field="label")
             await self._addresses.put(address.label, entry_of_address(address), default=default)
 

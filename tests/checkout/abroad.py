@@ -25,6 +25,7 @@ from firmly_mcp.simulator import Simulator
 from firmly_mcp.wallet.cards import new_card
 from firmly_mcp.wallet.demo import TEST_NUMBER
 from firmly_mcp.wallet.pin import Cost
+from tests.proofs import BY_PERSON, with_pin
 from tests.shop import CVV_COMMAND, STORE, TEE
 from tests.wallet.samples import an_address
 
@@ -57,8 +58,8 @@ class Abroad:
         """A person looks at what counts, and accepts all of it."""
         vault, accepted = await services.vault(), await services.accepted()
         if not await vault.pin.is_set():
-            await vault.pin.set(PIN)
-        await accepted.accept(await accepted.standing(), pin)
+            await vault.pin.set(PIN, BY_PERSON)
+        await accepted.accept(await accepted.standing(), with_pin(pin))
         return accepted
 
     async def fill_cart(self, services: Services, quantity: int = 2) -> None:
@@ -97,7 +98,7 @@ async def open_abroad(directory: Path, **settings: Any) -> AsyncIterator[Abroad]
         )
         async with abroad.rooms() as services:
             vault = await services.vault()
-            await vault.add_address(an_address(label="home"))
+            await vault.add_own_address(an_address(label="home"), BY_PERSON)
             await vault.add_card(
                 new_card(
                     label="test-visa", number=SecretStr(TEST_NUMBER), name="Ana Lima", month="12",

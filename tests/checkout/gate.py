@@ -26,6 +26,7 @@ from firmly_mcp.wallet.demo import fill
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.vault import Vault
 from tests.checkout.test_journal import Clock
+from tests.proofs import BY_PERSON
 from tests.shop import CVV_COMMAND, STORE, TEE, announce
 
 CODE = SecretStr("123")
@@ -100,7 +101,7 @@ class Gate:
 
     async def bought(self, wish: Wish) -> Attempt:
         """An order that a person said yes to."""
-        return await self.ended(await self.placement.desk.approve(await self.reviewed(wish), CODE, "test"))
+        return await self.ended(await self.placement.desk.approve(await self.reviewed(wish), CODE, BY_PERSON))
 
     async def ended(self, placing: Placing, at: Placement | None = None) -> Attempt:
         """Wait for the outcome, and read it as anyone later would, in the program that sends it."""

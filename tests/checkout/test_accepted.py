@@ -17,6 +17,7 @@ from firmly_mcp.checkout.wishes import Wish
 from firmly_mcp.errors import NotAllowed, PinRefused, RuleDenied, SettingsError
 from firmly_mcp.services import open_services
 from firmly_mcp.settings import MOVES_MONEY, Settings, command_line, declared
+from tests.proofs import BY_PERSON, with_pin
 from tests.secret_service import SecretService
 
 from .abroad import CART, CODE, ITEMS, PIN, Abroad, open_abroad, placed
@@ -45,7 +46,7 @@ async def test_nothing_is_ordered_before_a_person_has_a_pin_and_accepted_where_m
         with pytest.raises(NotAllowed, match="approval PIN") as caught:
             await placement.order(wish, max_total=MUCH)
         assert caught.value.next == command_line(services.settings, "pin", "set")
-        await vault.pin.set(PIN)
+        await vault.pin.set(PIN, BY_PERSON)
         with pytest.raises(NotAllowed, match="environment, app_id, api_url, payment_url") as caught:
             await placement.order(wish, max_total=MUCH)
         assert caught.value.next == command_line(services.settings, "rules", "accept")
@@ -64,7 +65,7 @@ async def test_without_rules_a_person_is_asked_and_their_yes_places_the_order(ab
         asked = await (await services.placement()).order(wish)
         assert isinstance(asked, Asked)
         review = await desk.review(asked.approval.id)
-        assert await placed(services, await desk.approve(review, CODE, "test", pin=PIN))
+        assert await placed(services, await desk.approve(review, CODE, with_pin(PIN)))
     assert len(abroad.simulator.books.charges) == 1
 
 
@@ -80,12 +81,12 @@ async def test_a_yes_without_the_right_pin_places_nothing_and_only_accepted_rule
         assert review.pin_required
         for pin in (None, SecretStr("tulip 48")):
             with pytest.raises(PinRefused):
-                await desk.approve(review, CODE, "test", pin=pin)
+                await desk.approve(review, CODE, with_pin(pin))
         assert abroad.nothing_was_paid()
         await abroad.accept(services)
         review = await desk.review(asked.approval.id)
         assert not review.pin_required
-        assert await placed(services, await desk.approve(review, CODE, "test"))
+        assert await placed(services, await desk.approve(review, CODE, BY_PERSON))
 
 
 @BOTH
@@ -176,9 +177,9 @@ async def test_a_yes_does_not_outlive_a_change_of_where_money_goes(abroad: Abroa
         review = await placement.desk.review(asked.approval.id)
         # As another program of the same person would, that has another App ID.
         elsewhere = {**(await accepted.standing()).declared, "app_id": '"another"'}
-        await accepted.accept(Standing(elsewhere), PIN)
+        await accepted.accept(Standing(elsewhere), with_pin(PIN))
         with pytest.raises(NotAllowed, match="app_id"):
-            await placement.desk.approve(review, CODE, "test", pin=PIN)
+            await placement.desk.approve(review, CODE, with_pin(PIN))
     assert abroad.nothing_was_paid()
 
 
@@ -187,10 +188,10 @@ async def test_without_the_right_pin_nothing_is_accepted(abroad: Abroad, pin: st
     async with abroad.rooms() as services:
         accepted, vault = await services.accepted(), await services.vault()
         with pytest.raises(PinRefused):
-            await accepted.accept(await accepted.standing(), PIN)
-        await vault.pin.set(PIN)
+            await accepted.accept(await accepted.standing(), with_pin(PIN))
+        await vault.pin.set(PIN, BY_PERSON)
         with pytest.raises(PinRefused):
-            await accepted.accept(await accepted.standing(), SecretStr(pin))
+            await accepted.accept(await accepted.standing(), with_pin(pin))
         assert (await accepted.standing()).is_first
         assert await vault.acceptance.load() is None
         assert not (abroad.settings.data_dir / "accepted").exists()
@@ -199,10 +200,10 @@ async def test_without_the_right_pin_nothing_is_accepted(abroad: Abroad, pin: st
 async def test_what_counts_is_what_was_shown_and_not_what_the_file_said_by_then(abroad: Abroad) -> None:
     async with abroad.rooms() as services:
         accepted, vault = await services.accepted(), await services.vault()
-        await vault.pin.set(PIN)
+        await vault.pin.set(PIN, BY_PERSON)
         shown = await accepted.standing()
         abroad.rules(ALLOW)
-        await accepted.accept(shown, PIN)
+        await accepted.accept(shown, with_pin(PIN))
         standing = await accepted.standing()
         assert standing.unaccepted == (RULES,)
         assert standing.before[RULES] == ""

@@ -16,6 +16,7 @@ from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import NotAllowed, RuleDenied, SettingsError, WalletError
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate, open_gate
+from tests.proofs import BY_PERSON
 from tests.shop import TEE
 
 EXACT = Decimal("53.40")
@@ -149,7 +150,7 @@ async def test_the_same_once_more_goes_to_a_person_whatever_the_rules_allow(gate
     assert review.just_bought is not None
     assert review.just_bought.id == first.attempt.id
     assert gate.orders_sent() == 1
-    again = await gate.ended(await gate.placement.desk.approve(review, CODE, "test"))
+    again = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
     assert again.id != first.attempt.id
     assert gate.charges == [5340, 5340]
 
@@ -233,6 +234,6 @@ async def test_a_yes_that_passes_a_limit_with_what_was_spent_since_is_refused(ga
     review = await gate.reviewed(ITEMS)
     await placed(gate, replace(ITEMS, items=(Item(TEE, 1),)))
     with pytest.raises(RuleDenied) as caught:
-        await gate.placement.desk.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
     assert caught.value.rule == "USD.refuse_above_a_day"
     assert len(gate.charges) == 1

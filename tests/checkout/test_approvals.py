@@ -15,6 +15,7 @@ from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import CardNotFound, FirmlyError, NotAllowed, QuoteChanged, RuleDenied, SettingsError
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
 from tests.checkout.test_journal import DRAFT, PERMIT
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
 
@@ -70,7 +71,7 @@ async def test_a_question_can_be_answered_for_ten_minutes(gate: Gate, wish: Wish
     with pytest.raises(NotAllowed, match="ten minutes are over"):
         await gate.placement.desk.review(asked.id)
     with pytest.raises(NotAllowed, match="expired"):
-        await gate.placement.desk.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
     assert not gate.orders_sent()
     assert not await gate.placement.desk.open_approvals()
     assert (await gate.asked(wish)).id != asked.id
@@ -80,11 +81,11 @@ async def test_a_question_can_be_answered_for_ten_minutes(gate: Gate, wish: Wish
 @pytest.mark.anyio
 async def test_a_yes_places_the_order_and_is_used_up(gate: Gate, wish: Wish) -> None:
     review = await gate.reviewed(wish)
-    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, "test"))
+    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
     assert (placed.state, gate.charges) == (State.PLACED, [5340])
     with pytest.raises(NotAllowed, match="no open approval"):
         await gate.placement.desk.review(review.approval.id)
-    again = await gate.placement.desk.approve(review, CODE, "test")
+    again = await gate.placement.desk.approve(review, CODE, BY_PERSON)
     assert (again.is_new, again.attempt.id) == (False, placed.id)
     assert gate.orders_sent() == 1
 
@@ -94,9 +95,9 @@ async def test_a_yes_to_once_more_is_used_up_too(gate: Gate) -> None:
     await gate.bought(ITEMS)
     review = await gate.reviewed(replace(ITEMS, repeat=True))
     beside = await gate.placement.desk.review(review.approval.id)
-    await gate.ended(await gate.placement.desk.approve(review, CODE, "test"))
+    await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
     with pytest.raises(NotAllowed, match="was answered"):
-        await gate.placement.desk.approve(beside, CODE, "test")
+        await gate.placement.desk.approve(beside, CODE, BY_PERSON)
     assert gate.charges == [5340, 5340]
 
 
@@ -110,7 +111,7 @@ async def test_a_no_holds_until_the_question_would_have_expired(gate: Gate, wish
         gate.clock.time = review.approval.asked_at + now
         assert (await gate.asked(wish)).answer is Answer.DECLINED
     with pytest.raises(NotAllowed, match="was answered, replaced"):
-        await gate.placement.desk.approve(beside, CODE, "test")
+        await gate.placement.desk.approve(beside, CODE, BY_PERSON)
     gate.clock.time += timedelta(seconds=1)
     assert (await gate.asked(wish)).id != review.approval.id
     assert not gate.orders_sent()
@@ -119,7 +120,7 @@ async def test_a_no_holds_until_the_question_would_have_expired(gate: Gate, wish
 @pytest.mark.anyio
 async def test_a_no_does_not_undo_a_yes(gate: Gate) -> None:
     review = await gate.reviewed(CART)
-    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, "test"))
+    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
     await gate.placement.desk.decline(review, "test")
     found = await gate.placement.order(CART)
     assert isinstance(found, Placing)
@@ -135,7 +136,7 @@ async def test_of_two_desks_that_say_yes_at_once_one_orders(gate: Gate, wish: Wi
 
     async def yes(placement: Placement, review: Review) -> None:
         try:
-            attempts.add((await gate.ended(await placement.desk.approve(review, CODE, "test"))).id)
+            attempts.add((await gate.ended(await placement.desk.approve(review, CODE, BY_PERSON))).id)
         except NotAllowed:
             return
 
@@ -155,7 +156,7 @@ async def test_a_yes_places_the_order_though_the_program_that_asked_is_gone(gate
     async with gate.another() as asking:
         asked = await asking.order(wish)
         assert isinstance(asked, Asked)
-    placing = await gate.placement.desk.approve(await gate.placement.desk.review(asked.approval.id), CODE, "test")
+    placing = await gate.placement.desk.approve(await gate.placement.desk.review(asked.approval.id), CODE, BY_PERSON)
     placed = await gate.ended(placing)
     assert placed.state is State.PLACED
     async with gate.another() as later:
@@ -171,7 +172,7 @@ async def test_a_price_that_rose_since_the_question_is_shown_and_the_yes_is_to_i
     gate.simulator.set_price(STORE, TEE, 3000)
     review = await gate.placement.desk.review(asked.id)
     assert review.quote.total > asked.total
-    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, "test"))
+    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
     assert placed.draft.total == review.quote.total
     assert gate.charges == [int(review.quote.total.amount * 100)]
 
@@ -184,11 +185,11 @@ async def test_a_price_that_rises_after_it_was_shown_stops_the_order_and_leaves_
     review = await gate.reviewed(wish)
     gate.simulator.set_price(STORE, TEE, 2201)
     with pytest.raises(QuoteChanged) as caught:
-        await gate.placement.desk.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
     assert f"{TEE}: price: 22.00 USD → 22.01 USD" in caught.value.difference
     assert not gate.orders_sent()
     again = await gate.placement.desk.review(review.approval.id)
-    assert (await gate.ended(await gate.placement.desk.approve(again, CODE, "test"))).state is State.PLACED
+    assert (await gate.ended(await gate.placement.desk.approve(again, CODE, BY_PERSON))).state is State.PLACED
     assert gate.charges == [int(again.quote.total.amount * 100)]
 
 
@@ -197,7 +198,7 @@ async def test_a_cart_that_was_changed_after_it_was_shown_stops_the_order(gate: 
     review = await gate.reviewed(CART)
     await (await gate.services.firmly()).add_line_item(STORE, {"variant_id": TEE}, 1)
     with pytest.raises(QuoteChanged, match="Nothing was sent"):
-        await gate.placement.desk.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
     await (await gate.services.firmly()).clear_cart(STORE)
     with pytest.raises(NotAllowed, match="empty"):
         await gate.placement.desk.review(review.approval.id)
@@ -220,7 +221,7 @@ async def test_rules_that_turned_to_refuse_stop_a_yes(
     review = await gate.reviewed(wish)
     gate.rules(rules)
     with pytest.raises(error):
-        await gate.placement.desk.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
     assert not gate.orders_sent()
     assert [one.id for one in await gate.placement.desk.open_approvals()] == [review.approval.id]
     assert not gate.kept_devices()
@@ -231,7 +232,7 @@ async def test_rules_that_turned_to_refuse_stop_a_yes(
 async def test_a_yes_that_finds_the_order_placed_already_leaves_no_device_behind(gate: Gate, wish: Wish) -> None:
     review = await gate.reviewed(replace(wish, reference="mine"))
     placed = await gate.bought(wish)
-    joined = await gate.placement.desk.approve(review, CODE, "test")
+    joined = await gate.placement.desk.approve(review, CODE, BY_PERSON)
     assert (joined.is_new, joined.attempt.id) == (False, placed.id)
     assert not gate.kept_devices()
 

@@ -19,6 +19,7 @@ from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.vault import KeptText
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate
 from tests.checkout.test_journal import DRAFT, PERMIT, Clock, Kept
+from tests.proofs import BY_PERSON
 from tests.shop import TEE
 from tests.wallet.test_broken_keyrings import Fake
 
@@ -189,10 +190,10 @@ async def test_a_journal_that_is_not_the_last_one_lets_no_order_go_until_a_perso
     if damage is is_damaged:
         async with gate.another() as refusing:
             with pytest.raises(NotAllowed, match="cannot be used"):
-                await refusing.accept_journal()
+                await refusing.accept_journal(BY_PERSON)
         journal.unlink()
     async with gate.another() as accepting:
-        await accepting.accept_journal()
+        await accepting.accept_journal(BY_PERSON)
     async with gate.another() as later:
         assert await placed(gate, NEXT, later) is State.PLACED
     async with gate.another() as later:
@@ -207,14 +208,14 @@ async def test_a_yes_is_no_way_round_a_journal_that_is_missing(gate: Gate, wish:
         asked = await first.order(ITEMS)
         assert isinstance(asked, Asked)
         review = await first.desk.review(asked.approval.id)
-        await gate.ended(await first.desk.approve(review, CODE, "test"), first)
+        await gate.ended(await first.desk.approve(review, CODE, BY_PERSON), first)
     (gate.settings.data_dir / "journal.sqlite3").unlink()
     async with gate.another() as later:
         again = await later.order(wish)
         assert isinstance(again, Asked)
         review = await later.desk.review(again.approval.id)
         with pytest.raises(NotAllowed, match="missing, new or another's"):
-            await later.desk.approve(review, CODE, "test")
+            await later.desk.approve(review, CODE, BY_PERSON)
         assert not await later.attempts(limit=5)
         assert [one.id for one in await later.desk.open_approvals()] == [again.approval.id]
     assert gate.orders_sent() == 1

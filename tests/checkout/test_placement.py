@@ -16,6 +16,7 @@ from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.errors import BeingPaid, CardNotFound, FirmlyError, InvalidRequest, NotAllowed, QuoteChanged
 from firmly_mcp.services import open_services
 from firmly_mcp.settings import Settings
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE, Shop, open_shop
 
 Order = Callable[[Shop], Awaitable[Placing]]
@@ -175,7 +176,7 @@ async def test_a_charge_that_the_cart_never_shows_stays_a_doubt_until_a_person_e
     placement = await ready.services.placement()
     assert [attempt.id for attempt in await placement.settle_all()] == [placing.attempt.id]
     assert len(ready.charges) == 1
-    settled = await placement.settle_by_hand(placing.attempt, ready.charges[0][0])
+    settled = await placement.settle_by_hand(placing.attempt, ready.charges[0][0], proof=BY_PERSON)
     assert settled.state is State.PLACED
     assert len(ready.orders_sent()) == 1
 

@@ -12,6 +12,7 @@ from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.services import open_services, simulator_dir
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.addresses import new_address
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE, Shop, announce
 
 MAX = Decimal(1000)
@@ -81,7 +82,7 @@ async def test_once_a_person_approved_an_order_to_it_the_rules_may_allow_the_nex
     placement = await lent.services.placement()
     asked = await placement.order(await wish_for(lent, "Rosa"), max_total=MAX)
     assert isinstance(asked, Asked)
-    placing = await placement.desk.approve(await placement.desk.review(asked.approval.id), SecretStr("123"), "terminal")
+    placing = await placement.desk.approve(await placement.desk.review(asked.approval.id), SecretStr("123"), BY_PERSON)
     assert placing.feed is not None
     while not placing.feed.ended:
         await placing.feed.more_than(len(placing.feed.steps))

@@ -18,6 +18,7 @@ from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 from firmly_mcp.services import JOURNAL
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
+from tests.proofs import BY_PERSON
 from tests.shop import TEE
 
 PROBABLY_NOT = "The cart still reads as not ordered, so it probably was not; that is no proof. Check with the store"
@@ -33,7 +34,7 @@ async def in_doubt(gate: Gate, wish: Wish, *faults: Fault) -> Attempt:
     """An order that was sent and whose outcome is not known yet; nothing read it again since."""
     for action, options in faults:
         gate.simulator.faults.add(action, "*_order_v2", **options)
-    placing = await gate.placement.desk.approve(await gate.reviewed(wish), CODE, "test")
+    placing = await gate.placement.desk.approve(await gate.reviewed(wish), CODE, BY_PERSON)
     assert placing.feed is not None
     with anyio.fail_after(30):
         while not placing.feed.ended:
@@ -111,7 +112,7 @@ async def test_an_order_that_shows_later_is_found_later(gate: Gate, wish: Wish) 
 @pytest.mark.anyio
 async def test_a_person_ends_a_doubt(gate: Gate, wish: Wish, number: str | None, state: State) -> None:
     doubt = await in_doubt(gate, wish, NOTHING_DONE)
-    settled = await gate.placement.settle_by_hand(doubt, number)
+    settled = await gate.placement.settle_by_hand(doubt, number, proof=BY_PERSON)
     assert (settled.state, settled.outcome.order_number) == (state, number)
     assert settled.outcome.reason == "settled by a person"
     assert not await gate.placement.settle_all()
@@ -125,7 +126,7 @@ async def test_a_person_ends_a_doubt(gate: Gate, wish: Wish, number: str | None,
 async def test_a_person_who_ends_a_doubt_can_say_what_was_charged(gate: Gate, wish: Wish) -> None:
     doubt = await in_doubt(gate, wish, NOTHING_DONE)
     charged = Money.parse("61.00", "USD")
-    settled = await gate.placement.settle_by_hand(doubt, "A-1", charged)
+    settled = await gate.placement.settle_by_hand(doubt, "A-1", charged, proof=BY_PERSON)
     assert (settled.draft.total, settled.outcome.charged) == (Money.parse("53.40", "USD"), charged)
 
 
@@ -135,7 +136,7 @@ async def test_a_blank_order_number_ends_no_doubt(gate: Gate, wish: Wish) -> Non
     doubt = await in_doubt(gate, wish, NOTHING_DONE)
     for number in ("", "  "):
         with pytest.raises(NotAllowed, match="blank"):
-            await gate.placement.settle_by_hand(doubt, number)
+            await gate.placement.settle_by_hand(doubt, number, proof=BY_PERSON)
     assert [one.id for one in await gate.placement.settle_all()] == [doubt.id]
 
 
@@ -143,12 +144,12 @@ async def test_a_blank_order_number_ends_no_doubt(gate: Gate, wish: Wish) -> Non
 @pytest.mark.anyio
 async def test_what_a_person_called_not_placed_becomes_placed_when_its_number_turns_up(gate: Gate, wish: Wish) -> None:
     doubt = await in_doubt(gate, wish, HIDDEN, CHARGED)
-    await gate.placement.settle_by_hand(doubt, None)
+    await gate.placement.settle_by_hand(doubt, None, proof=BY_PERSON)
     found = await gate.placement.attempt(doubt.id)
     assert found is not None
-    settled = await gate.placement.settle_by_hand(found, gate.simulator.books.charges[0].order_number)
+    settled = await gate.placement.settle_by_hand(found, gate.simulator.books.charges[0].order_number, proof=BY_PERSON)
     assert (settled.state, settled.money_moved) == (State.PLACED, "yes")
-    back = await gate.placement.settle_by_hand(settled, None)
+    back = await gate.placement.settle_by_hand(settled, None, proof=BY_PERSON)
     assert back.state is State.PLACED
 
 
@@ -159,12 +160,12 @@ async def test_an_order_that_is_being_sent_is_judged_by_nobody(gate: Gate, wish:
     gate.simulator.faults.add("delay", "*_order_v2", seconds=1.5)
     async with gate.another() as other:
         await other.attempts(limit=1)
-        placing = await gate.placement.desk.approve(review, CODE, "test")
+        placing = await gate.placement.desk.approve(review, CODE, BY_PERSON)
         for desk in (gate.placement, other):
             assert [one.state for one in await desk.settle_all()] == [State.SENDING]
             for number in (None, "A-1"):
                 with pytest.raises(NotAllowed, match="being sent") as caught:
-                    await desk.settle_by_hand(placing.attempt, number)
+                    await desk.settle_by_hand(placing.attempt, number, proof=BY_PERSON)
                 assert caught.value.money_moved == "unknown"
     assert placing.feed is not None
     assert not placing.feed.ended
@@ -183,7 +184,7 @@ async def test_the_device_of_an_attempt_is_kept_while_it_is_in_doubt(
 ) -> None:
     for action, options in faults:
         gate.simulator.faults.add(action, "*_order_v2", **options)
-    placing = await gate.placement.desk.approve(await gate.reviewed(ITEMS), CODE, "test")
+    placing = await gate.placement.desk.approve(await gate.reviewed(ITEMS), CODE, BY_PERSON)
     assert placing.feed is not None
     while not placing.feed.ended:
         await placing.feed.more_than(len(placing.feed.steps))
@@ -199,7 +200,7 @@ async def by_asking_again(gate: Gate, doubt: Attempt) -> None:
 
 
 async def by_hand(gate: Gate, doubt: Attempt) -> None:
-    await gate.placement.settle_by_hand(doubt, None)
+    await gate.placement.settle_by_hand(doubt, None, proof=BY_PERSON)
 
 
 @pytest.mark.parametrize("end", [by_reading, by_asking_again, by_hand])

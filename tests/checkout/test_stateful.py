@@ -22,6 +22,7 @@ from firmly_mcp.checkout.attempts import State
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.services import JOURNAL
 from firmly_mcp.simulator.books import Charge
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 from tests.soak.judge import Key, Row, judge, key_of, newest_is_sending, read_journal
 from tests.soak.person import CODE
@@ -249,7 +250,7 @@ class Shopping(RuleBasedStateMachine):
                 self._approved[key] = max(cents(review.quote.total.amount) or 0, self._approved.get(key, 0))
                 if review.just_bought is not None:
                     self._informed.add(approval.id)
-                placing = await placement.desk.approve(review, CODE, "terminal")
+                placing = await placement.desk.approve(review, CODE, BY_PERSON)
                 while placing.feed is not None and not placing.feed.ended:
                     await placing.feed.more_than(len(placing.feed.steps))
         except FirmlyError:
@@ -263,7 +264,7 @@ class Shopping(RuleBasedStateMachine):
                 key = (STORE, sum(int(line.partition(" x ")[0]) for line in doubt.draft.lines))
                 told = {row.order_number for row in self._rows()}
                 booked = [c.order_number for c in self._charges() if key_of(c) == key and c.order_number not in told]
-                await placement.settle_by_hand(doubt, booked[0] if booked else None)
+                await placement.settle_by_hand(doubt, booked[0] if booked else None, proof=BY_PERSON)
 
 
 def _allowed(row: Row, rows: list[Row]) -> bool:

@@ -30,6 +30,7 @@ from firmly_mcp.wallet.shelf import entry_name
 from tests.api.loopback import Asked as Request_
 from tests.api.loopback import Loopback, loopback, reply
 from tests.api.private_authority import behind_a_private_authority
+from tests.proofs import with_pin
 from tests.secret_service import SecretService
 from tests.wallet.samples import REAL_LOOKING, a_card, a_key_pair, base64url
 
@@ -221,7 +222,7 @@ async def test_a_card_that_changed_places_after_the_yes_is_not_sealed(abroad: Ab
         review = await placement.desk.review(asked.approval.id)
         entry = json.loads(entry_of(a_card(label="test-visa")).get_secret_value())
         await put(abroad.settings, entry | {"environment": "sandbox", "number": REAL_LOOKING})
-        placing = await placement.desk.approve(review, CODE, "test", pin=PIN)
+        placing = await placement.desk.approve(review, CODE, with_pin(PIN))
         assert not await placed(services, placing)
     assert not abroad.orders_sent()
     assert not abroad.simulator.books.charges

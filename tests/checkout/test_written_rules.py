@@ -15,6 +15,7 @@ from firmly_mcp.errors import RuleDenied
 from firmly_mcp.wallet.cards import new_card
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate
 from tests.checkout.test_journal import DECLINED, DRAFT, PERMIT
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
 
@@ -100,7 +101,7 @@ async def test_two_declined_payments_lock_the_card_for_everyone_until_a_person_u
     gate.rules("")
     assert (await gate.bought(replace(ITEMS, card="test-visa"))).state is State.PLACED
     async with gate.another() as other:
-        assert await other.unlock_card("Turned down")
+        assert await other.unlock_card("Turned down", BY_PERSON)
     assert (await gate.bought(wishes[2])).outcome.error_name == "ErrorPaymentDeclined"
 
 
@@ -112,7 +113,7 @@ async def test_a_question_asked_before_the_card_was_locked_cannot_be_said_yes_to
         draft = replace(DRAFT, purchase_key=f"k{number}", cart_id=None, card_label=review.quote.payer.card_label)
         await journal.end((await journal.begin(f"att_{number}", draft, PERMIT)).attempt, DECLINED)
     with pytest.raises(RuleDenied) as caught:
-        await gate.placement.desk.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
     assert (caught.value.rule, gate.orders_sent()) == ("card_locked", 0)
 
 

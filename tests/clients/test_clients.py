@@ -27,6 +27,7 @@ from firmly_mcp.settings import read_settings
 from firmly_mcp.simulator import AlreadyRunning, Simulator
 from firmly_mcp.wallet.demo import TEST_NUMBER
 from tests.foreign import NODE_LOCKS, PYTHON_LOCKS, node, node_packages, python_environment
+from tests.proofs import BY_PERSON
 from tests.raw_server import environment
 from tests.server.test_stdio import home  # noqa: F401 - a fixture
 from tests.shop import STORE, TEE
@@ -224,7 +225,7 @@ async def say_yes(placement: Placement) -> None:
         while not (asked := await placement.desk.open_approvals()):
             await anyio.lowlevel.checkpoint()
     review = await placement.desk.review(asked[0].id)
-    await placement.desk.approve(review, SecretStr("123"), "test")
+    await placement.desk.approve(review, SecretStr("123"), BY_PERSON)
 
 
 def test_every_client_has_a_script_an_exact_version_and_says_what_it_lacks() -> None:

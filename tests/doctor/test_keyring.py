@@ -22,6 +22,7 @@ from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.backends import Backend, find_backend
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.shelf import entry_name
+from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService, lock, private_bus, secret_service
 from tests.terminal.person import an_environment
 from tests.wallet.test_broken_keyrings import Fake
@@ -158,7 +159,7 @@ async def test_a_pin_is_asked_for_where_money_moves(examined: Examined) -> None:
     assert finding.state == "failed"
     assert "FIRMLY_MCP_ENVIRONMENT=sandbox" in finding.fix
     assert finding.fix.endswith(" pin set")
-    await examined.vault.pin.set(SecretStr("4711 and more"))
+    await examined.vault.pin.set(SecretStr("4711 and more"), BY_PERSON)
     (finding,) = await keyring.pin(examined)
     assert finding.state == "ok"
 

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
 from .form_scenes import FORM_SCENES
@@ -42,7 +43,7 @@ async def incomplete(room: Room, window: Page) -> None:
 
 async def wrong_pin(room: Room, window: Page) -> None:
     """A yes with a PIN that is another one."""
-    await (await room.services.vault()).pin.set(SecretStr(PIN))
+    await (await room.services.vault()).pin.set(SecretStr(PIN), BY_PERSON)
     await window.goto(await room.link())
     await window.get_by_label("Approval PIN").fill("9017")
     await pay(window)
@@ -157,7 +158,7 @@ async def pay(window: Page, code: str = CODE) -> None:
 async def bought(room: Room, wish: Wish) -> None:
     """An order that a person said yes to elsewhere, to its end."""
     desk = room.placement.desk
-    await to_its_end(await desk.approve(await desk.review(await room.asked(wish)), SecretStr(CODE), "test"))
+    await to_its_end(await desk.approve(await desk.review(await room.asked(wish)), SecretStr(CODE), BY_PERSON))
 
 
 async def in_doubt(room: Room) -> None:

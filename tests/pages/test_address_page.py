@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from pydantic import SecretStr
 
 from firmly_mcp.wallet.memory import MemoryKeychain
+from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 from tests.wallet.samples import an_address
 
 from .browser import a_window
-from .desk import ADDRESS, Desk, described, expect_title, open_desk, save, type_address
+from .desk import ADDRESS, PIN, VISA, Desk, described, expect_title, open_desk, save, type_address, type_card
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +52,7 @@ async def test_a_browser_knows_what_to_fill_in(desk: Desk, window: Page) -> None
 
 
 async def test_every_problem_stands_beside_its_field_and_what_was_typed_stays(desk: Desk, window: Page) -> None:
-    await desk.vault.add_address(an_address(label="Home"))
+    await desk.vault.add_own_address(an_address(label="Home"), BY_PERSON)
     await window.goto(await desk.pages.address_link())
     await type_address(window, Country="UK", Phone="12", City="")
     await save(window)
@@ -87,3 +89,37 @@ async def test_hostile_text_is_shown_as_text(desk: Desk, window: Page) -> None:
     await save(window)
     assert "owned" not in await window.title()
     await expect(window.get_by_label("City")).to_have_value("<script>document.title='owned'</script>")
+
+
+async def test_where_a_pin_is_set_an_address_of_the_person_s_own_takes_it(desk: Desk, window: Page) -> None:
+    await desk.vault.pin.set(SecretStr(PIN), BY_PERSON)
+    await window.goto(await desk.pages.address_link())
+    await type_address(window)
+    pin = window.get_by_label("Approval PIN")
+    for typed, problem in (("", "Type your approval PIN."), ("9017", "4 tries are left")):
+        await pin.fill(typed)
+        await save(window)
+        await expect(window.locator(".field-problem")).to_contain_text(problem)
+        await expect(pin).to_have_value("")
+        await expect(window.get_by_label("City")).to_have_value("Seattle")
+        assert await desk.vault.addresses() == []
+    await pin.fill(PIN)
+    await save(window)
+    await expect_title(window, "The address is saved")
+    assert [entry.origin for entry in await desk.vault.addresses()] == ["person"]
+
+
+async def test_a_new_address_of_a_card_takes_the_pin_too(desk: Desk, window: Page) -> None:
+    await desk.vault.pin.set(SecretStr(PIN), BY_PERSON)
+    await window.goto(await desk.pages.card_link())
+    await type_card(window)
+    await type_address(window)
+    await window.get_by_label("Approval PIN").fill("9017")
+    await save(window)
+    await expect(window.locator(".field-problem", has_text="4 tries are left")).to_be_visible()
+    assert (await desk.vault.addresses(), await desk.vault.cards()) == ([], [])
+    await window.get_by_label("Card number", exact=True).fill(VISA)
+    await window.get_by_label("Approval PIN").fill(PIN)
+    await save(window)
+    await expect_title(window, "The card is saved")
+    assert [entry.origin for entry in await desk.vault.addresses()] == ["person"]

@@ -9,6 +9,7 @@ from firmly_mcp.checkout.attempts import State
 from firmly_mcp.checkout.desk import Asked
 from firmly_mcp.checkout.quote import in_words
 from firmly_mcp.checkout.wishes import Item, Wish
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
 from . import scenes
@@ -98,7 +99,7 @@ async def test_a_yes_needs_the_pin_where_one_is_set(room: Room, window: Page) ->
 
 
 async def test_whoever_holds_the_link_and_the_code_but_no_pin_never_pays(room: Room, window: Page) -> None:
-    await (await room.services.vault()).pin.set(SecretStr(scenes.PIN))
+    await (await room.services.vault()).pin.set(SecretStr(scenes.PIN), BY_PERSON)
     await window.goto(await room.link())
     for guess in ("0000", "1234", "7192", "7194", "71930", scenes.PIN):
         await window.get_by_label("Approval PIN").fill(guess)
@@ -311,6 +312,6 @@ async def test_a_store_that_takes_its_time_to_say_the_price_gets_a_page_that_wai
 async def test_an_address_that_an_assistant_gave_is_marked(room: Room, window: Page) -> None:
     vault = await room.services.vault()
     home = await vault.address("home")
-    await vault.add_address(home.model_copy(update={"label": "elsewhere", "origin": "tool"}))
+    await vault.add_own_address(home.model_copy(update={"label": "elsewhere", "origin": "tool"}), BY_PERSON)
     await window.goto(await room.link(Wish(STORE, (Item(TEE, 2),), address="elsewhere")))
     await expect(window.locator("main")).to_contain_text("Your assistant gave this address")

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.checkout.wishes import Item, Wish
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
 from .room import CODE, Room
@@ -67,7 +68,7 @@ async def test_a_number_that_does_not_fit_is_told_beside_its_field(
 
 async def test_ending_a_doubt_takes_the_pin_where_one_is_set(room: Room, window: Page) -> None:
     await in_doubt(room)
-    await (await room.services.vault()).pin.set(SecretStr(PIN))
+    await (await room.services.vault()).pin.set(SecretStr(PIN), BY_PERSON)
     await at_the_doubt(room, window)
     await window.get_by_label("Its order number").fill("LG-1042")
     pin = window.get_by_label("Approval PIN, to note this down")
@@ -98,7 +99,7 @@ async def test_an_order_that_is_being_sent_is_ended_by_nobody(room: Room, window
     gate = room.hold_events()
     desk = room.placement.desk
     review = await desk.review(await room.asked(Wish(STORE, (Item(HOODIE, 1),))))
-    placing = await desk.approve(review, SecretStr(CODE), "test")
+    placing = await desk.approve(review, SecretStr(CODE), BY_PERSON)
     await at_the_doubt(room, window)
     await window.get_by_role("button", name="It was not placed").click()
     await expect(window.get_by_role("alert")).to_contain_text("is being sent at this moment")

@@ -8,6 +8,7 @@ from playwright.async_api import Page, Response
 from pydantic import SecretStr
 
 from firmly_mcp.wallet.demo import TEST_NUMBER
+from tests.proofs import BY_PERSON
 
 from .room import Room
 
@@ -23,7 +24,7 @@ async def test_what_a_person_types_is_in_no_page_no_log_and_no_file(
     room: Room, window: Page, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    await (await room.services.vault()).pin.set(SecretStr(PIN))
+    await (await room.services.vault()).pin.set(SecretStr(PIN), BY_PERSON)
     bodies: list[bytes] = []
 
     async def keep(response: Response) -> None:

@@ -21,6 +21,7 @@ from firmly_mcp.checkout.approvals import Answer
 from firmly_mcp.server.app import build_server
 from firmly_mcp.settings import Settings, approve_command
 from tests.checkout.gate import ALLOW, CODE, Gate, open_gate
+from tests.proofs import BY_PERSON
 from tests.secret_service import DEADLINE, SecretService
 from tests.shop import CVV_COMMAND, ORDER_TOOLS, STORE, TEE, call, refused, text_of
 from tests.terminal.assistant import an_assistant
@@ -61,7 +62,7 @@ async def test_an_order_asks_the_person_and_after_their_yes_the_same_call_tells_
 
     async with gate.another() as other:
         review = await other.desk.review(asked["approval"])
-        await gate.ended(await other.desk.approve(review, CODE, "test"), other)
+        await gate.ended(await other.desk.approve(review, CODE, BY_PERSON), other)
     order = await call(client, tool, store=STORE, **arguments)
     assert (order["status"], order["money_moved"]) == ("placed", "yes")
     assert order["order_number"] == gate.simulator.books.charges[0].order_number

@@ -11,6 +11,7 @@ from mcp import Client
 from firmly_mcp.server.app import build_server
 from firmly_mcp.settings import command_line
 from tests.checkout.abroad import PIN, Abroad, open_abroad
+from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 from tests.shop import ORDER_TOOLS, STORE, call, refused, text_of
 from tests.wallet.test_card_command import printing
@@ -42,7 +43,7 @@ async def test_no_tool_accepts_a_setting_whatever_it_is_given(abroad: Abroad, *,
     async with abroad.rooms() as services:
         vault = await services.vault()
         if has_pin:
-            await vault.pin.set(PIN)
+            await vault.pin.set(PIN, BY_PERSON)
         await abroad.fill_cart(services)
         files = {path: path.read_bytes() for path in abroad.settings.rules_file.parent.glob("*.toml")}
         async with Client(build_server(services)) as client:
@@ -93,7 +94,7 @@ async def test_an_order_that_waits_for_acceptance_tells_the_command_for_the_pers
         await abroad.fill_cart(services)
         for pin_is_set, words in ((False, ["pin", "set"]), (True, ["rules", "accept"])):
             if pin_is_set:
-                await (await services.vault()).pin.set(PIN)
+                await (await services.vault()).pin.set(PIN, BY_PERSON)
             error = await refused(client, "complete_order", store=STORE, max_total="1000")
             assert (error["code"], error["money_moved"]) == ("not_allowed", "no")
             assert error["next"] == command_line(services.settings, *words)

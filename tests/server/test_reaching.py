@@ -19,6 +19,7 @@ from firmly_mcp.checkout.desk import Asked
 from firmly_mcp.server.app import build_server
 from firmly_mcp.settings import PAGES_AN_HOUR
 from tests.checkout.gate import CODE, Gate, open_gate
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE, call
 
 pytestmark = pytest.mark.anyio
@@ -61,7 +62,7 @@ class Host:
 async def yes(gate: Gate) -> None:
     async with gate.another() as other:
         for approval in await other.desk.open_approvals():
-            await gate.ended(await other.desk.approve(await other.desk.review(approval.id), CODE, "test"), other)
+            await gate.ended(await other.desk.approve(await other.desk.review(approval.id), CODE, BY_PERSON), other)
 
 
 async def no(gate: Gate) -> None:

@@ -15,6 +15,7 @@ from mcp.types import PromptReference, ResourceTemplateReference, ResourceUpdate
 from firmly_mcp.server.app import build_server
 from firmly_mcp.wallet.demo import ADDRESS_LABEL, CARD_LABEL
 from tests.checkout.gate import CODE, open_gate
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, Shop, call, fill_cart
 
 CART = f"firmly://{STORE}/cart"
@@ -131,7 +132,7 @@ async def test_a_host_is_told_of_an_order_that_ends_when_no_call_waits_for_it(tm
         await fill_cart(client)
         asked = await call(client, "complete_order", store=STORE)
         review = await gate.placement.desk.review(asked["approval"])
-        await gate.ended(await gate.placement.desk.approve(review, CODE, "page"))
+        await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
         with anyio.fail_after(20):
             while await hear.receive() != "firmly://orders":
                 pass

@@ -14,6 +14,7 @@ from firmly_mcp.errors import FirmlyError
 from firmly_mcp.money import Money
 from firmly_mcp.services import Services
 from firmly_mcp.simulator import Simulator
+from tests.proofs import BY_PERSON
 
 from .wishes import Wished, cents
 
@@ -40,7 +41,7 @@ class Person:
             if review.just_bought is not None or self._rng.random() < 0.2:
                 await placement.desk.decline(review, "terminal")
                 return None
-            placing = await placement.desk.approve(review, CODE, "terminal")
+            placing = await placement.desk.approve(review, CODE, BY_PERSON)
         except FirmlyError:
             return None
         async with asyncio.timeout(OUTCOME_SECONDS):
@@ -62,7 +63,7 @@ class Person:
         """Let it pay again, where payments that stores declined have locked it."""
         vault, placement = await self._desk.vault(), await self._desk.placement()
         for card in await vault.cards():
-            self.unlocked += await placement.unlock_card(card.label)
+            self.unlocked += await placement.unlock_card(card.label, BY_PERSON)
 
     async def _end(self, placement: Placement, doubt: Attempt) -> None:
         """Ask the store, which looks into its books, and write down what it says."""
@@ -76,10 +77,10 @@ class Person:
         )
         charge = next(known, None)
         if charge is None:
-            await placement.settle_by_hand(doubt, None)
+            await placement.settle_by_hand(doubt, None, proof=BY_PERSON)
         else:
             charged = Money.from_minor(charge.amount, doubt.draft.total.currency)
-            await placement.settle_by_hand(doubt, charge.order_number, charged)
+            await placement.settle_by_hand(doubt, charge.order_number, charged, proof=BY_PERSON)
 
     def _simulator_is_busy(self) -> bool:
         return any(

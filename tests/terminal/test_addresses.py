@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.secret_service import SecretService
+from tests.secret_service import DEADLINE, SecretService
 
-from .person import an_environment, at_a_terminal, in_a_script
+from .person import Terminal, an_environment, at_a_terminal, in_a_script
 from .test_cards import HOME, a_given_card
 
 
@@ -55,13 +59,15 @@ def test_an_address_is_asked_field_by_field_and_wrong_answers_are_explained(shop
     ]
 
 
-def test_a_script_gives_an_address_and_replaces_nothing(shopper: dict[str, str]) -> None:
-    assert in_a_script("addresses", "add", "--stdin", environment=shopper, given=json.dumps(HOME)).returncode == 0
+def test_a_script_gives_an_address_that_is_marked_so_and_replaces_nothing(shopper: dict[str, str]) -> None:
+    given = in_a_script("addresses", "add", "--stdin", environment=shopper, given=json.dumps(HOME))
+    said = "Added Home to Secret Service. A script gave it, so an order to it asks you first.\n"
+    assert (given.returncode, given.stderr) == (0, said)
     again = in_a_script("addresses", "add", "--stdin", environment=shopper, given=json.dumps(HOME | {"city": "Tacoma"}))
     assert again.returncode == 1
     assert "There is an address of the label Home already, and it was not replaced" in again.stderr
     listed = in_a_script("addresses", "list", environment=shopper)
-    assert listed.stdout == "Home\tAna Lima\t1 Test Street\tSeattle\t98101\tUS\tperson\tyes\n"
+    assert listed.stdout == "Home\tAna Lima\t1 Test Street\tSeattle\t98101\tUS\tscript\tyes\n"
     with at_a_terminal("addresses", "list", environment=shopper | {"COLUMNS": "120"}) as terminal:
         assert terminal.end() == 0
     assert "Postal code" in terminal.lines
@@ -122,3 +128,63 @@ def test_a_billing_address_is_not_removed_from_under_its_card(shopper: dict[str,
     done = in_a_script("addresses", "remove", "Home", environment=shopper)
     assert done.returncode == 1
     assert "Home is the billing address of the card Visa" in done.stderr
+
+
+TYPE_PIN = "Approval PIN (not shown): "
+PIN = "8305-7"
+
+
+def type_home(terminal: Terminal) -> None:
+    """Answer every question about an address."""
+    for question, field in (
+        ("Label, such as Home: ", "label"),
+        ("First name: ", "first_name"),
+        ("Last name: ", "last_name"),
+        ("Company (may be empty): ", ""),
+        ("Email: ", "email"),
+        ("Phone: ", "phone"),
+        ("Street and number: ", "address1"),
+        ("Apartment, floor (may be empty): ", ""),
+        ("City: ", "city"),
+        ("Country (two letters): ", "country"),
+        ("State or province: ", "state_or_province"),
+        ("Postal code: ", "postal_code"),
+    ):
+        terminal.answer(question, HOME[field] if field else "")
+
+
+def origins(shopper: dict[str, str]) -> list[str]:
+    return [row["origin"] for row in json.loads(in_a_script("addresses", "list", "--json", environment=shopper).stdout)]
+
+
+def test_where_a_pin_is_set_a_person_s_own_address_takes_it(shopper: dict[str, str]) -> None:
+    with at_a_terminal("pin", "set", environment=shopper) as terminal:
+        terminal.answer("New approval PIN, 4 to 64 characters (not shown): ", PIN)
+        terminal.answer("The same once more (not shown): ", PIN)
+        assert terminal.end() == 0
+    with at_a_terminal("addresses", "add", environment=shopper) as terminal:
+        type_home(terminal)
+        terminal.answer(TYPE_PIN, "9416")
+        terminal.until("The approval PIN is wrong.")
+        assert origins(shopper) == []
+        terminal.answer(TYPE_PIN, PIN)
+        terminal.until("Added Home to Secret Service.")
+        assert terminal.end() == 0
+    assert origins(shopper) == ["person"]
+    assert "A script gave it" not in terminal.lines
+
+
+def test_a_pseudo_terminal_on_standard_input_alone_adds_no_address_of_a_person(shopper: dict[str, str]) -> None:
+    """The questions are read from standard input; whose they are, the controlling terminal says."""
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "firmly_mcp", "addresses", "add", "--json"],
+            stdin=theirs, capture_output=True, env=shopper, start_new_session=True, timeout=DEADLINE, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 1
+    assert "`firmly-mcp addresses add` needs a terminal" in json.loads(done.stderr)["error"]["message"]
+    assert origins(shopper) == []

@@ -17,6 +17,7 @@ from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.checkout.quote import Term, in_words
 from firmly_mcp.services import open_services
 from tests.prefork import Forked
+from tests.proofs import BY_PERSON
 from tests.secret_service import DEADLINE, SecretService
 from tests.shop import STORE
 
@@ -256,7 +257,7 @@ def test_an_interruption_sends_nothing_and_leaves_the_question(assistant: Assist
 def set_pin(assistant: Assistant) -> None:
     async def run() -> None:
         async with open_services(assistant.settings) as services:
-            await (await services.vault()).pin.set(SecretStr(PIN))
+            await (await services.vault()).pin.set(SecretStr(PIN), BY_PERSON)
 
     anyio.run(run)
 

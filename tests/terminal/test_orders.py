@@ -5,11 +5,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.checkout.attempts import Attempt
 from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.services import open_services
+from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 from tests.shop import STORE
 
@@ -17,6 +20,10 @@ from .assistant import Assistant, an_assistant, serving
 from .person import at_a_terminal, in_a_script
 
 Done = subprocess.CompletedProcess[str]
+SETTLE = "Type settle to note this down, anything else to leave it: "
+ACCEPT = "Type accept to go on with this journal, anything else to leave it: "
+TYPE_PIN = "Approval PIN (not shown): "
+PIN = "8305-7"
 
 
 @pytest.fixture
@@ -29,6 +36,14 @@ def orders(assistant: Assistant, *arguments: str) -> Done:
     return in_a_script("orders", *arguments, environment=assistant.environment)
 
 
+def settled(assistant: Assistant, *arguments: str) -> str:
+    """End a doubt as a person at a terminal; what they read."""
+    with at_a_terminal("orders", "settle", *arguments, environment=assistant.environment) as terminal:
+        terminal.answer(SETTLE, "settle")
+        assert terminal.end() == 0, terminal.screen
+    return terminal.lines
+
+
 def sent(assistant: Assistant, quantity: int, *faults: str) -> Attempt:
     """An order that a person approved and that was sent, as its sender left it."""
     approval = assistant.asked(quantity=quantity)
@@ -36,7 +51,7 @@ def sent(assistant: Assistant, quantity: int, *faults: str) -> Attempt:
         assistant.fault(fault)
 
     async def approve(placement: Placement) -> Attempt:
-        placing = await placement.desk.approve(await placement.desk.review(approval), SecretStr("123"), "test")
+        placing = await placement.desk.approve(await placement.desk.review(approval), SecretStr("123"), BY_PERSON)
         assert placing.feed is not None
         while not placing.feed.ended:
             await placing.feed.more_than(len(placing.feed.steps))
@@ -93,14 +108,15 @@ def test_settling_shows_a_person_how_far_it_is_and_a_program_what_is_left(assist
 
 def test_a_person_ends_doubts_with_what_the_store_told_them(assistant: Assistant) -> None:
     one, two = sent(assistant, 1, "reset-after-body"), sent(assistant, 2, "reset-after-body")
-    by_number = orders(assistant, "settle", one.id, "--placed", "A-77")
-    assert by_number.returncode == 0
-    assert by_number.stdout.split("\t")[4:6] == ["placed", "A-77"]
-    assert orders(assistant, "settle", two.id, "--not-placed").stdout.split("\t")[4] == "not_placed"
+    by_number = settled(assistant, one.id, "--placed", "A-77")
+    assert f"{one.id}: {one.draft.total} at {STORE}" in by_number
+    assert "It will be noted as placed as A-77, charged an amount that is not known" in by_number
+    assert "It will be noted as not placed, as the store told you." in settled(assistant, two.id, "--not-placed")
     assert states(assistant) == {two.id: "not_placed", one.id: "placed"}
-    late = orders(assistant, "settle", two.id, "--placed", "A-78")
-    assert late.stdout.split("\t")[4:6] == ["placed", "A-78"]
-    assert orders(assistant, "settle", two.id, "--not-placed").stdout.split("\t")[4:6] == ["placed", "A-78"]
+    settled(assistant, two.id, "--placed", "A-78")
+    assert states(assistant) == {two.id: "placed", one.id: "placed"}
+    settled(assistant, two.id, "--not-placed")
+    assert states(assistant) == {two.id: "placed", one.id: "placed"}
     assert assistant.order(quantity=2)["order_number"] == "A-78"
     assert assistant.orders_sent == 2
 
@@ -123,8 +139,7 @@ def test_a_person_ends_doubts_with_what_the_store_told_them(assistant: Assistant
 )
 def test_a_person_who_ends_a_doubt_is_told_both_amounts(assistant: Assistant, charged: list[str], told: str) -> None:
     doubt = sent(assistant, 2, "reset-after-body")
-    done = orders(assistant, "settle", doubt.id, "--placed", "A-77", *charged)
-    assert (done.returncode, done.stderr) == (0, told)
+    assert told in settled(assistant, doubt.id, "--placed", "A-77", *charged)
 
 
 def test_words_that_do_not_fit_together_end_nothing(assistant: Assistant) -> None:
@@ -141,6 +156,7 @@ def test_words_that_do_not_fit_together_end_nothing(assistant: Assistant) -> Non
         done = orders(assistant, "settle", *arguments)
         assert (done.returncode, done.stdout) == (1, ""), arguments
         assert done.stderr.startswith("firmly-mcp: "), arguments
+        assert "needs a terminal" not in done.stderr, arguments
     assert states(assistant) == {doubt.id: "unknown"}
 
 
@@ -165,12 +181,93 @@ def test_a_journal_that_was_lost_is_named_with_the_command_that_accepts_the_new_
             assert terminal.end() == 1
         assert "missing, new or another's" in terminal.lines
         assert "firmly-mcp orders accept-journal" in terminal.lines
-        accepted = orders(later, "accept-journal")
-        assert (accepted.returncode, accepted.stdout) == (0, "")
-        assert accepted.stderr == "The journal is accepted; orders go on from it.\n"
+        with at_a_terminal("orders", "accept-journal", environment=later.environment) as terminal:
+            terminal.until("An order that is")
+            terminal.answer(ACCEPT, "accept")
+            terminal.until("The journal is accepted; orders go on from it.")
+            assert terminal.end() == 0
         with at_a_terminal("approve", approval, environment=later.environment) as terminal:
             terminal.until("Type the amount to pay (")
             terminal.type(terminal.lines.rpartition("TOTAL  ")[2].split()[0] + "\n")
             terminal.answer("(not shown): ", "123")
             assert terminal.end() == 0
         assert len(later.charges) == 2
+
+
+ENDINGS = pytest.mark.parametrize(
+    "ending", [["--not-placed"], ["--placed", "A-1", "--charged", "0"]], ids=["not placed", "placed"]
+)
+
+
+@ENDINGS
+def test_a_program_without_a_terminal_ends_no_doubt_and_its_money_stays_unknown(
+    assistant: Assistant, ending: list[str]
+) -> None:
+    doubt = sent(assistant, 2, "reset-after-body")
+    refusal = "Ending a doubt needs a terminal, and this program has none. Nothing was sent or changed."
+    done = orders(assistant, "settle", doubt.id, *ending)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"firmly-mcp: {refusal}\n")
+    asked = in_a_script("orders", "settle", doubt.id, *ending, "--json", environment=assistant.environment)
+    error = json.loads(asked.stderr)["error"]
+    assert (asked.returncode, error["code"], error["message"]) == (1, "not_allowed", refusal)
+    assert error["money_moved"] == "unknown"
+    assert states(assistant) == {doubt.id: "unknown"}
+
+
+@ENDINGS
+def test_where_a_pin_is_set_a_doubt_ends_with_it_alone(assistant: Assistant, ending: list[str]) -> None:
+    doubt = sent(assistant, 2, "reset-after-body")
+    set_pin(assistant)
+    with at_a_terminal("orders", "settle", doubt.id, *ending, environment=assistant.environment) as terminal:
+        for _ in range(4):
+            terminal.answer(TYPE_PIN, "9416")
+            terminal.until("The approval PIN is wrong.")
+        terminal.interrupt()
+    assert states(assistant) == {doubt.id: "unknown"}
+    with at_a_terminal("orders", "settle", doubt.id, *ending, environment=assistant.environment) as terminal:
+        terminal.answer(TYPE_PIN, PIN)
+        assert terminal.end() == 0
+    assert SETTLE not in terminal.lines
+    assert states(assistant) == {doubt.id: "placed" if "--placed" in ending else "not_placed"}
+
+
+def test_another_word_ends_no_doubt(assistant: Assistant) -> None:
+    doubt = sent(assistant, 2, "reset-after-body")
+    with at_a_terminal("orders", "settle", doubt.id, "--not-placed", environment=assistant.environment) as terminal:
+        terminal.answer(SETTLE, "yes")
+        terminal.until("The answer was not settle. Nothing was changed.")
+        assert terminal.end() == 1
+    assert states(assistant) == {doubt.id: "unknown"}
+
+
+def test_no_program_accepts_a_journal_and_with_a_pin_only_the_pin_does(assistant: Assistant) -> None:
+    sent(assistant, 2)
+    set_pin(assistant)
+    assistant.server.close_input()
+    (assistant.settings.data_dir / "journal.sqlite3").unlink()
+    done = orders(assistant, "accept-journal", "--json")
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, done.stdout, error["code"]) == (1, "", "not_allowed")
+    assert "Accepting the journal needs a terminal, and this program has none." in error["message"]
+    assert not continues(assistant)
+    with at_a_terminal("orders", "accept-journal", environment=assistant.environment) as terminal:
+        terminal.answer(TYPE_PIN, "9416")
+        terminal.until("The approval PIN is wrong.")
+        assert not continues(assistant)
+        terminal.answer(TYPE_PIN, PIN)
+        assert terminal.end() == 0
+    assert continues(assistant)
+
+
+def set_pin(assistant: Assistant) -> None:
+    async def act() -> None:
+        async with open_services(assistant.settings) as services:
+            await (await services.vault()).pin.set(SecretStr(PIN), BY_PERSON)
+
+    anyio.run(act)
+
+
+def continues(assistant: Assistant) -> bool:
+    """Whether the keyring and the journal agree."""
+    found = in_a_script("doctor", "--json", environment=assistant.environment).stdout
+    return next(row["state"] for row in json.loads(found) if row["check"] == "journal mark") == "ok"

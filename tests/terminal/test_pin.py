@@ -84,7 +84,8 @@ def test_what_is_piped_in_sets_no_pin_where_there_is_no_terminal(shopper: dict[s
     done = in_a_script("pin", "set", environment=shopper, given=f"{PIN}\n{PIN}\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "firmly-mcp: The approval PIN is set in a terminal, and this program has none. Nothing was changed.\n"
+        "firmly-mcp: Setting the approval PIN needs a terminal, and this program has none. Nothing was sent or "
+        "changed.\n"
     )
     assert not fits(shopper, PIN)
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.services import open_services
 from firmly_mcp.settings import command_line, read_settings
+from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 
 from .person import an_environment, at_a_terminal, in_a_script
@@ -56,7 +57,7 @@ def sandbox(keyring_bus: SecretService, tmp_path: Path) -> dict[str, str]:
 def set_pin(environment: dict[str, str]) -> None:
     async def act() -> None:
         async with open_services(read_settings(environment)) as services:
-            await (await services.vault()).pin.set(SecretStr(PIN))
+            await (await services.vault()).pin.set(SecretStr(PIN), BY_PERSON)
 
     anyio.run(act)
 
@@ -124,7 +125,10 @@ def test_no_program_can_accept(sandbox: dict[str, str]) -> None:
     set_pin(sandbox)
     done = in_a_script("rules", "accept", environment=sandbox, given=f"accept\n{PIN}\n")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "firmly-mcp: Rules are accepted in a terminal, and this program has none.\n"
+    assert done.stderr == (
+        "firmly-mcp: Accepting rules and settings needs a terminal, and this program has none. Nothing was sent or "
+        "changed.\n"
+    )
     assert set(counts(sandbox).values()) == {"no"}
 
 

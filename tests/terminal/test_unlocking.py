@@ -16,11 +16,12 @@ from firmly_mcp.services import Services, open_services
 from firmly_mcp.settings import read_settings
 from firmly_mcp.wallet.demo import CARD_LABEL, fill
 from tests.checkout.test_journal import DECLINED, DRAFT, PERMIT
+from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 
 from .person import an_environment, at_a_terminal, in_a_script
 
-WORD = "Type unlock to let it be used again: "
+WORD = "Type unlock to let it be used again, anything else to leave it: "
 PIN = "8305-7"
 
 
@@ -59,7 +60,7 @@ def test_a_person_unlocks_a_card_with_a_word_and_any_other_word_leaves_it_locked
     with at_a_terminal("cards", "unlock", CARD_LABEL.upper(), environment=shopper) as terminal:
         terminal.until("ending 1111, environment simulator.")
         terminal.answer(WORD, "yes")
-        terminal.until("The card was not unlocked. Nothing was changed.")
+        terminal.until("The answer was not unlock. Nothing was changed.")
         assert terminal.end() == 1
     assert is_locked(shopper)
     with at_a_terminal("cards", "unlock", CARD_LABEL, environment=shopper) as terminal:
@@ -75,7 +76,7 @@ def test_a_person_unlocks_a_card_with_a_word_and_any_other_word_leaves_it_locked
 
 def test_where_a_pin_is_set_it_is_what_unlocks_a_card(shopper: dict[str, str]) -> None:
     async def set_a_pin(services: Services) -> None:
-        await (await services.vault()).pin.set(SecretStr(PIN))
+        await (await services.vault()).pin.set(SecretStr(PIN), BY_PERSON)
 
     anyio.run(in_rooms, shopper, set_a_pin)
     with at_a_terminal("cards", "unlock", CARD_LABEL, environment=shopper) as terminal:
@@ -90,7 +91,7 @@ def test_where_a_pin_is_set_it_is_what_unlocks_a_card(shopper: dict[str, str]) -
 def test_a_program_without_a_terminal_unlocks_nothing(shopper: dict[str, str]) -> None:
     done = in_a_script("cards", "unlock", CARD_LABEL, environment=shopper, given="unlock\n")
     assert done.returncode == 1
-    assert "a person in a terminal" in done.stderr
+    assert "Unlocking a card needs a terminal" in done.stderr
     assert is_locked(shopper)
 
 

@@ -17,6 +17,7 @@ from firmly_mcp.wallet.card_command import CardCommand
 from firmly_mcp.wallet.keychain import Secrets
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.vault import Vault
+from tests.proofs import BY_PERSON
 
 from .samples import NOW, REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, an_address, now
 from .test_seal import opened
@@ -66,7 +67,7 @@ def a_vault_with(
 
 async def test_its_card_is_listed_by_its_summary_and_sealed_as_any_other(tmp_path: Path) -> None:
     vault = a_vault_with(printing(CARD | {"billing_address": "Home"}), tmp_path)
-    await vault.add_address(an_address())
+    await vault.add_own_address(an_address(), BY_PERSON)
     [listed] = await vault.cards()
     assert (listed.label, listed.brand, listed.last_four, listed.month, listed.year, listed.billing_address) == (
         "Vault", "visa", "1111", "08", "2030", "Home"

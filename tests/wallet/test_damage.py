@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from firmly_mcp.errors import WalletError
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
+from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService, lock, private_bus, secret_service
 
 from .samples import TEST_VISA, a_card, a_key_pair, a_real_vault, a_vault, an_address
@@ -44,7 +45,7 @@ async def test_a_damaged_entry_is_named_and_the_others_are_still_listed(
     vault = a_vault(tmp_path, keychain)
     for label in ("One", "Two's", "Three"):
         await vault.add_card(a_card(label=label))
-        await vault.add_address(an_address(label=label))
+        await vault.add_own_address(an_address(label=label), BY_PERSON)
     for kind in ("card", "address"):
         name = f"simulator/{vault.shopper}/{kind}/two's"
         await (keychain.delete(name) if entry is None else keychain.set(name, SecretStr(entry)))

@@ -16,6 +16,7 @@ from firmly_mcp.wallet.demo import demo_vault
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.pin import ApprovalPin, Cost, pin_problem
+from tests.proofs import BY_PERSON, with_pin
 from tests.secret_service import SecretService
 
 from .pins import NAME, PIN, WRONG, a_pin, tries_left
@@ -29,7 +30,7 @@ async def test_a_pin_is_kept_in_the_real_keyring_as_a_salted_hash_with_its_cost(
     vault, other = a_real_vault(tmp_path), a_real_vault(tmp_path)
     for one in (vault, other):
         assert not await one.pin.is_set()
-        await one.pin.set(PIN)
+        await one.pin.set(PIN, BY_PERSON)
         assert await one.pin.is_set()
         await one.pin.check(PIN)
     entry, another = [await Keychain().get(f"simulator/{one.shopper}/pin") for one in (vault, other)]
@@ -45,7 +46,7 @@ async def test_a_pin_is_kept_in_the_real_keyring_as_a_salted_hash_with_its_cost(
 @pytest.mark.anyio
 async def test_each_environment_has_a_pin_of_its_own(tmp_path: Path) -> None:
     simulator = a_vault(tmp_path)
-    await simulator.pin.set(PIN)
+    await simulator.pin.set(PIN, BY_PERSON)
     assert simulator.pin.name == f"simulator/{simulator.shopper}/pin"
     assert a_vault(tmp_path, environment="production").pin.name.startswith("production/")
 
@@ -53,7 +54,7 @@ async def test_each_environment_has_a_pin_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.anyio
 async def test_a_pin_that_was_set_at_another_cost_is_still_right(tmp_path: Path) -> None:
     secrets = MemoryKeychain()
-    await ApprovalPin(secrets, NAME, tmp_path / "pin.lock", now, Cost(n=4, r=2, p=2)).set(PIN)
+    await ApprovalPin(secrets, NAME, tmp_path / "pin.lock", now, Cost(n=4, r=2, p=2)).set(PIN, BY_PERSON)
     await a_pin(tmp_path, secrets).check(PIN)
 
 
@@ -63,22 +64,22 @@ async def test_a_pin_that_was_set_at_another_cost_is_still_right(tmp_path: Path)
 )
 async def test_one_pin_is_one_pin_however_a_keyboard_spells_it(chosen: str, typed: str, tmp_path: Path) -> None:
     pin = a_pin(tmp_path, MemoryKeychain())
-    await pin.set(SecretStr(chosen))
+    await pin.set(SecretStr(chosen), BY_PERSON)
     await pin.check(SecretStr(typed))
 
 
 @pytest.mark.anyio
 async def test_changing_it_takes_the_old_one_and_a_wrong_one_is_a_try(tmp_path: Path) -> None:
     pin = a_pin(tmp_path, MemoryKeychain())
-    await pin.set(PIN)
+    await pin.set(PIN, BY_PERSON)
     with pytest.raises(PinRefused, match="changing it takes the old one"):
-        await pin.set(SecretStr("7158"))
+        await pin.set(SecretStr("7158"), BY_PERSON)
     with pytest.raises(PinRefused, match="4 tries are left") as caught:
-        await pin.set(SecretStr("7158"), WRONG)
+        await pin.set(SecretStr("7158"), with_pin(WRONG))
     assert caught.value.tries_left == 4
     assert isinstance(caught.value, NotAllowed)
     assert caught.value.money_moved == "no"
-    await pin.set(SecretStr("7158"), PIN)
+    await pin.set(SecretStr("7158"), with_pin(PIN))
     assert await tries_left(pin, PIN) == 4
     await pin.check(SecretStr("7158"))
 
@@ -106,7 +107,7 @@ async def test_a_pin_that_would_be_guessed_or_mistyped_is_not_taken(typed: str, 
     assert problem is not None
     assert says in problem
     with pytest.raises(PinRefused, match=says) as caught:
-        await pin.set(SecretStr(typed))
+        await pin.set(SecretStr(typed), BY_PERSON)
     assert caught.value.tries_left is None
     assert not await pin.is_set()
 
@@ -127,7 +128,7 @@ def test_other_digits_and_phrases_are_taken(typed: str) -> None:
 async def test_a_damaged_entry_checks_nothing_and_is_not_replaced(change: dict[str, Any], tmp_path: Path) -> None:
     secrets = MemoryKeychain()
     pin = a_pin(tmp_path, secrets)
-    await pin.set(PIN)
+    await pin.set(PIN, BY_PERSON)
     entry = await secrets.get(NAME)
     assert entry is not None
     await secrets.set(NAME, SecretStr(json.dumps(json.loads(entry.get_secret_value()) | change)))
@@ -136,7 +137,7 @@ async def test_a_damaged_entry_checks_nothing_and_is_not_replaced(change: dict[s
     with pytest.raises(WalletError, match="damaged"):
         await pin.is_set()
     with pytest.raises(WalletError, match="run `firmly-mcp pin set`"):
-        await pin.set(SecretStr("7158"), PIN)
+        await pin.set(SecretStr("7158"), with_pin(PIN))
 
 
 @pytest.mark.anyio
@@ -147,7 +148,7 @@ async def test_a_pin_is_wanted_with_the_first_card_and_wherever_a_card_can_pay(t
         await vault.add_card(a_card(environment=vault.environment))
     assert not await simulator.wants_pin()
     assert await production.wants_pin()
-    await production.pin.set(PIN)
+    await production.pin.set(PIN, BY_PERSON)
     assert not await production.wants_pin()
     assert not await (await demo_vault("local", tmp_path, now)).pin.is_set()
 
@@ -160,7 +161,7 @@ class _Anything(MemoryKeychain):
 @pytest.mark.anyio
 async def test_forgetting_everything_forgets_the_pin(tmp_path: Path) -> None:
     vault = a_vault(tmp_path)
-    await vault.pin.set(PIN)
+    await vault.pin.set(PIN, BY_PERSON)
     await vault.forget_everything()
     assert not await vault.pin.is_set()
 
@@ -184,10 +185,10 @@ async def test_a_canary_pin_is_seen_nowhere(
         assert caught.value.__context__ is None
 
     await refused(pin.check(typed))
-    await pin.set(typed)
-    await refused(pin.set(typed))
-    await refused(pin.set(typed, WRONG))
-    await refused(pin.set(SecretStr(canary * 5), typed))
+    await pin.set(typed, BY_PERSON)
+    await refused(pin.set(typed, BY_PERSON))
+    await refused(pin.set(typed, with_pin(WRONG)))
+    await refused(pin.set(SecretStr(canary * 5), with_pin(typed)))
     await refused(pin.check(SecretStr(f"{canary}x")))
     await pin.check(typed)
     kept = await pin._kept()

@@ -21,6 +21,7 @@ from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.pin import LOCKED_FOR, TRIES, ApprovalPin
 from firmly_mcp.wallet.vault import Vault
+from tests.proofs import BY_PERSON, with_pin
 from tests.secret_service import DEADLINE, SecretService
 
 from .pins import NAME, PIN, WRONG, Clock, a_pin, tries_left
@@ -35,14 +36,14 @@ def clock() -> Clock:
 @pytest.mark.anyio
 async def test_five_misses_lock_it_for_fifteen_minutes_in_every_process(tmp_path: Path, clock: Clock) -> None:
     secrets = MemoryKeychain()
-    await a_pin(tmp_path, secrets, clock).set(PIN)
+    await a_pin(tmp_path, secrets, clock).set(PIN, BY_PERSON)
     assert [await tries_left(a_pin(tmp_path, secrets, clock)) for _ in range(6)] == [4, 3, 2, 1, 0, 0]
     clock.at += LOCKED_FOR - timedelta(seconds=1)
     with pytest.raises(PinRefused, match=r"locked after 5 wrong tries, until 12:15 UTC") as caught:
         await a_pin(tmp_path, secrets, clock).check(PIN)
     assert caught.value.tries_left == 0
     with pytest.raises(PinRefused, match="locked"):
-        await a_pin(tmp_path, secrets, clock).set(SecretStr("7158"), PIN)
+        await a_pin(tmp_path, secrets, clock).set(SecretStr("7158"), with_pin(PIN))
     clock.at += timedelta(seconds=1)
     assert await tries_left(a_pin(tmp_path, secrets, clock)) == 4, "another five"
     await a_pin(tmp_path, secrets, clock).check(PIN)
@@ -51,7 +52,7 @@ async def test_five_misses_lock_it_for_fifteen_minutes_in_every_process(tmp_path
 @pytest.mark.anyio
 async def test_a_right_pin_makes_earlier_misses_forgotten(tmp_path: Path) -> None:
     pin = a_pin(tmp_path, MemoryKeychain())
-    await pin.set(PIN)
+    await pin.set(PIN, BY_PERSON)
     for _ in range(3):
         assert [await tries_left(pin) for _ in range(4)] == [4, 3, 2, 1]
         await pin.check(PIN)
@@ -61,7 +62,7 @@ async def test_a_right_pin_makes_earlier_misses_forgotten(tmp_path: Path) -> Non
 @pytest.mark.parametrize("back", [timedelta(seconds=1), timedelta(minutes=15), timedelta(days=400)])
 async def test_a_clock_that_is_set_back_unlocks_nothing_early(back: timedelta, tmp_path: Path, clock: Clock) -> None:
     secrets = MemoryKeychain()
-    await a_pin(tmp_path, secrets, clock).set(PIN)
+    await a_pin(tmp_path, secrets, clock).set(PIN, BY_PERSON)
     for _ in range(TRIES):
         await tries_left(a_pin(tmp_path, secrets, clock))
     clock.at -= back
@@ -73,7 +74,7 @@ async def test_a_clock_that_is_set_back_unlocks_nothing_early(back: timedelta, t
 @pytest.mark.anyio
 async def test_a_miss_at_an_earlier_hour_locks_from_the_latest_one_on(tmp_path: Path, clock: Clock) -> None:
     pin = a_pin(tmp_path, MemoryKeychain(), clock)
-    await pin.set(PIN)
+    await pin.set(PIN, BY_PERSON)
     for _ in range(TRIES - 1):
         await tries_left(pin)
     clock.at -= timedelta(hours=1)
@@ -85,7 +86,7 @@ async def test_a_miss_at_an_earlier_hour_locks_from_the_latest_one_on(tmp_path: 
 @pytest.mark.anyio
 async def test_what_no_pin_can_be_is_a_slip_and_not_a_try(tmp_path: Path) -> None:
     pin = a_pin(tmp_path, MemoryKeychain())
-    await pin.set(PIN)
+    await pin.set(PIN, BY_PERSON)
     for slip in ("", "  ", "739", "x" * 100_000):
         assert await tries_left(pin, SecretStr(slip)) == TRIES
     assert await tries_left(pin) == TRIES - 1
@@ -118,7 +119,7 @@ class Recording(MemoryKeychain):
 @pytest.mark.anyio
 async def test_a_try_is_counted_before_anything_is_told_of_it(tmp_path: Path) -> None:
     secrets = Recording()
-    await a_pin(tmp_path, secrets).set(PIN)
+    await a_pin(tmp_path, secrets).set(PIN, BY_PERSON)
     await a_pin(tmp_path, secrets).check(PIN)
     assert secrets.misses == [0, 1, 0]
     secrets.fails = True
@@ -139,7 +140,7 @@ async def test_a_process_that_ends_in_the_middle_of_a_try_has_used_it_up(tmp_pat
                 await anyio.sleep_forever()
 
     secrets = Ending()
-    await a_pin(tmp_path, secrets).set(PIN)
+    await a_pin(tmp_path, secrets).set(PIN, BY_PERSON)
     async with anyio.create_task_group() as group:
         group.start_soon(a_pin(tmp_path, secrets).check, PIN)
         with anyio.fail_after(DEADLINE):
@@ -177,7 +178,7 @@ anyio.run(main)
 async def test_several_processes_that_guess_at_once_share_five_tries(
     keyring_bus: SecretService, tmp_path: Path
 ) -> None:
-    await Vault(Keychain(), "simulator", "guessed-by-many", tmp_path, now).pin.set(PIN)
+    await Vault(Keychain(), "simulator", "guessed-by-many", tmp_path, now).pin.set(PIN, BY_PERSON)
     told: list[str] = []
 
     async def guess(first: int) -> None:
@@ -237,7 +238,7 @@ def test_no_interleaving_of_guesses_and_no_clock_gets_more_than_five_tries_in_fi
                 clock.at += step
 
     async def run(directory: Path) -> None:
-        await a_pin(directory, secrets, clock).set(PIN)
+        await a_pin(directory, secrets, clock).set(PIN, BY_PERSON)
         async with anyio.create_task_group() as group:
             for plan in plans:
                 group.start_soon(guess, a_pin(directory, secrets, clock), plan)
@@ -252,7 +253,7 @@ def test_no_interleaving_of_guesses_and_no_clock_gets_more_than_five_tries_in_fi
 @pytest.mark.anyio
 async def test_guessing_gets_nothing(tmp_path: Path) -> None:
     secrets, wrong = MemoryKeychain(), 0
-    await a_pin(tmp_path, secrets).set(SecretStr("0417"))
+    await a_pin(tmp_path, secrets).set(SecretStr("0417"), BY_PERSON)
     for guess in range(600):
         with pytest.raises(PinRefused) as caught:
             await a_pin(tmp_path, secrets).check(SecretStr(f"{guess:04}"))

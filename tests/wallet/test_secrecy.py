@@ -28,6 +28,7 @@ from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.seal import PAYMENT_HOSTS, seal
 from firmly_mcp.wallet.security_code import security_code
 from firmly_mcp.wallet.vault import Vault
+from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService, private_bus
 
 from .samples import REAL_LOOKING, a_card, a_key_pair, a_vault, an_address
@@ -129,7 +130,7 @@ async def test_a_canary_number_is_seen_nowhere_but_in_the_keyring(
     key = a_key_pair(host=HOST)
     vault = a_vault(tmp_path / "locks", Keychain(), environment="sandbox")
 
-    await vault.add_address(an_address())
+    await vault.add_own_address(an_address(), BY_PERSON)
     card = a_card(number=GROUPED, environment="sandbox", billing_address="Home")
     for value in (card, card.summary(), vars(card), [card], card.model_dump(), card.model_dump_json()):
         witness.value(value)

@@ -19,6 +19,7 @@ from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.shelf import entry_name
 from firmly_mcp.wallet.vault import Vault
+from tests.proofs import BY_PERSON
 from tests.secret_service import DEADLINE, SecretService
 
 from .samples import REAL_LOOKING, TEST_AMEX, a_card, a_key_pair, a_real_vault, a_vault, an_address, now
@@ -30,7 +31,7 @@ async def test_a_card_is_kept_in_the_real_keyring_until_it_is_removed(
 ) -> None:
     vault = a_real_vault(tmp_path)
     assert await vault.cards() == []
-    await vault.add_address(an_address())
+    await vault.add_own_address(an_address(), BY_PERSON)
     added = await vault.add_card(a_card(billing_address="Home"))
     again = Vault(Keychain(), vault.environment, vault.shopper, tmp_path, now)
     assert await again.cards() == [added]
@@ -93,7 +94,7 @@ async def test_without_a_label_the_only_or_the_default_card_is_meant(tmp_path: P
 async def test_an_unknown_label_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     vault = a_vault(tmp_path)
     await vault.add_card(a_card(label="One"))
-    await vault.add_address(an_address(label="Home"))
+    await vault.add_own_address(an_address(label="Home"), BY_PERSON)
     for call in (vault.card_summary("4111"), vault.remove_card("4111"), vault.set_default_card("4111")):
         with pytest.raises(CardNotFound, match="There are: One") as card:
             await call
@@ -127,7 +128,7 @@ async def test_a_billing_address_is_in_the_book_and_stays_there_while_a_card_nam
     with pytest.raises(AddressNotFound, match="There is no address yet"):
         await vault.add_card(a_card(billing_address="Home"))
     assert await vault.cards() == []
-    await vault.add_address(an_address(label="Home"))
+    await vault.add_own_address(an_address(label="Home"), BY_PERSON)
     await vault.add_card(a_card(billing_address="HOME"))
     with pytest.raises(WalletError, match="Home is the billing address of the card Visa"):
         await vault.remove_address("home")
@@ -136,14 +137,14 @@ async def test_a_billing_address_is_in_the_book_and_stays_there_while_a_card_nam
 
 
 @pytest.mark.anyio
-async def test_an_address_of_a_tool_replaces_nothing(tmp_path: Path) -> None:
+async def test_an_address_of_a_tool_or_a_script_replaces_nothing(tmp_path: Path) -> None:
     vault = a_vault(tmp_path)
-    await vault.add_address(an_address())
-    for replace in (False, True):
+    await vault.add_own_address(an_address(), BY_PERSON)
+    for origin in ("tool", "script"):
         with pytest.raises(AddressRefused, match="There is an address of the label Home"):
-            await vault.add_address(an_address(origin="tool", city="Elsewhere"), replace=replace)
+            await vault.add_address(an_address(origin=origin, city="Elsewhere"))
     assert (await vault.address()).city == "Seattle"
-    await vault.add_address(an_address(city="Tacoma"), replace=True)
+    await vault.add_own_address(an_address(city="Tacoma"), BY_PERSON, replace=True)
     assert (await vault.address()).city == "Tacoma"
     await vault.add_address(an_address(label="Gift", origin="tool"), default=True)
     assert (await vault.address()).origin == "tool"

@@ -1,0 +1,16 @@
+"""A person's proof, as their terminal and their pages make it, for tests that are about something else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import SecretStr
+
+from firmly_mcp.wallet.person import PersonProof
+
+BY_PERSON: Final = PersonProof("terminal")
+
+
+def with_pin(pin: SecretStr | str | None) -> PersonProof:
+    """The proof of a person who typed this PIN."""
+    return PersonProof("terminal", SecretStr(pin) if isinstance(pin, str) else pin)
