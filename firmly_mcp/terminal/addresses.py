@@ -17,7 +17,7 @@ from firmly_mcp.wallet.vault import Vault
 from .asking import ask, confirm, require_terminal
 from .controlling import by_person, controlling_terminal
 from .objects import read_object, text_of
-from .tables import Row, default_mark, show
+from .tables import Row, default_mark, meant_now, show
 from .telling import tell
 
 _ADD: Final = "firmly-mcp addresses add"
@@ -110,8 +110,11 @@ async def remove_address(vault: Vault, label: str, *, as_json: bool) -> None:
         AddressNotFound: there is none of this label.
         WalletError: it is the billing address of a card.
     """
+    meant_before = await vault.default_address()
     await vault.remove_address(label)
-    tell(f"Removed the address {label}.", {"removed": label}, as_json=as_json)
+    labels, meant = [address.label for address in await vault.addresses()], await vault.default_address()
+    words = f"Removed the address {label}.{meant_now('address', labels, meant, was_meant=meant_before)}"
+    tell(words, {"removed": label, "default": meant}, as_json=as_json)
 
 
 def _row(address: Address, *, as_json: bool) -> dict[str, str | None]:

@@ -18,7 +18,7 @@ from .asking import ask, confirm, require_terminal
 from .controlling import controlling_terminal, proof_at
 from .objects import read_object, text_of
 from .pin import AGAIN, DIFFERENT, NEW
-from .tables import default_mark, show
+from .tables import default_mark, meant_now, show
 from .telling import give, tell
 
 _ADD: Final = "firmly-mcp cards add"
@@ -89,7 +89,7 @@ async def default_card(vault: Vault, label: str, *, as_json: bool) -> None:
     """Mean this card where an order names none.
 
     Raises:
-        CardNotFound: there is none of this label in the keyring.
+        CardNotFound: there is none of this label.
     """
     await vault.set_default_card(label)
     meant = await vault.default_card()
@@ -102,8 +102,11 @@ async def remove_card(vault: Vault, label: str, *, as_json: bool) -> None:
     Raises:
         CardNotFound: there is none of this label.
     """
+    meant_before = await vault.default_card()
     await vault.remove_card(label)
-    tell(f"Removed the card {label}.", {"removed": label}, as_json=as_json)
+    labels, meant = [card.label for card in await vault.cards()], await vault.default_card()
+    words = f"Removed the card {label}.{meant_now('card', labels, meant, was_meant=meant_before)}"
+    tell(words, {"removed": label, "default": meant}, as_json=as_json)
 
 
 def _given(vault: Vault) -> Card:

@@ -20,6 +20,18 @@ def default_mark(label: str, default: str | None, *, as_json: bool) -> str | boo
     return is_default if as_json else "yes" if is_default else ""
 
 
+def meant_now(kind: str, labels: Sequence[str], meant: str | None, *, was_meant: str | None) -> str:
+    """What is meant without a label after a removal, where that changed; `kind` is `card` or `address`."""
+    if meant == was_meant or not labels:
+        return ""
+    if meant is not None:
+        return f" An order that names no {kind} means {meant} now."
+    command = {"card": "cards", "address": "addresses"}[kind]
+    return (
+        f" It was the default one. An order has to name its {kind} until you run `firmly-mcp {command} default LABEL`."
+    )
+
+
 def show(
     rows: Sequence[Row],
     columns: Mapping[str, str],

@@ -1,7 +1,7 @@
 """The cards that there are to pay with: those of the keyring, and the one that the operator's command prints.
 
 A card of the keyring is found without running the command. Labels are told apart without regard to upper and lower
-case; where both have one, the keyring's is meant.
+case; where both have one, the keyring's is meant. Without a label it is the first card, until a person says otherwise.
 """
 
 from __future__ import annotations
@@ -60,6 +60,29 @@ class PaymentCards:
         assert self.command is not None
         return await self.command.card()
 
+    async def default(self) -> str | None:
+        """The label of the card that is meant when none is named; None where one has to be, or the command fails."""
+        listing = await self.kept.listing()
+        if self.command is None:
+            return listing.only_or_default()
+        if listing.labels and not listing.default_is_outside:
+            return listing.default
+        try:
+            return (await self.command.summary()).label
+        except FirmlyError:
+            return None
+
+    async def make_default(self, label: str) -> None:
+        """Mean this card when none is named; the caller holds the lock.
+
+        Raises:
+            CardNotFound, NotAllowed, WalletError: as for `summary`.
+        """
+        kept = await self._kept_label(label)
+        if kept is None:
+            await self._printed(label)
+        await self.kept.make_default(kept)
+
     async def _kept_label(self, label: str | None) -> str | None:
         """The keyring's card that is meant; None where only the command's may be."""
         listing = await self.kept.listing()
@@ -69,10 +92,11 @@ class PaymentCards:
     async def _printed(self, label: str | None) -> CardSummary:
         """The command's card, if that is the one that is meant."""
         assert self.command is not None
-        printed, kept = await self.command.summary(), (await self.kept.listing()).labels
-        if not kept if label is None else label_key(label) == label_key(printed.label):
+        printed, listing = await self.command.summary(), await self.kept.listing()
+        is_first = not listing.labels or listing.default_is_outside
+        if is_first if label is None else label_key(label) == label_key(printed.label):
             return printed
-        known = (*kept, printed.label)
+        known = (*listing.labels, printed.label)
         said = (
             "more than one card and no default one. Name one of"
             if label is None

@@ -34,12 +34,17 @@ class DamagedEntry(WalletError):
 
 
 class Listing(BaseModel):
-    """The labels as they were typed, in the order in which they were added, and the default one."""
+    """The labels as they were typed, in the order in which they were added, and the default one.
+
+    The first entry stays the default until a person says otherwise. `default_is_outside`: it is one that is not on this
+    list, which was there before the first of these.
+    """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     labels: tuple[str, ...] = ()
     default: str | None = None
+    default_is_outside: bool = False
 
     def find(self, label: str) -> str | None:
         """The label of this list that is spelled so, upper and lower case aside."""
@@ -50,18 +55,28 @@ class Listing(BaseModel):
         """The label that is meant when none is named."""
         return self.labels[0] if len(self.labels) == 1 else self.default
 
-    def with_label(self, label: str) -> Listing:
-        """The list with this label, in the spelling given."""
+    def with_label(self, label: str, *, others: bool = False) -> Listing:
+        """The list with this label, in the spelling given. `others`: there are entries that are not on this list."""
         old = self.find(label)
         if old is None:
-            return Listing(labels=(*self.labels, label), default=self.default)
+            return self._and(label, others=others)
         renamed = tuple(label if known == old else known for known in self.labels)
-        return Listing(labels=renamed, default=label if self.default == old else self.default)
+        return self.model_copy(update={"labels": renamed, "default": label if self.default == old else self.default})
+
+    def _and(self, label: str, *, others: bool) -> Listing:
+        """A label more. What was meant without a label stays so; where nothing was, the person still names one."""
+        labels = (*self.labels, label)
+        if not self.labels:
+            return Listing(labels=labels, default=None if others else label, default_is_outside=others)
+        default = self.default if others else self.only_or_default()
+        is_outside = self.default_is_outside and default is None
+        return Listing(labels=labels, default=default, default_is_outside=is_outside)
 
     def without_label(self, label: str) -> Listing:
         """The list without this label."""
         kept = tuple(known for known in self.labels if known != label)
-        return Listing(labels=kept, default=None if self.default == label else self.default)
+        default = None if self.default == label else self.default
+        return self.model_copy(update={"labels": kept, "default": default})
 
 
 class Labelled(Protocol):
@@ -152,10 +167,10 @@ class Shelf(Generic[_T]):
                 bad.append(damage)
         return good, bad
 
-    async def put(self, label: str, entry: SecretStr, *, default: bool = False) -> None:
-        """Write an entry; the caller holds the lock."""
+    async def put(self, label: str, entry: SecretStr, *, default: bool = False, others: bool = False) -> None:
+        """Write an entry; the caller holds the lock. `others`: there are entries of this kind elsewhere."""
         before = await self.listing()
-        after = before.with_label(label)
+        after = before.with_label(label, others=others)
         await self._save(Listing(labels=after.labels, default=label) if default else after)
         try:
             await self.secrets.set(self.name_of(label), entry)
@@ -169,9 +184,10 @@ class Shelf(Generic[_T]):
         await self.secrets.delete(self.name_of(label))
         await self._save((await self.listing()).without_label(label))
 
-    async def make_default(self, label: str) -> None:
-        """Mean this listed label when none is named; the caller holds the lock."""
-        await self._save(Listing(labels=(await self.listing()).labels, default=label))
+    async def make_default(self, label: str | None) -> None:
+        """Mean this listed label when none is named, None for one kept elsewhere; the caller holds the lock."""
+        labels = (await self.listing()).labels
+        await self._save(Listing(labels=labels, default=label, default_is_outside=label is None))
 
     async def clear(self) -> None:
         """Delete every entry and the list; the caller holds the lock."""

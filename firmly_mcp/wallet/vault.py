@@ -97,7 +97,8 @@ class Vault:
                 raise CardRefused(_taken(card.label, "cards"))
             if card.billing_address is not None:
                 await self._addresses.known(card.billing_address)
-            await self._cards.put(card.label, entry_of_card(card), default=default)
+            has_command = self._payment_cards.command is not None
+            await self._cards.put(card.label, entry_of_card(card), default=default, others=has_command)
         return card.summary()
 
     async def cards(self) -> list[CardSummary]:
@@ -122,8 +123,8 @@ class Vault:
             await self._cards.drop(await self._cards.known(label))
 
     async def default_card(self) -> str | None:
-        """The label of the keyring's card that is meant when none is named; None where one has to be."""
-        return (await self._cards.listing()).only_or_default()
+        """The label of the card that is meant when none is named; None where one has to be."""
+        return await self._payment_cards.default()
 
     async def set_default_card(self, label: str) -> None:
         """Mean this card when none is named.
@@ -132,7 +133,7 @@ class Vault:
             CardNotFound: as for `card_summary`.
         """
         async with self._lock():
-            await self._cards.make_default(await self._cards.known(label))
+            await self._payment_cards.make_default(label)
 
     async def seal(self, label: str | None, cvv: SecretStr, payment_key: PaymentKeyLike) -> SecretStr:
         """The card of this label with its security code as a JWE for Firmly: a new one every time, kept nowhere.

@@ -28,38 +28,38 @@ PACKAGE: Final = Path(firmly_mcp.__file__).parent
 # Where a person is, and the demo's published test card.
 MAKERS: Final = {"terminal/controlling.py", "pages/visits.py", "wallet/demo.py"}
 
-Act = Callable[[Services, PersonProof], Awaitable[object]]
+Act = Callable[[Services, PersonProof], Awaitable[None]]
 
 
-async def settle(services: Services, proof: PersonProof) -> object:
+async def settle(services: Services, proof: PersonProof) -> None:
     placement = await services.placement()
     (doubt,) = await placement.attempts(limit=1)
-    return await placement.settle_by_hand(doubt, None, proof=proof)
+    await placement.settle_by_hand(doubt, None, proof=proof)
 
 
-async def accept_journal(services: Services, proof: PersonProof) -> object:
-    return await (await services.placement()).accept_journal(proof)
+async def accept_journal(services: Services, proof: PersonProof) -> None:
+    await (await services.placement()).accept_journal(proof)
 
 
-async def unlock_card(services: Services, proof: PersonProof) -> object:
-    return await (await services.placement()).unlock_card("test-visa", proof)
+async def unlock_card(services: Services, proof: PersonProof) -> None:
+    await (await services.placement()).unlock_card("test-visa", proof)
 
 
-async def add_own_address(services: Services, proof: PersonProof) -> object:
-    return await (await services.vault()).add_own_address(an_address(label="Mine"), proof)
+async def add_own_address(services: Services, proof: PersonProof) -> None:
+    await (await services.vault()).add_own_address(an_address(label="Mine"), proof)
 
 
-async def replace_address(services: Services, proof: PersonProof) -> object:
-    return await (await services.vault()).add_own_address(an_address(label="home"), proof, replace=True)
+async def replace_address(services: Services, proof: PersonProof) -> None:
+    await (await services.vault()).add_own_address(an_address(label="home"), proof, replace=True)
 
 
-async def accept_rules(services: Services, proof: PersonProof) -> object:
+async def accept_rules(services: Services, proof: PersonProof) -> None:
     accepted = await services.accepted()
-    return await accepted.accept(await accepted.standing(), proof)
+    await accepted.accept(await accepted.standing(), proof)
 
 
-async def change_pin(services: Services, proof: PersonProof) -> object:
-    return await (await services.vault()).pin.set(SecretStr("other 47"), proof)
+async def change_pin(services: Services, proof: PersonProof) -> None:
+    await (await services.vault()).pin.set(SecretStr("other 47"), proof)
 
 
 ACTS: Final[Mapping[str, Act]] = {

@@ -80,6 +80,8 @@ def test_of_several_addresses_a_person_chooses_the_one_that_is_meant(shopper: di
     for label in ("Home", "Work"):
         given = json.dumps(HOME | {"label": label})
         assert in_a_script("addresses", "add", "--stdin", environment=shopper, given=given).returncode == 0
+    before = in_a_script("addresses", "list", environment=shopper).stdout.splitlines()
+    assert [line.rpartition("\t")[2] for line in before] == ["yes", ""], "the first stays the default"
     chosen = in_a_script("addresses", "default", "work", "--json", environment=shopper)
     assert (chosen.returncode, json.loads(chosen.stdout)) == (0, {"default": "Work"})
     listed = in_a_script("addresses", "list", environment=shopper).stdout.splitlines()

@@ -169,13 +169,19 @@ def test_of_several_cards_a_person_chooses_the_one_that_is_meant(shopper: dict[s
     for label in ("Everyday", "Travel"):
         given = a_given_card(label=label)
         assert in_a_script("cards", "add", "--stdin", environment=shopper, given=given).returncode == 0
-    assert defaults() == {"Everyday": False, "Travel": False}
+    assert defaults() == {"Everyday": True, "Travel": False}, "the first stays the default"
     chosen = in_a_script("cards", "default", "TRAVEL", environment=shopper)
     assert (chosen.returncode, chosen.stderr) == (0, "An order that names no card is paid with Travel.\n")
     assert defaults() == {"Everyday": False, "Travel": True}
     unknown = in_a_script("cards", "default", "Gold", environment=shopper)
     assert (unknown.returncode, defaults()["Travel"]) == (1, True)
     assert "There is no card of this label. There are: Everyday, Travel." in unknown.stderr
+    given = a_given_card(label="Gold")
+    assert in_a_script("cards", "add", "--stdin", environment=shopper, given=given).returncode == 0
+    removed = in_a_script("cards", "remove", "Travel", environment=shopper)
+    assert "It was the default one. An order has to name its card" in removed.stderr
+    last = in_a_script("cards", "remove", "Gold", "--json", environment=shopper)
+    assert json.loads(last.stdout) == {"removed": "Gold", "default": "Everyday"}
 
 
 @pytest.mark.parametrize(

@@ -54,14 +54,14 @@ def printing(*cards: Any, count: Path | None = None) -> list[str]:
 
 
 def a_vault_with(
-    command: Sequence[str],
+    command: Sequence[str] | None,
     lock_dir: Path,
     keychain: Secrets | None = None,
     *,
     environment: str = "simulator",
     may_run: Any = accepted,
 ) -> Vault:
-    card = CardCommand(command, environment, may_run=may_run, now=now)
+    card = None if command is None else CardCommand(command, environment, may_run=may_run, now=now)
     return Vault(keychain or MemoryKeychain(), environment, "commander", lock_dir, now, card_command=card)
 
 
@@ -135,12 +135,43 @@ async def test_the_card_that_is_meant_is_told_apart_from_those_of_the_keyring(tm
     with pytest.raises(CardNotFound, match="There are: Vault") as caught:
         await vault.card_summary("Other")
     assert caught.value.known == ("Vault",)
-    await vault.add_card(a_card(label="Kept"))
-    with pytest.raises(CardNotFound, match="Name one of: Kept, Vault"):
-        await vault.card_summary()
+    for label in ("Kept", "Other"):
+        await vault.add_card(a_card(label=label))
+        assert ((await vault.card_summary()).label, await vault.default_card()) == ("Vault", "Vault"), "it was first"
     await vault.set_default_card("Kept")
-    assert (await vault.card_summary()).label == "Kept"
-    assert [card.label for card in await vault.cards()] == ["Kept", "Vault"]
+    assert ((await vault.card_summary()).label, await vault.default_card()) == ("Kept", "Kept")
+    assert [card.label for card in await vault.cards()] == ["Kept", "Other", "Vault"]
+    await vault.set_default_card("vault")
+    assert ((await vault.card_summary()).label, await vault.default_card()) == ("Vault", "Vault")
+    await vault.remove_card("Other")
+    assert (await vault.card_summary()).label == "Vault"
+
+
+async def test_a_card_of_the_keyring_stays_the_default_when_a_command_comes_or_goes(tmp_path: Path) -> None:
+    keychain = MemoryKeychain()
+    without = a_vault_with(None, tmp_path, keychain=keychain)
+    await without.add_card(a_card(label="Kept"))
+    with_command = a_vault_with(printing(CARD), tmp_path, keychain=keychain)
+    assert ((await with_command.card_summary()).label, await with_command.default_card()) == ("Kept", "Kept")
+    await with_command.add_card(a_card(label="Second"))
+    assert (await with_command.card_summary()).label == "Kept"
+    await with_command.set_default_card("Vault")
+    await with_command.remove_card("Second")
+    assert (await without.card_summary()).label == "Kept", "the only one that is left"
+    await without.add_card(a_card(label="Third"))
+    assert (await without.card_summary()).label == "Kept"
+
+
+async def test_of_an_older_version_a_card_and_a_command_without_a_default_still_ask(tmp_path: Path) -> None:
+    keychain = MemoryKeychain()
+    vault = a_vault_with(printing(CARD), tmp_path, keychain=keychain)
+    await vault.add_card(a_card(label="Kept"))
+    await keychain.set(f"simulator/{vault.shopper}/cards", SecretStr('{"labels": ["Kept"], "default": null}'))
+    for _ in range(2):
+        with pytest.raises(CardNotFound, match="more than one card and no default one"):
+            await vault.card_summary()
+        assert await vault.default_card() is None
+        await vault.add_card(a_card(label="Second"), replace=True)
 
 
 async def test_of_two_cards_with_one_label_the_keyrings_is_meant_and_shown(tmp_path: Path) -> None:

@@ -72,22 +72,66 @@ async def test_labels_are_found_without_regard_to_case_and_shown_as_typed(tmp_pa
 
 
 @pytest.mark.anyio
-async def test_without_a_label_the_only_or_the_default_card_is_meant(tmp_path: Path) -> None:
+async def test_without_a_label_the_first_card_is_meant_until_a_person_says_otherwise(tmp_path: Path) -> None:
     vault = a_vault(tmp_path)
     with pytest.raises(CardNotFound, match=r"There is no card yet\. Add one with `firmly-mcp cards add`") as caught:
         await vault.card_summary()
     assert caught.value.known == ()
     await vault.add_card(a_card(label="One"))
     assert (await vault.card_summary()).label == "One"
-    await vault.add_card(a_card(label="Two"))
-    with pytest.raises(CardNotFound, match=r"more than one card and no default one\. Name one of: One, Two") as caught:
-        await vault.card_summary(None)
-    assert caught.value.known == ("One", "Two")
+    for label in ("Two", "Three"):
+        await vault.add_card(a_card(label=label))
+        assert ((await vault.card_summary()).label, await vault.default_card()) == ("One", "One")
     await vault.set_default_card("two")
     assert (await vault.card_summary()).label == "Two"
+    await vault.add_card(a_card(label="one", number=SecretStr(TEST_AMEX)), replace=True)
+    assert (await vault.card_summary()).label == "Two"
     await vault.remove_card("Two")
-    await vault.add_card(a_card(label="Three"), default=True)
-    assert (await vault.card_summary()).label == "Three"
+    with pytest.raises(
+        CardNotFound, match=r"more than one card and no default one\. Name one of: one, Three"
+    ) as caught:
+        await vault.card_summary(None)
+    assert caught.value.known == ("one", "Three")
+    await vault.remove_card("Three")
+    await vault.add_card(a_card(label="Four"))
+    assert (await vault.card_summary()).label == "one"
+    await vault.add_card(a_card(label="Five"), default=True)
+    assert (await vault.card_summary()).label == "Five"
+
+
+@pytest.mark.anyio
+async def test_the_first_address_is_meant_until_a_person_says_otherwise_whoever_adds_others(tmp_path: Path) -> None:
+    vault = a_vault(tmp_path)
+    await vault.add_own_address(an_address(label="Home"), BY_PERSON)
+    await vault.add_address(an_address(label="Gift", origin="tool"))
+    await vault.add_own_address(an_address(label="Work"), BY_PERSON)
+    assert ((await vault.address()).label, await vault.default_address()) == ("Home", "Home")
+    await vault.set_default_address("Work")
+    await vault.add_address(an_address(label="Other", origin="script"))
+    assert (await vault.address()).label == "Work"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("kept", "meant_before", "meant_after"),
+    [
+        ('{"labels": ["One"], "default": null}', "One", "One"),
+        ('{"labels": ["One", "Two"], "default": null}', None, None),
+        ('{"labels": ["One", "Two"], "default": "Two"}', "Two", "Two"),
+    ],
+    ids=["one card", "two cards and no default", "a default"],
+)
+async def test_what_version_0_1_0_kept_means_what_it_meant(
+    tmp_path: Path, kept: str, meant_before: str | None, meant_after: str | None
+) -> None:
+    keychain = MemoryKeychain()
+    vault = a_vault(tmp_path, keychain)
+    for label in json.loads(kept)["labels"]:
+        await vault.add_card(a_card(label=label))
+    await keychain.set(f"simulator/{vault.shopper}/cards", SecretStr(kept))
+    assert await vault.default_card() == meant_before
+    await vault.add_card(a_card(label="Three"))
+    assert await vault.default_card() == meant_after
 
 
 @pytest.mark.anyio
