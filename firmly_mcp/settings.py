@@ -21,6 +21,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator, model_validator
 
 from .errors import SettingsError
+from .settings_files import unknown_variables, whole_path, whole_program, written_text
 
 Environment = Literal["simulator", "sandbox", "production", "custom"]
 
@@ -39,6 +40,10 @@ VARIABLES: Mapping[str, str] = {
     "open_pages": "FIRMLY_MCP_OPEN_PAGES",
 }
 CONFIG_VARIABLE = "FIRMLY_MCP_CONFIG"
+_KNOWN_VARIABLES: Mapping[str, str] = {**VARIABLES, "config": CONFIG_VARIABLE}
+_PATHS = ("data_dir", "rules_file")
+_COMMANDS = ("cvv_command", "card_command")
+ORDERS_BLOCKED = "Orders are blocked until the rules can be read."
 # Nobody is to be worn down by pages: no more are brought before the person in an hour.
 PAGES_AN_HOUR = 6
 
@@ -82,7 +87,10 @@ class Settings(BaseModel):
     ] = None
     rules_file: Annotated[
         Path,
-        Field(description="The spending rules. Default: `rules.toml` beside `config.toml`; without it, all is asked."),
+        Field(
+            description="The spending rules. Default: `rules.toml` in the configuration directory; without it, all is "
+            "asked. One that is named has to be there."
+        ),
     ] = Field(default_factory=lambda: _config_dir() / "rules.toml")
     cvv_command: Annotated[
         tuple[str, ...],
@@ -107,6 +115,11 @@ class Settings(BaseModel):
     open_pages: Annotated[
         bool, Field(description="Whether pages open by themselves in the person's browser; `false`: never.")
     ] = True
+
+    @property
+    def names_rules(self) -> bool:
+        """Whether a person named the rules file, so that it has to be there."""
+        return "rules_file" in self.model_fields_set
 
     @field_validator("api_url", "payment_url", "pages_url")
     @classmethod
@@ -149,8 +162,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         SettingsError: names the setting and what is wrong with it, never its value.
     """
     environ = os.environ if environ is None else environ
-    values = _read_file(environ)
-    values |= {field: environ[variable] for field, variable in VARIABLES.items() if environ.get(variable)}
+    if unknown := unknown_variables(environ, _KNOWN_VARIABLES, Settings.model_fields):
+        raise SettingsError("; ".join(unknown))
+    values = _anchored(_read_file(environ), config_path(environ).parent)
+    said = {field: environ[variable] for field, variable in VARIABLES.items() if environ.get(variable)}
+    values |= said | {name: whole_path(said[name], setting=VARIABLES[name]) for name in _PATHS if name in said}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -158,27 +174,41 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
-    """Where the configuration file is looked for."""
+    """Where the configuration file is looked for.
+
+    Raises:
+        SettingsError: a variable names it by what is no path.
+    """
     named = environ.get(CONFIG_VARIABLE)
     if named:
-        return Path(named)
+        return whole_path(named, setting=CONFIG_VARIABLE)
     return _config_dir() / "config.toml"
+
+
+def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The file's values with whole paths; what is no path at all is left to the settings' own check."""
+    for name in _PATHS:
+        if isinstance(values.get(name), str):
+            values[name] = whole_path(values[name], setting=name, folder=folder)
+    for name in _COMMANDS:
+        match values.get(name):
+            case [str() as program, *arguments] if program:
+                values[name] = [whole_program(program, setting=name, folder=folder), *arguments]
+    return values
 
 
 def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
     path = config_path(environ)
-    try:
-        text = path.read_text("utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        if environ.get(CONFIG_VARIABLE):
-            raise SettingsError(f"{CONFIG_VARIABLE} names {path}, which is not there") from None
+    named_by = CONFIG_VARIABLE if environ.get(CONFIG_VARIABLE) else None
+    text = written_text(path, named_by=named_by, consequence="Nothing runs until it can be read.")
+    if text is None:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read {path}: {type(error).__name__}") from None
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    except (ValueError, RecursionError):
+        raise SettingsError(f"{path} is not valid TOML: a number is too long, or lists lie too deep") from None
 
 
 def _explain(error: ValidationError) -> str:
@@ -200,19 +230,17 @@ def declared(settings: Settings) -> dict[str, str]:
     """
     values = {name: getattr(settings, name) for name in MOVES_MONEY}
     written = {name: json.dumps(value, ensure_ascii=False) if value else "" for name, value in values.items()}
-    return written | {"rules": _rules_text(settings.rules_file)}
+    return written | {"rules": rules_text(settings)}
 
 
-def _rules_text(path: Path) -> str:
-    """The rules as the file now has them; without a file there are none, and everything is asked."""
-    try:
-        return path.read_text("utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"The rules cannot be read ({type(error).__name__}): {path}. No order is sent until they can."
-        ) from None
+def rules_text(settings: Settings) -> str:
+    """The rules as the file now has them; where nobody named one and there is none, everything is asked.
+
+    Raises:
+        SettingsError: the file cannot be read, or it is named and missing.
+    """
+    named_by = "rules_file (FIRMLY_MCP_RULES)" if settings.names_rules else None
+    return written_text(settings.rules_file, named_by=named_by, consequence=ORDERS_BLOCKED) or ""
 
 
 def sources(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -231,17 +259,25 @@ def approve_command(settings: Settings, approval_id: str) -> str:
 def command_line(settings: Settings, *words: str) -> str:
     """A command of ours, in full, as it runs with these settings in any shell and directory of this user."""
     named = os.environ.get(CONFIG_VARIABLE)
-    config = {CONFIG_VARIABLE: str(Path(named).absolute())} if named else {}
+    config = {CONFIG_VARIABLE: str(config_path(os.environ))} if named else {}
     plain = _read_or_none(config)
     told = {
         VARIABLES[name]: _as_text(value)
         for name in VARIABLES
-        if (value := getattr(settings, name)) is not None and (plain is None or value != getattr(plain, name))
+        if (value := getattr(settings, name)) is not None and _is_to_be_told(name, settings, plain)
     }
     variables = [f"{name}={shlex.quote(value)}" for name, value in (config | told).items()]
     beside = Path(sys.executable).parent / "firmly-mcp"
     program = [str(beside)] if beside.exists() else [sys.executable, "-m", "firmly_mcp"]
     return " ".join([*variables, *map(shlex.quote, [*program, *words])])
+
+
+def _is_to_be_told(name: str, settings: Settings, plain: Settings | None) -> bool:
+    """Whether a setting has to stand in a command, as the file alone does not say it."""
+    if name == "rules_file" and not settings.names_rules:
+        return False  # one that is named has to be there, and the usual one need not
+    is_the_same = plain is not None and getattr(settings, name) == getattr(plain, name)
+    return not is_the_same or (name == "rules_file" and plain is not None and not plain.names_rules)
 
 
 def _read_or_none(environ: Mapping[str, str]) -> Settings | None:

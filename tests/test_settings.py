@@ -78,7 +78,7 @@ def test_a_refused_value_is_not_echoed(tmp_path: Path) -> None:
 
 
 def test_a_configuration_file_that_is_named_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="not there"):
+    with pytest.raises(SettingsError, match="does not exist"):
         read_settings({"FIRMLY_MCP_CONFIG": str(tmp_path / "none.toml")})
 
 
@@ -100,13 +100,104 @@ def test_every_setting_either_needs_a_persons_yes_or_has_a_reason_not_to() -> No
 
 def test_no_command_is_ever_read_from_a_variable() -> None:
     assert not [name for name in VARIABLES if name.endswith("_command")]
-    environ = {"FIRMLY_MCP_CVV_COMMAND": '["echo", "123"]', "FIRMLY_MCP_CARD_COMMAND": '["echo", "{}"]'}
-    settings = read_settings(environ)
-    assert (settings.cvv_command, settings.card_command) == ((), ())
+    for setting in ("cvv_command", "card_command"):
+        with pytest.raises(SettingsError, match=f"{setting} stands in config.toml alone"):
+            read_settings({f"FIRMLY_MCP_{setting.upper()}": '["echo", "123"]'})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("FIRMLY_MCP_RULE", "FIRMLY_MCP_RULES"),
+        ("FIRMLY_MCP_RULES_FILE", "FIRMLY_MCP_RULES"),
+        ("firmly_mcp_rules", "FIRMLY_MCP_RULES"),
+        ("FIRMLY_MCP_APP_ID", "FIRMLY_APP_ID"),
+        ("FIRMLY_MCP_CONFIG_FILE", "FIRMLY_MCP_CONFIG"),
+    ],
+)
+def test_a_variable_that_is_mistyped_is_an_error_and_not_a_setting_that_is_missing(name: str, meant: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{name} is no setting \(did you mean {meant}\?\)"):
+        read_settings({name: "x"})
+
+
+def test_a_variable_that_is_empty_is_not_given(tmp_path: Path) -> None:
+    environ = _environ(tmp_path, "", FIRMLY_MCP_RULES="", FIRMLY_MCP_DATA_DIR="", FIRMLY_MCP_SOMETHING="")
+    assert not read_settings(environ).names_rules
+
+
+def test_a_path_counts_from_the_file_that_names_it_and_home_is_expanded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    settings = read_settings(
+        _environ(tmp_path, 'rules_file = "~/limits.toml"\ndata_dir = "data"\ncvv_command = ["./cvv", "./x"]')
+    )
+    assert settings.rules_file == tmp_path / "home" / "limits.toml"
+    assert settings.data_dir == tmp_path / "data"
+    assert settings.cvv_command == (str(tmp_path / "cvv"), "./x")
+    settings = read_settings(_environ(tmp_path, 'rules_file = "limits.toml"\ncard_command = ["~/card"]'))
+    assert settings.rules_file == tmp_path / "limits.toml"
+    assert settings.card_command == (str(tmp_path / "home" / "card"),)
+    assert read_settings(_environ(tmp_path, 'cvv_command = ["pass"]')).cvv_command == ("pass",)
+    named = read_settings(_environ(tmp_path, "", FIRMLY_MCP_RULES="~/r.toml", FIRMLY_MCP_DATA_DIR="here"))
+    assert (named.rules_file, named.data_dir) == (tmp_path / "home" / "r.toml", elsewhere / "here")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "c.toml").write_text('shopper = "ana"', "utf-8")
+    assert read_settings({"FIRMLY_MCP_CONFIG": "~/c.toml"}).shopper == "ana"
+
+
+@pytest.mark.parametrize("written", ["", " ", "~nobody-here/rules.toml", "a\\u0000b"])
+def test_what_is_no_path_is_refused_with_the_name_of_the_setting(tmp_path: Path, written: str) -> None:
+    with pytest.raises(SettingsError, match="rules_file: "):
+        read_settings(_environ(tmp_path, f'rules_file = "{written}"'))
+
+
+@pytest.mark.parametrize("written", ["limits.toml", "~/limits.toml", "$HOME/limits.toml", "/nowhere/limits.toml"])
+def test_a_rules_file_that_is_named_and_missing_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = read_settings(_environ(tmp_path, f'rules_file = "{written}"'))
+    with pytest.raises(SettingsError, match=r"limits\.toml, which does not exist\..* Orders are blocked"):
+        declared(settings)
+
+
+def test_the_usual_rules_file_may_be_missing_but_no_link_to_it_may_lead_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    settings = read_settings({})
+    assert declared(settings)["rules"] == ""
+    folder = settings.rules_file.parent
+    folder.mkdir(parents=True)
+    settings.rules_file.symlink_to(tmp_path / "gone.toml")
+    with pytest.raises(SettingsError, match="a link to a file that does not exist"):
+        declared(settings)
+    (folder / "config.toml").symlink_to(tmp_path / "gone.toml")
+    with pytest.raises(SettingsError, match="a link to a file that does not exist"):
+        read_settings({})
+
+
+def test_a_byte_order_mark_is_no_part_of_rules_or_configuration(tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_bytes(b"\xef\xbb\xbf[USD]\n")
+    environ = _environ(tmp_path, '\ufeffrules_file = "rules.toml"')
+    assert declared(read_settings(environ))["rules"] == "[USD]\n"
+
+
+def test_a_command_does_not_name_a_rules_file_that_nobody_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRMLY_MCP_CONFIG", str(tmp_path / "config.toml"))
+    environ = _environ(tmp_path, 'environment = "sandbox"', FIRMLY_APP_ID="app-1")
+    assert "FIRMLY_MCP_RULES" not in command_line(read_settings(environ), "rules", "accept")
 
 
 def test_what_moves_money_is_declared_as_the_file_would_have_it(tmp_path: Path) -> None:
     rules = tmp_path / "rules.toml"
+    rules.touch()
     settings = Settings(environment="sandbox", app_id="a", cvv_command=("pass", "ça va"), rules_file=rules)
     assert declared(settings) == {
         "environment": '"sandbox"',

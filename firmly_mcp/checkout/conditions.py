@@ -106,8 +106,9 @@ def _cooling_off(rules: Rules, order: Order, history: History) -> Iterator[Step]
     if wait is not None:
         yield _new("stores.cooling_off", order.store, history.store_since, wait, history.now)
     wait = rules.addresses.cooling_off
-    if wait is not None and order.address_hash is not None:
-        yield _new("addresses.cooling_off", "This address", history.address_since, wait, history.now)
+    if wait is not None:
+        since = None if order.address_hash is None else history.address_since
+        yield _new("addresses.cooling_off", "This address", since, wait, history.now)
 
 
 def _new(rule: str, what: str, since: datetime | None, wait: timedelta, now: datetime) -> Step:

@@ -20,7 +20,7 @@ from .history import declined_payments, journal_time, lock_a_card
 from .mark import Mark
 from .migrations import STEPS
 from .rows import UnreadableRow, attempt_of
-from .schema import IS_IN_DOUBT, attempts, identity, owned
+from .schema import IS_IN_DOUBT, approvals, attempts, identity, owned
 from .untouched import untouched
 
 NEWEST: Final = len(STEPS)
@@ -59,6 +59,27 @@ def look_at(path: Path, owner: dict[str, str], now: datetime) -> Look | None:
     except FileNotFoundError:
         return None
     except (sqlite3.Error, SQLAlchemyError, UnreadableRow, OSError) as error:
+        raise _damaged(type(error).__name__) from None
+
+
+def stores_in(path: Path, owner: dict[str, str]) -> frozenset[str]:
+    """The stores that this shopper's questions and orders were about; none where there is no journal. Blocks.
+
+    Raises:
+        NotAllowed: it cannot be read, is damaged, or another version's.
+    """
+    try:
+        with untouched(path) as file:
+            if int(file.execute("PRAGMA user_version").fetchone()[0]) != NEWEST:
+                raise _damaged("another version wrote it")
+            engine = create_engine("sqlite://", creator=lambda: file, poolclass=StaticPool)
+            with engine.connect() as connection:
+                tables = (attempts, approvals)
+                rows = [connection.execute(select(table.c.store).where(owned(table, owner))) for table in tables]
+                return frozenset(store for found in rows for store in found.scalars())
+    except FileNotFoundError:
+        return frozenset()
+    except (sqlite3.Error, SQLAlchemyError, OSError) as error:
         raise _damaged(type(error).__name__) from None
 
 

@@ -29,8 +29,8 @@ from .journal import PLACED_WINDOW, Journal, Permit
 from .purchases import Purchase, SendingDevices
 from .quote import Quote
 from .quoting import Quoting, tidied_on_error
-from .rules import Allow, Ask, History, Order, Verdict
-from .ruling import Decision, Ruling, refuse_denied, refuse_unallowed
+from .rules import Allow, Ask, Deny, History, Order, Verdict
+from .ruling import Decision, Ruling, in_practice, refuse_denied, refuse_unallowed
 from .sender_locks import SenderLocks
 from .sending import Placing, Sending, Yes, new_draft
 from .settling import Settling
@@ -40,12 +40,11 @@ from .wishes import Wish
 _LAST_ORDER: Final = timedelta(days=1)
 # Where rules say yes alone, a program may repeat a call for hours; a person would have said yes twice.
 _UNATTENDED_WINDOW: Final = timedelta(hours=24)
-_NO_CODE: Final = Ask("security_code", "No command is set that prints the card's security code.")
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an order would be, and what the rules would say of it."""
+    """What an order would be, and what would become of it: `verdict` is the rules' and all that comes after them."""
 
     quote: Quote
     verdict: Verdict
@@ -127,11 +126,24 @@ class Placement:
         try:
             cart = await self._quoting.priced(purchase)
             quoted = await self._quoting.quoted(purchase, wish, cart)
-            decision = await self._ruling.over(wish, cart, quoted)
-            journal = await self._journal()
-            return Preview(quoted, decision(await journal.history(new_draft(purchase, quoted, wish.reference))))
+            return Preview(quoted, await self._foreseen(purchase, quoted, wish, cart))
         finally:
             await purchase.tidy()
+
+    async def _foreseen(self, purchase: Purchase, quoted: Quote, wish: Wish, cart: Cart | None) -> Verdict:
+        """What an order of this would meet now, in the order in which `order` looks at it."""
+        decision = await self._ruling.over(wish, cart, quoted)
+        try:
+            await self._may_order()
+        except NotAllowed as stopped:
+            return Deny("not_accepted", stopped.message)
+        history = await (await self._journal()).history(new_draft(purchase, quoted, wish.reference))
+        verdict = in_practice(decision(history), prints_code=self._security_code is not None)
+        declined = None if isinstance(verdict, Deny) else await self.desk.declined(quoted)
+        if declined is not None:
+            until = f"{declined.approval.expires_at:%H:%M} UTC"
+            return Deny("declined", f"The person declined this order; their no holds until {until}.")
+        return verdict
 
     async def history(self, order: Order) -> History:
         """What the rules would look back at, were this ordered now."""
@@ -224,9 +236,11 @@ class Placement:
         if isinstance(standing, Attempt):
             return await self._settled(standing)
         decision = await self._ruling.over(wish, cart, quoted)
-        verdict = decision(standing)
-        alone = isinstance(verdict, Allow) and self._security_code is not None
-        if alone and (found := await journal.find(draft, _UNATTENDED_WINDOW, repeat=wish.repeat)) is not None:
+        verdict = in_practice(decision(standing), prints_code=self._security_code is not None)
+        if (
+            isinstance(verdict, Allow)
+            and (found := await journal.find(draft, _UNATTENDED_WINDOW, repeat=wish.repeat)) is not None
+        ):
             return await self._settled(found)
         _refuse_above(quoted, max_total)
         refuse_denied(verdict)
@@ -234,11 +248,12 @@ class Placement:
         if declined is not None:
             await purchase.tidy()
             return declined
-        if alone:
+        if isinstance(verdict, Allow):
             _refuse_unbounded(quoted, max_total)
             return await self._sent_by_rules(purchase, quoted, wish, decision)
         await purchase.tidy()
-        return await self.desk.ask(quoted, wish, verdict if isinstance(verdict, Ask) else _NO_CODE)
+        assert isinstance(verdict, Ask)
+        return await self.desk.ask(quoted, wish, verdict)
 
     async def _sent_by_rules(self, purchase: Purchase, quoted: Quote, wish: Wish, decision: Decision) -> Placing:
         assert self._security_code is not None

@@ -12,8 +12,9 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from firmly_mcp.currencies import CURRENCIES, nearest_currency
 from firmly_mcp.errors import SettingsError
-from firmly_mcp.wallet.plain_text import label_key
+from firmly_mcp.wallet.plain_text import label_key, label_problem
 
 from .file_lines import line_of
 from .spending import WINDOWS
@@ -64,6 +65,8 @@ def read_rules(text: str) -> Rules:
         rules = Rules.model_validate(_in_tables(written, text))
     except ValidationError as error:
         raise _wrong(_places(text, map(_explained, error.errors(include_url=False)))) from None
+    if labels := _places(text, _no_labels(rules)):
+        raise _wrong(labels)
     if contradictions := _places(text, _contradictions(rules, written)):
         raise SettingsError(f"The rules contradict each other: {contradictions}. No order is sent until they do not.")
     return rules
@@ -71,20 +74,27 @@ def read_rules(text: str) -> Rules:
 
 def _in_tables(written: Mapping[str, Any], text: str) -> dict[str, Any]:
     tables: dict[str, Any] = {"limits": {}}
+    unknown = []
     for name, table in written.items():
         if name in _TABLES:
             tables[name] = table
-        elif _CURRENCY.fullmatch(name):
+        elif name in CURRENCIES:
             tables["limits"][name] = table
         else:
-            raise _wrong(_places(text, [([name], _unknown_table(name))]))
+            unknown.append(([name], _unknown_table(name)))
+    if unknown:
+        raise _wrong(_places(text, unknown))
     return tables
 
 
 def _unknown_table(name: str) -> str:
     if name in CurrencyRules.model_fields:
         return "has to stand in the table of a currency, such as [USD]"
-    nearest = f" (did you mean {name.upper()}?)" if _CURRENCY.fullmatch(name.upper()) else _nearest(name, _TABLES)
+    currency = nearest_currency(name)
+    meant = f" (did you mean {currency}?)" if currency else ""
+    if _CURRENCY.fullmatch(name):
+        return f"is no currency of ISO 4217, so its limits would hold for nothing{meant}"
+    nearest = _nearest(name, _TABLES) or meant
     return f"is neither a currency such as USD nor one of {', '.join(_TABLES)}{nearest}"
 
 
@@ -112,6 +122,14 @@ def _unknown(path: Path) -> str:
 def _nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
     found = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {found[0]}?)" if found else ""
+
+
+def _no_labels(rules: Rules) -> Iterator[tuple[Path, str]]:
+    """Limits for a card whose label no card can have. It is not repeated: it may be a card number."""
+    for currency, limits in rules.limits.items():
+        for label in limits.cards:
+            if problem := label_problem(label):
+                yield [currency, "cards"], f"has limits for a card that there cannot be. {problem}".rstrip(".")
 
 
 def _contradictions(rules: Rules, written: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import NotAllowed, RuleDenied
@@ -11,10 +12,14 @@ from firmly_mcp.money import Money
 from .in_force import InForce
 from .quote import Quote
 from .quoting import Quoting
-from .rules import Allow, Deny, History, Order, Verdict, decide, pin_required
+from .rules import Allow, Ask, Deny, History, Order, Verdict, decide, pin_required
 from .wishes import Wish
 
 Decision = Callable[[History], Verdict]
+
+_NO_CODE: Final = Ask(
+    "security_code", "Your rules allow it, and no cvv_command is set that prints the card's security code."
+)
 
 
 class Ruling:
@@ -49,6 +54,11 @@ class Ruling:
         """Whether a yes to this total takes the approval PIN, where one is set."""
         rules = await self._rules()
         return rules.pin_required(lambda each: pin_required(each, total))
+
+
+def in_practice(verdict: Verdict, *, prints_code: bool) -> Verdict:
+    """What becomes of an order by this verdict: without a command that prints the security code, a person is asked."""
+    return _NO_CODE if isinstance(verdict, Allow) and not prints_code else verdict
 
 
 def refuse_denied(verdict: Verdict) -> None:

@@ -11,7 +11,9 @@ from .manners import examples, json_option
 from .opening import Amount, with_services
 
 if TYPE_CHECKING:
+    from firmly_mcp.checkout.rules_remarks import Here
     from firmly_mcp.services import Services
+    from firmly_mcp.settings import Settings
 
 
 @click.group(epilog=examples("firmly-mcp rules show", "firmly-mcp rules accept"))
@@ -27,7 +29,7 @@ def rules_show(*, as_json: bool) -> None:
     from firmly_mcp.terminal.rules import show_rules
 
     async def act(services: Services) -> None:
-        await show_rules(await services.accepted(), services.settings, sources(), as_json=as_json)
+        await show_rules(await services.accepted(), await _here(services), sources(), as_json=as_json)
 
     with_services(act)
 
@@ -36,11 +38,21 @@ def rules_show(*, as_json: bool) -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @json_option
 def rules_check(file: Path | None, *, as_json: bool) -> None:
-    """Say whether a rules file can be used, or the line and what is wrong with it."""
+    """Say whether a rules file can be used, or the line and what is wrong with it, and what in it guards nothing."""
+    import anyio
+
+    from firmly_mcp.errors import SettingsError
     from firmly_mcp.settings import read_settings
     from firmly_mcp.terminal.rules import check_rules
 
-    check_rules(file or read_settings().rules_file, is_named=file is not None, as_json=as_json)
+    settings = None
+    try:
+        settings = read_settings()
+    except SettingsError:
+        if file is None:
+            raise
+    here = None if settings is None else _only_looking(settings)
+    anyio.run(lambda: check_rules(file, here, as_json=as_json))
 
 
 @rules.command(
@@ -55,7 +67,7 @@ def rules_check(file: Path | None, *, as_json: bool) -> None:
 @click.option("--currency", default="USD", show_default=True, help="In which currency.")
 @click.option("--card", help="The card's label. Default: the one that is meant without a label.")
 @click.option("--address", help="Where it goes, by its label. Default: to an address of yours, ordered to before.")
-@click.option("--quantity", default=1, show_default=True, help="How many of one thing.")
+@click.option("--quantity", default=1, show_default=True, type=click.IntRange(1), help="How many of one thing.")
 @click.option(
     "--tool",
     default="complete_order",
@@ -71,7 +83,7 @@ def rules_explain(*, as_json: bool, **order: Any) -> None:
 
     async def act(services: Services) -> None:
         accepted, placement, vault = await services.accepted(), await services.placement(), await services.vault()
-        await explain_order(accepted, placement, vault, order, as_json=as_json)
+        await explain_order(services.settings, accepted, placement, vault, order, as_json=as_json)
 
     with_services(act)
 
@@ -83,6 +95,25 @@ def rules_accept(*, as_json: bool) -> None:
     from firmly_mcp.terminal.rules import accept_rules
 
     async def act(services: Services) -> None:
-        await accept_rules(await services.accepted(), await services.vault(), as_json=as_json)
+        here = await _here(services)
+        await accept_rules(await services.accepted(), await services.vault(), here, as_json=as_json)
 
     with_services(act)
+
+
+async def _here(services: Services) -> Here:
+    """What rules are compared with, over the rooms that are open."""
+    from firmly_mcp.checkout.rules_remarks import Here
+    from firmly_mcp.services import JOURNAL
+
+    return Here(services.settings, await services.vault(), services.settings.data_dir / JOURNAL)
+
+
+def _only_looking(settings: Settings) -> Here:
+    """The same, where nothing is made and no keyring asks for its password."""
+    import os
+    from datetime import UTC, datetime
+
+    from firmly_mcp.doctor.examined import Examined
+
+    return Examined.of(settings, dict(os.environ), lambda: datetime.now(UTC)).here

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from firmly_mcp.checkout.accepted import Accepted
 from firmly_mcp.checkout.journal_look import Look, look_at
+from firmly_mcp.checkout.rules_remarks import Here
 from firmly_mcp.services import JOURNAL, accepted_settings
 from firmly_mcp.settings import Settings, command_line
 from firmly_mcp.wallet.backends import Backend, find_backend
@@ -52,6 +53,11 @@ class Examined:
     def accepted(self) -> Accepted:
         """What a person accepted."""
         return accepted_settings(self.settings, self.vault)
+
+    @property
+    def here(self) -> Here:
+        """What rules are compared with."""
+        return Here(self.settings, self.vault, self.journal_path)
 
     def command(self, *words: str) -> str:
         """A command of ours, as it can be typed in any shell."""

@@ -23,11 +23,15 @@ async def rules(examined: Examined) -> Sequence[Finding]:
     path = examined.settings.rules_file
     try:
         text = (await aside(lambda: declared(examined.settings)))[RULES]
-        read_rules(text)
+        written = read_rules(text)
     except SettingsError as error:
         return [failed("rules", error.message, f"Correct {path}, then: {examined.command('rules', 'check')}")]
     if not text.strip():
         return [ok("rules", f"None are written in {path}: every order asks a person.")]
+    if remarks := await examined.here.remarks(written):
+        return [
+            warning("rules", f"{path} can be read. {' '.join(remarks)}", f"Correct {path} where this is no intent.")
+        ]
     return [ok("rules", f"{path} can be used.")]
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 from firmly_mcp import __version__
 from firmly_mcp.errors import SettingsError
 from firmly_mcp.settings import CONFIG_VARIABLE, VARIABLES
+from firmly_mcp.settings_files import whole_path
 
 from .known import Environment, Host
 
@@ -83,7 +84,7 @@ def _settings(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of ours that are set, paths made absolute: a host has another working directory."""
     names = (CONFIG_VARIABLE, *VARIABLES.values(), *DIRECTORIES)
     said = {name: environ[name] for name in names if environ.get(name)}
-    return {name: str(Path(value).absolute()) if name in _PATHS else value for name, value in said.items()}
+    return {name: str(whole_path(value, setting=name)) if name in _PATHS else value for name, value in said.items()}
 
 
 def _session(host: Host, environ: Mapping[str, str], platform: str) -> dict[str, str]:

@@ -21,6 +21,11 @@ _NO_MONEY: Final = "Nothing was charged. money_moved: no."
 _AMOUNTS: Final = ("sub total", "shipping total", "tax total", "addon total", "total")
 
 Rules = Literal["allow", "ask", "refuse"]
+_NEXT: Final[dict[Rules, str]] = {
+    "allow": "Tell the person the total, then complete_order or place_order with max_total",
+    "ask": "Tell the person the total, then complete_order or place_order",
+    "refuse": "Tell the person why it is refused; only they can change that",
+}
 
 
 class PreviewView(View):
@@ -54,9 +59,7 @@ class PreviewView(View):
             rules=rules,
             reason=verdict.reason,
             suspicious=suspicions(quote.lines),
-            next="Tell the person the total, then complete_order or place_order"
-            if rules != "refuse"
-            else "Tell the person which rule refuses it; only they can change their rules",
+            next=_NEXT[rules],
         )
 
     @classmethod

@@ -83,7 +83,8 @@ async def _rules(services: Services) -> View:
     from .rules_view import RulesView
 
     accepted = await services.accepted()
-    return RulesView.of(in_force(await accepted.standing(), accepted.accept_command))
+    rules = in_force(await accepted.standing(), accepted.accept_command)
+    return RulesView.of(rules, prints_code=bool(services.settings.cvv_command))
 
 
 def _object(view: View) -> str:

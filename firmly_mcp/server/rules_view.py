@@ -25,9 +25,14 @@ class RulesView(View):
     next: str = "preview_order says what the rules make of one order"
 
     @classmethod
-    def of(cls, in_force: InForce) -> Self:
-        """The view of the rules that count now."""
-        asks = ("every order, until the person has accepted their rules",) if in_force.unaccepted else ()
+    def of(cls, in_force: InForce, *, prints_code: bool) -> Self:
+        """The view of the rules that count now; `prints_code`: a command prints the card's security code."""
+        asks = ["every order, until the person has accepted their rules"] if in_force.unaccepted else []
+        asks += (
+            []
+            if prints_code or not in_force.written.limits
+            else ["every order, for no command prints the card's security code"]
+        )
         return cls(refused=tuple(_refused(in_force.written)), asked=(*asks, *_asked(in_force.written)))
 
     def text(self) -> str:

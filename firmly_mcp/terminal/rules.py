@@ -6,7 +6,7 @@ That yes is read from the controlling terminal, with the PIN: no program can pip
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -14,8 +14,10 @@ import click
 
 from firmly_mcp.checkout.accepted import RULES, Accepted, Standing
 from firmly_mcp.checkout.rules_file import read_rules
-from firmly_mcp.errors import NotAllowed, SettingsError
-from firmly_mcp.settings import Settings
+from firmly_mcp.checkout.rules_remarks import Here
+from firmly_mcp.errors import NotAllowed
+from firmly_mcp.settings import ORDERS_BLOCKED, Settings, rules_text
+from firmly_mcp.settings_files import written_text
 from firmly_mcp.wallet.vault import Vault
 
 from .controlling import answered, by_person, controlling_terminal
@@ -31,51 +33,60 @@ _WORD: Final = "accept"
 _COLOURS: Final = {"yes": "green", "no": "bold yellow", _NOT_NEEDED: "dim"}
 
 
-async def show_rules(accepted: Accepted, settings: Settings, said_by: Mapping[str, str], *, as_json: bool) -> None:
+async def show_rules(accepted: Accepted, here: Here, said_by: Mapping[str, str], *, as_json: bool) -> None:
     """Print the settings that move money and the rules in words: what counts, by whom, and whether it is accepted.
 
     Raises:
-        SettingsError: the rules cannot be read; the settings were printed.
+        SettingsError: the rules cannot be read.
     """
     standing = await accepted.standing()
     rows = list(_settings_rows(standing, said_by, needed=accepted.is_needed))
+    if not as_json:
+        show(rows, _SETTINGS, as_json=False, colours=_COLOURS)
+    rules = read_rules(standing.declared[RULES])
+    remarks = await here.remarks(rules)
+    words = list(in_words(rules))
     if as_json:
-        rules = [{"rule": rule, "means": means} for rule, means in in_words(read_rules(standing.declared[RULES]))]
-        click.echo(json.dumps({"settings": rows, "rules": rules}, ensure_ascii=False, indent=2))
+        shown = [{"rule": rule, "means": means} for rule, means in words]
+        facts = {"settings": rows, "rules": shown, "remarks": remarks}
+        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
-    show(rows, _SETTINGS, as_json=False, colours=_COLOURS)
-    words = list(in_words(read_rules(standing.declared[RULES])))
     show([{"rule": rule, "means": means} for rule, means in words], _RULES, as_json=False)
-    click.echo(_remark(accepted, standing, settings, is_empty=not words), err=True)
+    for remark in (*remarks, _remark(accepted, standing, here.settings, is_empty=not words)):
+        click.echo(remark, err=True)
 
 
-def check_rules(path: Path, *, is_named: bool, as_json: bool) -> None:
-    """Say that a rules file can be used.
+async def check_rules(path: Path | None, here: Here | None, *, as_json: bool) -> None:
+    """Say whether a rules file can be used, and what in it guards nothing; without `path`, the settings' own file.
 
     Raises:
         SettingsError: it cannot; says the line and what is wrong.
     """
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        if is_named:
-            raise SettingsError(f"There is no file {path}.") from None
-        _say_checked(path, f"There is no {path}, so every order asks a person.", exists=False, as_json=as_json)
-        return
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read ({type(error).__name__}).") from None
-    read_rules(text)
-    _say_checked(path, f"{path}: ok.", exists=True, as_json=as_json)
-
-
-def _say_checked(path: Path, words: str, *, exists: bool, as_json: bool) -> None:
-    if as_json:
-        give({"file": str(path), "exists": exists, "usable": True})
+    if path is None:
+        assert here is not None
+        path, text = here.settings.rules_file, rules_text(here.settings)
     else:
-        click.echo(words)
+        text = written_text(path, named_by="The command", consequence=ORDERS_BLOCKED) or ""
+    rules = read_rules(text)
+    unread = ("Card labels and stores were not compared with yours: the settings cannot be read.",)
+    remarks = unread if here is None else await here.remarks(rules)
+    exists = path.exists()
+    if as_json:
+        give({"file": str(path), "exists": exists, "usable": True, "remarks": remarks})
+        return
+    click.echo(_checked(path, remarks, exists=exists, is_empty=not list(in_words(rules))))
 
 
-async def accept_rules(accepted: Accepted, vault: Vault, *, as_json: bool) -> None:
+def _checked(path: Path, remarks: Sequence[str], *, exists: bool, is_empty: bool) -> str:
+    if not exists:
+        return f"There is no {path}, so every order asks a person."
+    if is_empty:
+        return f"{path}: no rules are written in it, so every order asks a person."
+    listed = "".join(f"\n- {remark}" for remark in remarks)
+    return f"{path}: can be read; look at this:{listed}" if remarks else f"{path}: ok."
+
+
+async def accept_rules(accepted: Accepted, vault: Vault, here: Here, *, as_json: bool) -> None:
     """Show what changed since it was accepted, and let it count once a person said so and typed the PIN.
 
     Raises:
@@ -84,7 +95,7 @@ async def accept_rules(accepted: Accepted, vault: Vault, *, as_json: bool) -> No
         SettingsError: the rules cannot be read, or contradict themselves.
     """
     standing = await accepted.standing()
-    read_rules(standing.declared[RULES])
+    rules = read_rules(standing.declared[RULES])
     if not accepted.is_needed:
         tell(
             "In the simulator environment no money moves, and everything counts as it stands.",
@@ -97,6 +108,7 @@ async def accept_rules(accepted: Accepted, vault: Vault, *, as_json: bool) -> No
     await accepted.refuse_without_pin()
     with controlling_terminal("Accepting rules and settings") as terminal:
         terminal.writelines(f"{line}\n" for line in _shown(accepted, standing))
+        terminal.writelines(f"Look at this: {remark}\n" for remark in await here.remarks(rules))
         if not await answered(_says_yes, terminal):
             raise NotAllowed("Nothing was accepted.")
         await by_person(vault.pin, terminal, lambda proof: accepted.accept(standing, proof))

@@ -105,6 +105,10 @@ class Vault:
         """Every card that can be read, in the order they were added; `damaged_cards` tells of the others."""
         return (await self._payment_cards.summaries())[0]
 
+    async def card_labels(self) -> Sequence[str]:
+        """The labels of the keyring's cards; no card is read, and no command runs."""
+        return (await self._cards.listing()).labels
+
     async def card_summary(self, label: str | None = None) -> CardSummary:
         """The card of this label, or the one that is meant without a label.
 

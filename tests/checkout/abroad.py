@@ -81,6 +81,7 @@ class Abroad:
 @asynccontextmanager
 async def open_abroad(directory: Path, **settings: Any) -> AsyncIterator[Abroad]:
     """A shopper with a test card and an address, who has accepted nothing and set no PIN. A real keyring is needed."""
+    (directory / "rules.toml").touch()
     async with Simulator() as simulator:
         abroad = Abroad(
             Settings(

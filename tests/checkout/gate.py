@@ -117,6 +117,7 @@ class Gate:
 async def open_gate(directory: Path, **settings: Any) -> AsyncIterator[Gate]:
     """A gate without rules, whose shopper has a test card, an address and an empty cart."""
     chosen = {"open_pages": False, **settings}
+    (directory / "rules.toml").touch()
     made = Settings(environment="simulator", data_dir=directory / "data", rules_file=directory / "rules.toml", **chosen)
     folder = simulator_dir(made)
     async with Simulator(folder) as simulator:

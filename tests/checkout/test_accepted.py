@@ -229,6 +229,7 @@ async def test_an_acceptance_fits_no_other_shopper_and_no_other_environment(abro
     async with abroad.rooms(shopper=f"{abroad.settings.shopper}b") as services:
         await (await services.vault()).acceptance.save(text)
         assert (await (await services.accepted()).standing()).unaccepted == (*MOVES_MONEY, RULES)
+    (tmp_path / "rules.toml").touch()
     sandbox = Settings(
         environment="sandbox",
         app_id=abroad.settings.app_id,

@@ -12,12 +12,15 @@ import pytest
 from firmly_mcp.checkout.approvals import Answer
 from firmly_mcp.checkout.attempts import State
 from firmly_mcp.checkout.placement import Asked, Placement
+from firmly_mcp.checkout.rules import Allow, Ask
+from firmly_mcp.checkout.rules_file import read_rules
+from firmly_mcp.checkout.rules_remarks import Here
 from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import NotAllowed, RuleDenied, SettingsError, WalletError
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate, open_gate
 from tests.proofs import BY_PERSON
-from tests.shop import TEE
+from tests.shop import STORE, TEE
 
 EXACT = Decimal("53.40")
 
@@ -237,3 +240,44 @@ async def test_a_yes_that_passes_a_limit_with_what_was_spent_since_is_refused(ga
         await gate.placement.desk.approve(review, CODE, BY_PERSON)
     assert caught.value.rule == "USD.refuse_above_a_day"
     assert len(gate.charges) == 1
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_preview_says_what_would_become_of_the_order_and_not_what_the_rules_alone_say(
+    gate: Gate, wish: Wish
+) -> None:
+    gate.rules(ALLOW)
+    assert isinstance((await gate.placement.preview(wish)).verdict, Allow)
+    async with gate.another(cvv_command=()) as without_code:
+        asks = (await without_code.preview(wish)).verdict
+        assert (type(asks), asks.rule) == (Ask, "security_code")
+    gate.rules("")
+    await gate.placement.desk.decline(await gate.reviewed(wish), "test")
+    gate.rules(ALLOW)
+    assert (await gate.placement.preview(wish)).verdict.rule == "declined"
+    assert not gate.orders_sent()
+
+
+@pytest.mark.anyio
+async def test_a_rules_file_that_is_named_and_gone_lets_nothing_be_ordered_or_asked(gate: Gate) -> None:
+    gate.rules(ALLOW)
+    gate.settings.rules_file.unlink()
+    with pytest.raises(SettingsError, match=r"does not exist\. Orders are blocked"):
+        await gate.placement.order(ITEMS, max_total=MUCH)
+    assert not gate.orders_sent()
+    assert not await gate.placement.desk.open_approvals()
+
+
+@pytest.mark.anyio
+async def test_stores_that_were_asked_about_or_ordered_from_are_known_and_the_others_named(gate: Gate) -> None:
+    vault, path = await gate.services.vault(), gate.settings.data_dir / "journal.sqlite3"
+    here = Here(gate.settings, vault, path)
+    rules = read_rules(f'[stores]\nallowed = ["{STORE}", "other.example"]')
+    unseen = ("stores.allowed: other.example was not seen here yet. Check its spelling.",)
+    assert len(await here.remarks(rules)) == 2
+    await gate.asked(ITEMS)
+    assert await here.remarks(rules) == unseen
+    for label, known in (("TEST-visa", True), ("Test Vsia", False)):
+        named = read_rules(f'[USD.cards."{label}"]\nrefuse_above = 1')
+        assert (await here.remarks(named) == ()) == known

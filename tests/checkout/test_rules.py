@@ -230,8 +230,14 @@ CONDITIONS: dict[str, tuple[str, Case, Case, tuple[type[Verdict], str]]] = {
     ),
     "an address never used": (
         '[addresses]\ncooling_off = "30m"',
-        (order(address_hash=None), history()),
+        (order(address_hash="a"), history(address_since=NOON - timedelta(days=9))),
         (order(address_hash="a"), history()),
+        (Ask, "addresses.cooling_off"),
+    ),
+    "an address that the store does not show": (
+        '[addresses]\ncooling_off = "30m"',
+        (order(address_hash="a"), history(address_since=NOON - timedelta(days=9))),
+        (order(address_hash=None), history(address_since=NOON - timedelta(days=9))),
         (Ask, "addresses.cooling_off"),
     ),
     "an address that nobody entered": (

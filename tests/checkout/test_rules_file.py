@@ -84,6 +84,12 @@ def test_an_empty_file_is_no_rules() -> None:
     assert read_rules("") == read_rules("# later\n[USD]\n[stores]").model_copy(update={"limits": {}}) == Rules()
 
 
+def test_a_card_number_that_stands_for_a_label_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_rules('[USD.cards."4111111111111111"]\nask_above = 1')
+    assert "4111" not in str(caught.value)
+
+
 def test_an_amount_is_read_to_the_last_digit() -> None:
     rules = read_rules('[USD]\nask_above = 53.4\nask_above_a_day = "100000000000000.01"\npin_above = 0.10')
     assert rules.limits["USD"].ask_above == Decimal("53.4")
@@ -111,6 +117,24 @@ WRONG = {
     ),
     "no currency": ('ask_above = "5"', r"line 1: ask_above has to stand in the table of a currency"),
     "a currency in small letters": ('[usd]\nask_above = "5"', r"line 1: usd is neither.*did you mean USD\?"),
+    "no currency at all": ('[UDS]\nrefuse_above = "5.00"', r"line 1: UDS is no currency .* \(did you mean USD\?\)"),
+    "two that are no currencies": ("[UDS]\n[EUE]", r"line 1: UDS is no .*USD.*line 2: EUE is no .*mean EUR"),
+    "a currency that was given up": ("[DEM]\nask_above = 1", r"line 1: DEM is no currency of ISO 4217"),
+    "the code for no currency": ("[XXX]\nask_above = 1", r"line 1: XXX is no currency"),
+    "a currency with a letter too many": ("[EURO]\nask_above = 1", r"line 1: EURO is neither .*did you mean EUR\?"),
+    "a card label that no card can have": (
+        '[USD.cards." "]\nask_above = 1',
+        r"line 1: USD\.cards has limits for a card that there cannot be",
+    ),
+    "a card's number for its label": (
+        '[USD.cards."4111111111111111"]\nask_above = 1',
+        r"line 1: USD\.cards has limits .* must not hold a card number",
+    ),
+    "a store with a dot at its end": ('[USD.stores."luma.gift."]\nask_above = 1', r"line 1: .* is no store"),
+    "a store with its path": (
+        '[stores]\nallowed = ["luma.gift/shop"]',
+        r"line 2: stores\.allowed has an entry that is",
+    ),
     "no amount": ('[USD]\nask_above = "lots"', r"line 2: USD\.ask_above has to be an amount"),
     "a truth value": ("[USD]\nask_above = true", r"line 2: USD\.ask_above has to be an amount"),
     "less than nothing": ("[USD]\nrefuse_above = -1", r"line 2: USD\.refuse_above is too small"),

@@ -187,7 +187,7 @@ async def test_a_client_that_can_be_asked_nothing_is_told_how_the_person_can_say
     transport: str,
     home: Path,  # noqa: F811
 ) -> None:
-    (home / ".config" / "firmly-mcp" / "rules.toml").unlink()
+    (home / ".config" / "firmly-mcp" / "rules.toml").write_text("", "utf-8")
     mute = next(client for client in clients() if client.name == "openai-agents")
     async with connected(transport, home) as reached:
         paper = {**reached.server, "era": "auto", "calls": CART}
@@ -204,7 +204,7 @@ async def test_a_client_that_shows_links_brings_the_question_to_the_person_and_t
     era: str,
     home: Path,  # noqa: F811
 ) -> None:
-    (home / ".config" / "firmly-mcp" / "rules.toml").unlink()
+    (home / ".config" / "firmly-mcp" / "rules.toml").write_text("", "utf-8")
     shows_links = next(client for client in clients() if client.name == "Inspector mcpdo")
     async with connected("http", home) as reached, anyio.create_task_group() as person:
         assert reached.services is not None

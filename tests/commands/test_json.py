@@ -67,7 +67,8 @@ def test_a_card_that_was_unlocked_is_given(shopper: dict[str, str]) -> None:
 def test_rules_that_were_checked_and_accepted_are_given(shopper: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "rules.toml"
     file.write_text('[USD]\nask_above = "50.00"\n', "utf-8")
-    assert given(shopper, "rules", "check", str(file)) == {"file": str(file), "exists": True, "usable": True}
+    usable = {"file": str(file), "exists": True, "usable": True, "remarks": []}
+    assert given(shopper, "rules", "check", str(file)) == usable
     assert given(shopper, "rules", "check")["exists"] is False
     assert given(shopper, "rules", "accept") == {"accepted": [], "needed": False}
     file.write_text("nonsense", "utf-8")

@@ -43,7 +43,7 @@ def test_a_new_installation_is_well_and_looking_at_it_leaves_nothing(
     assert answer.failed == []
     assert answer.code == 0
     assert names(keyring_bus) == before
-    assert list(person.home.iterdir()) == []
+    assert list(person.home.iterdir()) == [person.home / "rules.toml"]
     assert all(finding.says for finding in answer.findings)
     assert all(bool(finding.fix) is (finding.state in {"warning", "failed"}) for finding in answer.findings)
     assert answer["pin"].state == answer["cards"].state == "warning"

@@ -109,7 +109,11 @@ def test_what_would_open_a_page_is_named(person: Person) -> None:
     ("text", "state", "says"),
     [
         (None, "ok", "None are written"),
-        (RULES, "ok", "can be used."),
+        ('[USD]\nrefuse_above = "1"', "ok", "can be used."),
+        (RULES, "warning", "no cvv_command is set"),
+        ('[USD.cards.Vias]\nrefuse_above = "1"', "warning", "USD.cards.Vias: no card has this label"),
+        ('[stores]\nrefused = ["luma.gfit"]', "warning", "luma.gfit was not seen here yet"),
+        ('[UDS]\nrefuse_above = "1"', "failed", "UDS is no currency"),
         ("[USD", "failed", "not valid TOML"),
         ('[USD]\nask_abov = "1"', "failed", "line 2"),
         ('[USD]\nask_above = "9"\nrefuse_above = "1"', "failed", "contradict"),
@@ -127,6 +131,13 @@ def test_rules_that_cannot_be_used_are_named_by_their_line(
     assert answer.failed == (["rules"] if state == "failed" else [])
     if state == "failed":
         assert answer["rules"].fix.startswith(f"Correct {file}, then: ")
+
+
+def test_a_rules_file_that_is_named_and_missing_is_wrong(person: Person) -> None:
+    (person.home / "rules.toml").unlink()
+    answer = person.doctor()
+    assert answer.failed == ["rules"]
+    assert "which does not exist" in answer["rules"].says
 
 
 def test_what_nobody_accepted_stops_orders_where_money_moves(person: Person) -> None:

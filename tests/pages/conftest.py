@@ -26,6 +26,7 @@ async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def settings(tmp_path: Path, keyring_bus: SecretService) -> Settings:
+    (tmp_path / "rules.toml").touch()
     return Settings(
         environment="simulator",
         data_dir=tmp_path / "data",

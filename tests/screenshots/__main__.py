@@ -32,6 +32,7 @@ async def main(directory: Path, names: Sequence[str]) -> None:
 
 
 async def _pictured(browser: Browser, name: str, directory: Path, home: Path) -> None:
+    (home / "rules.toml").touch()
     settings = Settings(environment="simulator", data_dir=home, shopper=name, rules_file=home / "rules.toml")
     async with open_room(settings) as room, a_window(browser) as window:
         await SCENES[name](room, window)

@@ -191,7 +191,7 @@ async def test_hostile_stores_change_no_rule_and_place_no_order(
         assert (await client.list_tools()).tools == before
         assert not gate.orders_sent()
         assert not gate.charges
-        assert not gate.settings.rules_file.exists()
+        assert gate.settings.rules_file.read_text("utf-8") == ""
         assert "zq" not in caplog.text
 
 

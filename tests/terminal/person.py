@@ -114,6 +114,8 @@ def in_a_script(
 def an_environment(bus: Bus | None, directory: Path, **more: str) -> dict[str, str]:
     """The variables of a shopper of this test's own."""
     root = Path(__file__).parents[2]
+    if rules := more.get("FIRMLY_MCP_RULES"):
+        Path(rules).touch()  # one that is named has to be there
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(root),

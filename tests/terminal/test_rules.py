@@ -16,6 +16,7 @@ from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 
 from .person import an_environment, at_a_terminal, in_a_script
+from .test_cards import a_given_card
 
 PIN = "8305-7"
 ASK = "Type accept to accept all of this, anything else to leave it: "
@@ -64,6 +65,14 @@ def set_pin(environment: dict[str, str]) -> None:
 
 def rules(environment: dict[str, str], *arguments: str) -> Done:
     return in_a_script("rules", *arguments, environment=environment)
+
+
+def accept(environment: dict[str, str]) -> None:
+    """What a person does at the terminal."""
+    with at_a_terminal("rules", "accept", environment=environment) as terminal:
+        terminal.answer(ASK, "accept")
+        terminal.answer(TYPE_PIN, PIN)
+        assert terminal.end() == 0
 
 
 def counts(environment: dict[str, str]) -> dict[str, str]:
@@ -214,12 +223,13 @@ def test_settings_are_shown_with_who_said_them_and_rules_in_words(sandbox: dict[
 
 def test_a_file_is_checked_with_the_line_that_is_wrong(sandbox: dict[str, str], tmp_path: Path) -> None:
     mine = rules(sandbox, "check")
-    assert (mine.returncode, mine.stdout) == (
-        0,
-        f"There is no {tmp_path / 'rules.toml'}, so every order asks a person.\n",
-    )
+    empty = f"{tmp_path / 'rules.toml'}: no rules are written in it, so every order asks a person.\n"
+    assert (mine.returncode, mine.stdout) == (0, empty)
+    usual = rules({**sandbox, "FIRMLY_MCP_RULES": ""}, "check")
+    assert usual.returncode == 0
+    assert usual.stdout.endswith("rules.toml, so every order asks a person.\n")
     other = tmp_path / "other.toml"
-    other.write_text(RULES, "utf-8")
+    other.write_text('[USD]\nrefuse_above = "500"\n', "utf-8")
     assert rules(sandbox, "check", str(other)).stdout == f"{other}: ok.\n"
     other.write_text(RULES + "[EUR]\nask_above = 1\nask_abov = 2\n", "utf-8")
     wrong = rules(sandbox, "check", str(other))
@@ -229,8 +239,82 @@ def test_a_file_is_checked_with_the_line_that_is_wrong(sandbox: dict[str, str], 
         assert rules(sandbox, "check", str(missing)).returncode == 1
 
 
+def test_a_rules_file_that_is_named_and_missing_stops_check_show_and_accept(sandbox: dict[str, str]) -> None:
+    file = Path(sandbox["FIRMLY_MCP_RULES"])
+    file.unlink()
+    set_pin(sandbox)
+    for command in ("check", "show"):
+        done = rules(sandbox, command)
+        assert done.returncode == 1
+        assert f"names {file}, which does not exist. Orders are blocked" in done.stderr
+    with at_a_terminal("rules", "accept", environment=sandbox) as terminal:
+        assert terminal.end() == 1
+    assert "which does not exist" in terminal.lines
+
+
+NAMELESS = """\
+[USD]
+ask_above = "50"
+ask_above_a_day = "100"
+[USD.cards."Test-Vsia"]
+ask_above = "10"
+[USD.cards."TEST-VISA"]
+ask_above = "10"
+[stores]
+refused = ["staging.luma.gitf"]
+"""
+
+
+def test_a_label_of_no_card_a_store_never_seen_and_a_yes_without_a_code_are_named(
+    sandbox: dict[str, str], tmp_path: Path
+) -> None:
+    set_pin(sandbox)
+    add = in_a_script("cards", "add", "--stdin", environment=sandbox, given=a_given_card(label="test-visa"))
+    assert add.returncode == 0, add.stderr
+    file = tmp_path / "rules.toml"
+    file.write_text(NAMELESS, "utf-8")
+    remarks = (
+        "USD.cards.Test-Vsia: no card has this label, so it limits nothing",
+        "stores.refused: staging.luma.gitf was not seen here yet",
+        "no cvv_command is set that prints the card's security code",
+    )
+    check = rules(sandbox, "check")
+    assert check.returncode == 0
+    assert check.stdout.startswith(f"{file}: can be read; look at this:\n- ")
+    shown = rules(sandbox, "show")
+    for remark in remarks:
+        assert remark in check.stdout
+        assert remark in shown.stderr
+    assert "TEST-VISA" not in check.stdout
+    facts = json.loads(rules(sandbox, "check", "--json").stdout)
+    assert (facts["usable"], len(facts["remarks"])) == (True, 3)
+    assert json.loads(rules(sandbox, "show", "--json").stdout)["remarks"] == facts["remarks"]
+    with at_a_terminal("rules", "accept", environment=sandbox) as terminal:
+        terminal.until("Look at this: USD.cards.Test-Vsia")
+        terminal.answer(ASK, "no")
+        terminal.end()
+
+
+def test_a_currency_that_does_not_exist_blocks_and_is_named_with_the_one_that_was_meant(
+    sandbox: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "rules.toml").write_text('[UDS]\nrefuse_above = "5.00"\n', "utf-8")
+    for command in ("check", "show"):
+        done = rules(sandbox, command)
+        assert done.returncode == 1
+        assert "line 1: UDS is no currency" in done.stderr
+        assert "(did you mean USD?)" in done.stderr
+
+
 def test_what_an_order_would_meet_is_shown_rule_by_rule(keyring_bus: SecretService, tmp_path: Path) -> None:
-    environment = an_environment(keyring_bus.bus, tmp_path, FIRMLY_MCP_RULES=str(tmp_path / "rules.toml"))
+    config = tmp_path / "config.toml"
+    config.write_text('rules_file = "rules.toml"\ncvv_command = ["echo", "123"]\n', "utf-8")
+    environment = an_environment(keyring_bus.bus, tmp_path, FIRMLY_MCP_CONFIG=str(config))
+    (tmp_path / "rules.toml").touch()
+    assert "is refused, by card: There is no card" in rules(
+        environment, "explain", "--store", "luma.gift", "--total", "1"
+    ).stderr  # fmt: skip
+    in_a_script("cards", "add", "--stdin", environment=environment, given=a_given_card(label="Visa"))
     (tmp_path / "rules.toml").write_text(
         '[USD]\nask_above = "50"\nask_above_a_day = "80"\nrefuse_above = "90"', "utf-8"
     )
@@ -242,6 +326,7 @@ def test_what_an_order_would_meet_is_shown_rule_by_rule(keyring_bus: SecretServi
 
     said, steps = explained("--total", "49.99")
     assert said.startswith("Such an order is allowed without asking, by USD.ask_above")
+    assert said.endswith("The call has to give max_total, 49.99 or more.\n")
     assert {("USD.refuse_above", "holds"), ("doubt", "holds"), ("addresses.unknown", "holds")} <= steps
     said, steps = explained("--total", "50.01")
     assert said.startswith("Such an order is asked about, by USD.ask_above: ")
@@ -251,11 +336,36 @@ def test_what_an_order_would_meet_is_shown_rule_by_rule(keyring_bus: SecretServi
     assert ("repeat", "ask") in explained("--total", "1", "--repeat")[1]
     assert "asked about" in explained("--total", "1", "--currency", "eur")[0]
     assert not (tmp_path / "data" / "simulator").exists(), "nothing is asked of anybody"
+    misspelled = rules(environment, "explain", "--store", "https://luma.gift", "--total", "1")
+    assert (misspelled.returncode, misspelled.stdout) == (1, "")
+    no_currency = rules(environment, "explain", "--store", "luma.gift", "--total", "1", "--currency", "uds")
+    assert "Did you mean USD?" in no_currency.stderr
+    config.write_text('rules_file = "rules.toml"\n', "utf-8")
+    said, steps = explained("--total", "49.99")
+    assert said.startswith("Such an order is asked about, by security_code: Your rules allow it, and no cvv_command")
+    assert ("security_code", "ask") in steps
+    assert "allow" not in {verdict for _, verdict in steps}
+    config.write_text('rules_file = "rules.toml"\ncvv_command = ["./none"]\n', "utf-8")
+    said, _ = explained("--total", "49.99")
+    assert said.startswith(
+        f"Such an order is refused, by security_code: Your rules allow it, and the cvv_command {tmp_path}"
+    )
     for wrong in (["--total", "x"], ["--total", "1", "--currency", "dollars"], ["--total", "1", "--card", "none"]):
         assert rules(environment, "explain", "--store", "luma.gift", *wrong).returncode in {1, 2}
 
 
 def test_an_order_is_explained_with_the_rules_that_count(sandbox: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text('[USD]\nask_above = "50"\nask_above_a_day = "80"\n', "utf-8")
-    done = rules(sandbox, "explain", "--store", "luma.gift", "--total", "1")
-    assert "Such an order is asked about, by unaccepted: Nobody has accepted environment, app_id" in done.stderr
+    in_a_script("cards", "add", "--stdin", environment=sandbox, given=a_given_card(label="Visa"))
+
+    def explained() -> str:
+        return rules(sandbox, "explain", "--store", "luma.gift", "--total", "1").stderr
+
+    assert "Such an order is refused, by pin: " in explained()
+    set_pin(sandbox)
+    assert "Such an order is refused, by not_accepted: " in explained()
+    accept(sandbox)
+    (tmp_path / "rules.toml").write_text('[USD]\nask_above = "60"\nask_above_a_day = "80"\n', "utf-8")
+    assert "Such an order is asked about, by unaccepted: Nobody has accepted your rules as now written" in explained()
+    accept(sandbox)
+    assert "Such an order is asked about, by security_code: " in explained()
