@@ -48,6 +48,5 @@ def _make_undumpable() -> bool:
         return False
     nothing = [c_ulong(0)] * 3
     # A change of account resets it, so each wallet looks.
-    return prctl(c_int(_PR_GET_DUMPABLE), c_ulong(0), *nothing) == 0 or (
-        prctl(c_int(_PR_SET_DUMPABLE), c_ulong(0), *nothing) == 0
-    )
+    is_off = prctl(c_int(_PR_GET_DUMPABLE), c_ulong(0), *nothing) == 0
+    return bool(is_off or prctl(c_int(_PR_SET_DUMPABLE), c_ulong(0), *nothing) == 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -151,7 +151,7 @@ async def test_prompts_and_completions_are_bounded_as_tools_are(client: Client) 
         with pytest.raises(MCPError, match="nothing was done"):
             await client.complete(PromptReference(name=name), {"name": "store", "value": words})
     with pytest.raises(MCPError, match="nothing was done"):
-        await client.call_tool("get_cart", {"store": STORE}, meta={"x": nested(150)})
+        await client.call_tool("get_cart", {"store": STORE}, meta=cast("Any", {"x": nested(150)}))
 
 
 @pytest.mark.anyio

@@ -110,6 +110,7 @@ async def test_a_person_who_declines_the_link_has_declined_the_order_and_the_mod
     gate: Gate, era: Any, browser: Path
 ) -> None:
     host = Host(gate, "decline")
+    view: dict[str, Any] | None = None
     async with host.client(era) as client:
         for _ in range(3):
             declined = await client.call_tool("complete_order", PAY)
@@ -119,6 +120,7 @@ async def test_a_person_who_declines_the_link_has_declined_the_order_and_the_mod
             assert "Do not ask for it again" in view["next"]
             assert "command" not in view
             assert not _links_in(declined, host)
+        assert view is not None
         asked_of = await client.call_tool("get_order_status", {"attempt": view["approval"]})
         assert not _links_in(asked_of, host)
         assert not _links_in(await client.call_tool("preview_order", PAY), host)

@@ -21,6 +21,7 @@ from firmly_mcp.wallet.operator_command import printed_by
 from firmly_mcp.wallet.pin import ApprovalPin, Cost
 from firmly_mcp.wallet.seal import PAYMENT_HOSTS
 from firmly_mcp.wallet.vault import Vault
+from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 
 from .remaining import Canary, nothing_collected
@@ -74,7 +75,7 @@ async def test_a_pin_is_held_no_longer_than_it_is_checked(keyring_bus: SecretSer
     pin = ApprovalPin(Keychain(), "test/forgetting", tmp_path / "lock", lambda: datetime.now(UTC), Cost(n=2, r=1, p=1))
     canary, wrong = Canary.pin(), Canary.pin()
     with nothing_collected():
-        await pin.set(canary.secret())
+        await pin.set(canary.secret(), BY_PERSON)
         await pin.check(canary.secret())
         await _wrong(pin, wrong)
         assert canary.holders() == []
