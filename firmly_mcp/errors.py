@@ -36,11 +36,13 @@ class FirmlyError(Exception):
 
     `code` names the kind of error for programs; `money_moved` and `retry_safe` are the two facts that a shopper needs
     before anything else; `next` is the tool or command that helps, where there is one; `known` are the names that there
-    are, where a wrong one was given.
+    are, where a wrong one was given. `perhaps_made` says that a change of a cart was sent, and that its answer does not
+    prove that it was refused.
     """
 
     code: ClassVar[str] = "error"
-    retry_safe: ClassVar[bool] = False
+    retry_safe: bool = False
+    perhaps_made: bool = False
     known: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, money_moved: MoneyMoved = "no", next: str | None = None) -> None:  # noqa: A002 - the field's name everywhere
@@ -48,6 +50,13 @@ class FirmlyError(Exception):
         self.message = message
         self.money_moved: MoneyMoved = money_moved
         self.next = next
+
+    def restate(self, message: str, *, next: str | None, retry_safe: bool) -> None:  # noqa: A002 - as above
+        """Replace the message, the next step and whether repeating is safe, where more is known than the kind."""
+        self.args = (message,)
+        self.message = message
+        self.next = next
+        self.retry_safe = retry_safe
 
 
 class NotAllowed(FirmlyError):
@@ -224,7 +233,7 @@ class Unauthorized(StoreError):
 
 
 class RateLimited(StoreError):
-    """Too many requests; `retry_after` is in seconds, None when the answer did not say."""
+    """Too many requests; `retry_after` is in seconds. Not safe to repeat where a change may have been made."""
 
     code = "rate_limited"
     retry_safe = True
@@ -232,7 +241,7 @@ class RateLimited(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The store, or Firmly, cannot answer now."""
+    """The store, or Firmly, cannot answer now. Not safe to repeat where a change may have been made."""
 
     code = "store_unavailable"
     retry_safe = True

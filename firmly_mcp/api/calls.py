@@ -1,7 +1,8 @@
-"""Reads repeat, changes do not. A 401 means that nothing was done, so after renewal either is sent once more.
+"""Reads repeat, changes do not. A refused token means that nothing was done, so after renewal either is sent once more.
 
 A read is repeated where the connection did not open, and on 429 and 503 as the answer asks: at most three tries, and
-only while the waiting stays short. A change whose answer is missing may have been made, and the reader is told so.
+only while the waiting stays short. A change may have been made unless its answer proves that it was refused: then it is
+safe to repeat only if making it twice leaves what making it once leaves.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ import anyio
 
 from firmly_mcp.errors import FirmlyError, UnexpectedAnswer, Unreachable
 
-from .refusals import refusal, retry_after, session_refused
+from .fields import Model, read
+from .refusals import (
+    envelope,
+    proves_not_made,
+    proves_session_refused,
+    refusal,
+    retry_after,
+    session_refused,
+)
 from .session import DeviceSession, Token
 from .transport import CALL_SECONDS, Answer, NoAnswer, NotSent, Request
 
@@ -60,23 +69,34 @@ class Calls:
         except TimeoutError:
             raise Unreachable("Firmly did not answer in time. Nothing was changed; try again.") from None
 
-    async def change(self, method: str, url: str, body: object = None) -> Answer:
-        """A call that changes a cart, sent once, or again only if it was refused for its token.
+    async def change(
+        self, model: type[Model], method: str, url: str, body: object = None, *, repeatable: bool | None = None
+    ) -> Model:
+        """A call that changes a cart, sent once, or again only if it was refused for its token; its answer as a model.
+
+        `repeatable` says that making it twice leaves what making it once leaves, as PUT and DELETE do (RFC 9110,
+        section 9.2.2).
 
         Raises:
-            StoreError: a refusal.
+            StoreError: a refusal; with `perhaps_made`, one that is not proven.
             Unreachable: nothing was sent.
             UnexpectedAnswer: it may have been made.
         """
+        if repeatable is None:
+            repeatable = method in {"PUT", "DELETE"}
         try:
-            answer = await self._authorized(Request(method, url, body=body))
+            answer = await self._authorized(Request(method, url, body=body), accepts_any_401=repeatable)
         except NotSent as failure:
             raise not_reached(failure) from None
         except NoAnswer as failure:
-            raise _perhaps_made(str(failure)) from None
-        if answer.succeeded and not answer.readable:
-            raise _perhaps_made("the answer is not JSON")
-        return _accepted(answer)
+            raise _perhaps_made(UnexpectedAnswer(""), str(failure), repeatable=repeatable) from None
+        if answer.status >= 400:
+            raise _refusal_of_change(answer, repeatable=repeatable)
+        try:
+            return read(model, _changed(answer))
+        except UnexpectedAnswer as error:
+            what = f"its answer cannot be read. {error.message.removesuffix('.')}"
+            raise _perhaps_made(error, what, repeatable=repeatable) from None
 
     def authorization(self, token: Token) -> dict[str, str]:
         """The token's header, in the way that Firmly last took it."""
@@ -106,20 +126,28 @@ class Calls:
                 return await self._read_once(request, with_token=with_token)
         raise AssertionError("retrying ends with an answer or an error")
 
-    async def _authorized(self, request: Request) -> Answer:
-        """Send with the token; if that is refused with a renewed one, and then with the other way of writing it."""
+    async def _authorized(self, request: Request, *, accepts_any_401: bool = True) -> Answer:
+        """Send with the token; if that is refused with a renewed one, and then with the other way of writing it.
+
+        Without `accepts_any_401`, only a refusal in Firmly's words is one: a proxy may say 401 of what it passed on.
+        """
+        without_session = session_refused if accepts_any_401 else proves_session_refused
+
+        def is_refused(answer: Answer) -> bool:
+            return without_session(answer.status, answer.body)
+
         token = await self._session.token()
         answer = await self._sent(request, token)
-        if not _without_session(answer):
+        if not is_refused(answer):
             return answer
         token = await self._session.renewed(token)
         answer = await self._sent(request, token)
-        if not _without_session(answer):
+        if not is_refused(answer):
             return answer
         http = self._session.http
         usual, http.token_prefix = http.token_prefix, "" if http.token_prefix else _BEARER
         answer = await self._sent(request, token)
-        if _without_session(answer):
+        if is_refused(answer):
             http.token_prefix = usual
         return answer
 
@@ -165,10 +193,28 @@ def _refused(answer: Answer) -> FirmlyError:
     return refusal(answer.status, answer.body, answer.headers, request_id=answer.request_id)
 
 
-def _without_session(answer: Answer) -> bool:
-    return session_refused(answer.status, answer.body)
+def _refusal_of_change(answer: Answer, *, repeatable: bool) -> FirmlyError:
+    error = _refused(answer)
+    if answer.whole and proves_not_made(answer.status, answer.body, repeatable=repeatable):
+        return error
+    return _perhaps_made(error, f"it was answered with an error (status {answer.status})", repeatable=repeatable)
 
 
-def _perhaps_made(what: str) -> UnexpectedAnswer:
-    message = f"The change was sent, but {what}. It may have been made: look at the cart before repeating it."
-    return UnexpectedAnswer(message, next="get_cart")
+def _changed(answer: Answer) -> object:
+    """The body of an answer that says that a change was made.
+
+    Raises:
+        UnexpectedAnswer: it points elsewhere, is not JSON, or is an error that came as a success.
+    """
+    body = _accepted(answer).body
+    if envelope(body).name and not (isinstance(body, dict) and body.get("cart_id")):
+        raise UnexpectedAnswer("Firmly's answer is an error that came as a success.")
+    return body
+
+
+def _perhaps_made(error: FirmlyError, what: str, *, repeatable: bool) -> FirmlyError:
+    then = ". Making the same call again is harmless." if repeatable else " before repeating it."
+    error.perhaps_made = True
+    message = f"The change was sent, but {what}. It may have been made: look at the cart{then}"
+    error.restate(message, next="get_cart", retry_safe=repeatable)
+    return error

@@ -1,7 +1,8 @@
 """One coroutine per endpoint, in Firmly's words and in the order of its documentation.
 
 Calls at a store's cart take turns (see `locks`); inside `hold(store)` hand them the hold. Beside what a call names, any
-may raise Unreachable, UnexpectedAnswer, Unauthorized, RateLimited and StoreUnavailable.
+may raise Unreachable, UnexpectedAnswer, Unauthorized, RateLimited and StoreUnavailable. Making a `repeatable` change
+twice leaves what making it once leaves; what adds (a line, an addon, promo codes) is not repeatable.
 """
 
 from __future__ import annotations
@@ -164,11 +165,11 @@ class FirmlyClient:
 
     async def set_shipping_info(self, store: str, address: AddressFields, *, hold: Hold | None = None) -> Cart:
         """POST cart/shipping-info for all shipments (Firmly: set-shipping-info). Raises InvalidRequest."""
-        return await self._cart("POST", store, "/shipping-info", address_body(address), hold=hold)
+        return await self._cart("POST", store, "/shipping-info", address_body(address), repeatable=True, hold=hold)
 
     async def set_billing_info(self, store: str, address: AddressFields, *, hold: Hold | None = None) -> Cart:
         """POST cart/billing-info (Firmly: set-billing-info). Raises InvalidRequest."""
-        return await self._cart("POST", store, "/billing-info", address_body(address), hold=hold)
+        return await self._cart("POST", store, "/billing-info", address_body(address), repeatable=True, hold=hold)
 
     # Shipments
 
@@ -183,7 +184,7 @@ class FirmlyClient:
     ) -> Cart:
         """POST cart/shipments/fulfillment-type: an id of the shipment's options. Raises NotFound, InvalidRequest."""
         fields = {"shipment_id": shipment_id, "fulfillment_type": fulfillment_type, "location_id": location_id}
-        return await self._cart("POST", store, "/shipments/fulfillment-type", given(fields), hold=hold)
+        return await self._cart("POST", store, "/shipments/fulfillment-type", given(fields), repeatable=True, hold=hold)
 
     async def set_shipping_method(
         self,
@@ -205,12 +206,12 @@ class FirmlyClient:
         body = choice | given({"notes": notes, "selected_date": selected_date})
         # The documented path, then the one that another client calls.
         try:
-            return await self._cart("POST", store, "/shipment/methods", body, hold=hold)
+            return await self._cart("POST", store, "/shipment/methods", body, repeatable=True, hold=hold)
         except NotFound as error:
             if error.name != "RouteNotFound":
                 raise
         try:
-            return await self._cart("POST", store, "/shipments/shipping-method", body, hold=hold)
+            return await self._cart("POST", store, "/shipments/shipping-method", body, repeatable=True, hold=hold)
         except NotFound as error:
             raise (method_kept(error) if error.name == "RouteNotFound" else error) from None
 
@@ -219,7 +220,8 @@ class FirmlyClient:
         name = store_name(store)
         url = f"{self._api}/v2/domains/{name}/cart/shipments/get-availability"
         async with self.session.locks.cart(name, hold):
-            return read(Availability, (await self._calls.change("POST", url, {"shipment_id": shipment_id})).body)
+            # It changes nothing, though it is a POST.
+            return read(Availability, (await self._calls.read("POST", url, {"shipment_id": shipment_id})).body)
 
     # Payment and orders
 
@@ -291,10 +293,12 @@ class FirmlyClient:
         body: object = None,
         *,
         room: str = "cart",
+        repeatable: bool | None = None,
         hold: Hold | None = None,
     ) -> Cart:
         name = store_name(store)
         url = f"{self._api}/v2/domains/{name}/{room}{path}"
         async with self.session.locks.cart(name, hold):
-            call = self._calls.read if method == "GET" else self._calls.change
-            return read(Cart, (await call(method, url, body)).body)
+            if method == "GET":
+                return read(Cart, (await self._calls.read(method, url, body)).body)
+            return await self._calls.change(Cart, method, url, body, repeatable=repeatable)

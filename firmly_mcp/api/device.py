@@ -42,5 +42,6 @@ class Device:
     async def set_postal_code(self, postal_code: str) -> str | None:
         """POST carts/postal-code (Firmly: set-postal-code): shipping is computed anew in every active cart."""
         async with self._locks.device():
-            answer = await self._calls.change("POST", f"{self._carts}/postal-code", {"postal_code": postal_code})
-        return read(PostalCode, answer.body).postal_code or None
+            url, body = f"{self._carts}/postal-code", {"postal_code": postal_code}
+            changed = await self._calls.change(PostalCode, "POST", url, body, repeatable=True)
+        return changed.postal_code or None

@@ -270,22 +270,17 @@ def proves_not_placed(error: StoreError) -> bool:
     return refused and error.name in PROVEN and error.money_moved == "no"
 
 
-def proves_not_made(status: int, body: object) -> bool:
+def proves_not_made(status: int, body: object, *, repeatable: bool) -> bool:
     """Return whether this answer to a change of a cart proves that the change was not made.
 
-    A refusal that is known here, as a 4xx in Firmly's envelope. A bare 429 or 404 may be a proxy's, which answers for a
-    request that it passed on before, or that it tried twice.
+    A refusal that is known here, as a 4xx in Firmly's envelope; for a `repeatable` change, of any name. A bare 429 or
+    404 may be a proxy's, which answers so for a request that it passed on, too.
     """
     found = envelope(body)
     meaning = REFUSALS.get(found.name) or _meaning_of(status, found.name)
-    known = found.name in REFUSALS or meaning is _CAPTCHA
-    return (
-        known
-        and meaning.kind is not StoreUnavailable
-        and found.is_firmlys
-        and found.is_of_a_refusal
-        and is_refusal(status)
-    )
+    is_known = found.is_firmlys and (found.name in REFUSALS or meaning is _CAPTCHA)
+    is_written = is_known or (repeatable and bool(found.said or found.is_firmlys))
+    return is_written and found.is_of_a_refusal and is_refusal(status) and meaning.kind is not StoreUnavailable
 
 
 def session_refused(status: int, body: object) -> bool:

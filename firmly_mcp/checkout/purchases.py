@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from firmly_mcp.api import ref
 from firmly_mcp.api.client import FirmlyClient
@@ -33,6 +33,11 @@ from .feed import Step
 from .wishes import Item as Item
 
 Tell = Callable[[Step], None]
+
+_NOT_PRICED: Final = (
+    "The store did not give the price: one of its answers was missing or an error. Nothing was ordered, and the "
+    "person's own cart was not touched. The same call can be made again."
+)
 
 
 class SendingDevices(Protocol):
@@ -144,9 +149,15 @@ class ItemsPurchase:
         return nullcontext()
 
     async def price(self) -> Cart:
-        for item in self.items:
-            await self.pricing.add_line_item(self.store, ref.unpack(item.ref), item.quantity)
-        return await self.pricing.set_shipping_info(self.store, self.shipping)
+        try:
+            for item in self.items:
+                await self.pricing.add_line_item(self.store, ref.unpack(item.ref), item.quantity)
+            return await self.pricing.set_shipping_info(self.store, self.shipping)
+        except FirmlyError as error:
+            if error.perhaps_made:
+                # What may be in this cart concerns the person as little as the cart does: the next call has another.
+                error.restate(_NOT_PRICED, next=None, retry_safe=True)
+            raise
 
     async def price_again(self, hold: Hold | None) -> Cart:
         return await self.pricing.get_cart(self.store)

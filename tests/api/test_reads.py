@@ -1,23 +1,29 @@
 """Reads repeat where that is harmless, changes do not, and an odd answer is told as what it is."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import pytest
 
+from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.transport import LARGEST_ANSWER, Http, NoAnswer, Request
 from firmly_mcp.errors import (
+    CaptchaRequired,
     CartNotFound,
     FirmlyError,
+    InvalidRequest,
+    OutOfStock,
+    ProductNotFound,
     RateLimited,
     StoreUnavailable,
+    Unauthorized,
     UnexpectedAnswer,
     Unreachable,
 )
 
 from .loopback import RESET, SILENCE, TOKEN, Asked, Script, loopback, reply, session_reply
-from .shopping import LUMA, TEE, client_of
+from .shopping import ADDRESS, LUMA, TEE, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -147,6 +153,110 @@ async def test_a_change_is_sent_once(tmp_path: Path, steps: list[object], error:
         assert "may have been made" in raised.value.message
         assert raised.value.next == "get_cart"
         assert not raised.value.retry_safe
+
+
+Change = Callable[[FirmlyClient], Awaitable[object]]
+# Changes that add: made twice, they leave more than made once.
+ADDING: dict[str, Change] = {
+    "line": lambda c: c.add_line_item(LUMA, TEE, 1),
+    "promo codes": lambda c: c.add_promo_codes(LUMA, ["SPRING"]),
+    "addon": lambda c: c.add_addon(LUMA, "a1"),
+    "addon removed": lambda c: c.remove_addon(LUMA, "a1"),
+    "transfer": lambda c: c.transfer_session(LUMA, "their-cart"),
+}
+SETTING: dict[str, Change] = {
+    "quantity": lambda c: c.update_line_item(LUMA, "l1", 2),
+    "clear": lambda c: c.clear_cart(LUMA),
+    "no promo codes": lambda c: c.clear_promo_codes(LUMA),
+    "shipping": lambda c: c.set_shipping_info(LUMA, ADDRESS),
+    "billing": lambda c: c.set_billing_info(LUMA, ADDRESS),
+    "type": lambda c: c.set_fulfillment_type(LUMA, "s1", "SHIP_TO_ADDRESS"),
+    "method": lambda c: c.set_shipping_method(LUMA, "s1", "ground"),
+    "postal code": lambda c: c.set_postal_code("98101"),
+}
+# Answers that do not prove that a change was refused.
+NO_REFUSALS: list[list[object]] = [
+    [],
+    [RESET],
+    [EMPTY_CART[:-5]],
+    [reply(200, b"oops")],
+    [reply(200, [])],
+    [reply(200, {"cart_id": [], "postal_code": []})],
+    [reply(200, {"code": 422, "error": "ErrorNotEnoughStock"})],
+    [reply(307, b"", location="/elsewhere")],
+    [reply(500, {"code": 500, "error": "ErrorProductNotFound", "description": "no"})],
+    [reply(502, {"code": 502, "error": "ErrorInternal", "description": "the cart could not be drawn"})],
+    [reply(503, {"error": "ServiceUnavailable", "message": "no"}, retry_after="0")],
+    [reply(504, b"<html>")],
+    [reply(408, {"code": 408, "error": "ErrorProductNotFound"})],
+    [reply(409, {"code": 409, "error": "ErrorNotEnoughStock"})],
+    [reply(422, {"code": 503, "error": "ErrorNotEnoughStock"})],
+    [reply(422, {"code": 422, "error": "ErrorStoreUnavailable", "description": "no"})],
+    [reply(422, {"code": 422, "error": "MerchantError", "description": "no"})],
+    [reply(422, b'{"error": "ErrorCheckout", "error": "ErrorNotEnoughStock"}')],
+    [reply(429, b"slow down", retry_after="0")],
+    [reply(429, {"error": "RateLimitExceeded"}, retry_after="0")],
+    [reply(404, b"<html>")],
+    [b"HTTP/1.0 404 No\r\n\r\n" + b'{"code": 404, "error": "ErrorProductNotFound"}'],
+]
+
+
+@pytest.mark.parametrize("name", [*ADDING, *SETTING])
+@pytest.mark.parametrize("steps", NO_REFUSALS)
+async def test_a_change_may_have_been_made_unless_its_answer_proves_a_refusal(
+    tmp_path: Path, name: str, steps: list[object]
+) -> None:
+    change = ADDING.get(name) or SETTING[name]
+    async with loopback(lambda _: steps) as server, client_of(server.url, tmp_path) as client:
+        with pytest.raises(FirmlyError) as raised:
+            await change(client)
+    error = raised.value
+    assert "may have been made" in error.message
+    assert (error.next, error.money_moved, error.perhaps_made) == ("get_cart", "no", True)
+    assert error.retry_safe is (name in SETTING)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("name", ADDING)
+@pytest.mark.parametrize("steps", [[reply(401, b"<html>")], [reply(401, {"error": "WhoAreYou", "message": "no"})]])
+async def test_a_401_that_is_not_firmlys_word_does_not_repeat_what_adds(
+    tmp_path: Path, name: str, steps: list[object]
+) -> None:
+    async with loopback(lambda _: steps) as server, client_of(server.url, tmp_path) as client:
+        with pytest.raises(Unauthorized, match="may have been made"):
+            await ADDING[name](client)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("change", [ADDING["line"], SETTING["shipping"]])
+@pytest.mark.parametrize(
+    ("status", "name", "kind"),
+    [
+        (404, "ErrorProductNotFound", ProductNotFound),
+        (422, "ErrorNotEnoughStock", OutOfStock),
+        (400, "ErrorInvalidInputBody", InvalidRequest),
+        (429, "RateLimitExceeded", RateLimited),
+        (403, "Forbidden", Unauthorized),
+        (422, "ErrorCaptchaRequired", CaptchaRequired),
+    ],
+)
+async def test_a_known_refusal_in_firmlys_envelope_was_not_made(
+    tmp_path: Path, change: Change, status: int, name: str, kind: type[FirmlyError]
+) -> None:
+    refused = reply(status, {"code": status, "error": name, "description": "no"})
+    async with loopback(lambda _: [refused]) as server, client_of(server.url, tmp_path) as client:
+        with pytest.raises(kind) as raised:
+            await change(client)
+    assert not raised.value.perhaps_made
+    assert raised.value.retry_safe is (kind is RateLimited)
+    assert len(server.asked) == 1
+
+
+async def test_delivery_dates_are_read_and_change_nothing(tmp_path: Path) -> None:
+    script = in_turn(reply(503, {"error": "ServiceUnavailable"}, retry_after="0"), reply(200, {}))
+    async with loopback(script) as server, client_of(server.url, tmp_path) as client:
+        await client.get_availability(LUMA, "s1")
+    assert len(server.asked) == 2
 
 
 async def test_where_nobody_listens_nothing_was_sent(tmp_path: Path) -> None:

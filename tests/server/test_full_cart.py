@@ -166,6 +166,70 @@ async def test_when_the_second_of_two_changes_fails_the_cart_is_shown_as_it_is(c
 
 
 @pytest.mark.anyio
+async def test_when_the_second_change_was_made_but_answered_with_an_error_the_cart_shows_it(
+    client: Client, shop: Shop
+) -> None:
+    cart = await sofa_cart(client)
+    method = cart["shipments"][0]["methods"][-1]["id"]
+    kind = cart["shipments"][0]["type"]
+    shop.simulator.faults.add("refuse-after", "set_shipping_method_v2")
+    both = await call(client, "set_fulfillment", store=HEARTH, type=kind, method=method)
+    assert "may have been made" in both["warnings"][0]
+    chosen = [way["id"] for way in both["shipments"][0]["methods"] if way.get("chosen")]
+    assert chosen == [method]
+
+
+@pytest.mark.anyio
+async def test_a_cart_that_cannot_be_read_after_a_failure_is_shown_as_it_was(client: Client, shop: Shop) -> None:
+    await sofa_cart(client)
+    shop.simulator.faults.add("lose-answer", "set_billing_info_v2")
+    shop.simulator.faults.add("not-json", "get_cart_v2")
+    both = await call(client, "set_shipping_info", store=HEARTH, billing_address="home")
+    assert "The billing address was not set" in both["warnings"][0]
+    assert "as it was before" in both["warnings"][1]
+
+
+@pytest.mark.anyio
+async def test_an_addon_that_is_removed_in_part_shows_the_cart_as_it_is(client: Client, shop: Shop) -> None:
+    cart = await sofa_cart(client)
+    line = cart["lines"][0]["line_item_id"]
+    await call(client, "set_addon", store=HEARTH, addon_id="room_delivery")
+    shop.simulator.faults.add("refuse-after", "remove_addon_v2", n=2)
+    left = await call(
+        client, "set_addon", store=HEARTH, addon_id="room_delivery", remove=True, line_item_ids=[line, line]
+    )
+    assert "removed in part" in left["warnings"][0]
+    assert "addons" not in left
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("fault", ["refuse-after", "gateway-timeout", "lose-answer", "truncate", "not-json"])
+async def test_a_line_that_may_have_been_added_is_not_called_safe_to_repeat(
+    client: Client, shop: Shop, fault: str
+) -> None:
+    shop.simulator.faults.add(fault, "add_line_item_v2")
+    error = await refused(client, "add_line_item", store=STORE, ref=TEE)
+    assert (error["retry_safe"], error["next"]) == (False, "get_cart")
+    assert "may have been made" in error["message"]
+    assert len((await call(client, "get_cart", store=STORE))["carts"][0]["lines"]) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("tool", ["preview_order", "place_order"])
+@pytest.mark.parametrize("step", ["add_line_item_v2", "set_shipping_info_v2"])
+async def test_what_may_be_in_a_cart_that_was_made_for_a_price_does_not_concern_the_person(
+    client: Client, shop: Shop, tool: str, step: str
+) -> None:
+    shop.simulator.faults.add("refuse-after", step)
+    order = {"store": STORE, "items": [{"ref": TEE, "quantity": 2}]}
+    error = await refused(client, tool, **order)
+    assert (error["retry_safe"], error["money_moved"]) == (True, "no")
+    assert "own cart was not touched" in error["message"]
+    assert (await call(client, "place_order", **order))["status"] == "placed"
+    assert len(shop.charges) == 1
+
+
+@pytest.mark.anyio
 async def test_a_postal_code_is_set_for_all_stores(client: Client) -> None:
     assert (await call(client, "set_postal_code", postal_code="90210"))["postal_code"] == "90210"
     assert (await refused(client, "set_postal_code", postal_code="??"))["code"] == "invalid_request"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Annotated, Final
 
+import anyio
 from pydantic import Field
 
 from firmly_mcp.api import ref as refs
@@ -18,6 +19,8 @@ from firmly_mcp.store_text import clean
 
 from .arguments import Page, Ref, Store
 
+# Two changes may have waited before it, and the call has 45 s in all.
+_READ_SECONDS: Final = 5.0
 _NOT_KEPT: Final = "This cart is gone when the server ends: without a usable keyring its session is kept in memory."
 
 
@@ -34,6 +37,17 @@ async def cart_at(firmly: FirmlyClient, store: str, *, page: int = 1) -> CartVie
         return cart_view(firmly, store, await firmly.get_cart(store), page=page)
     except CartNotFound:
         return cart_view(firmly, store, Cart())
+
+
+async def cart_after_failure(firmly: FirmlyClient, store: str, known: Cart, problem: str) -> CartView:
+    """The cart as it now is, after the second of two changes failed; `known` is what the first one answered."""
+    warnings = [problem]
+    try:
+        with anyio.fail_after(_READ_SECONDS):
+            known = await firmly.get_cart(store)
+    except (FirmlyError, TimeoutError):
+        warnings.append("The cart could not be read after that, and is shown as it was before. Next: get_cart.")
+    return cart_view(firmly, store, known, warnings=warnings)
 
 
 async def name_what_there_is(

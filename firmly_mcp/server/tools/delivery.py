@@ -15,7 +15,7 @@ from firmly_mcp.server.tool import Ctx, offered, services_of
 from firmly_mcp.store_text import clean
 
 from .arguments import AddressLabel, Store
-from .cart import cart_view
+from .cart import cart_after_failure, cart_view
 
 ShipmentId = Annotated[str | None, Field(description="Needed if there are several", max_length=200)]
 
@@ -43,7 +43,7 @@ async def set_shipping_info(
     try:
         return cart_view(firmly, store, await firmly.set_billing_info(store, billing.as_firmly()))
     except FirmlyError as error:
-        return cart_view(firmly, store, cart, warnings=[f"The billing address was not set: {error.message}"])
+        return await cart_after_failure(firmly, store, cart, f"The billing address was not set: {error.message}")
 
 
 @offered("Choose how it is delivered", destructive=True, idempotent=True)
@@ -78,7 +78,8 @@ async def set_fulfillment(
     except FirmlyError as error:
         if type is None:
             raise
-        return cart_view(firmly, store, cart, warnings=[f"The type was set, the method was not: {error.message}"])
+        problem = f"The type was set, the method was not: {error.message}"
+        return await cart_after_failure(firmly, store, cart, problem)
     return cart_view(firmly, store, cart)
 
 

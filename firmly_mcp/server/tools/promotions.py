@@ -9,12 +9,12 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from firmly_mcp.api.models import Cart
-from firmly_mcp.errors import NotAllowed, NotFound
+from firmly_mcp.errors import FirmlyError, NotAllowed, NotFound
 from firmly_mcp.server.cart_views import CartView
 from firmly_mcp.server.tool import Ctx, offered, services_of
 
 from .arguments import Store
-from .cart import cart_view, name_what_there_is
+from .cart import cart_after_failure, cart_view, name_what_there_is
 
 Id = Annotated[str, Field(max_length=200)]
 # Each line and child together is a request to the store, and one call takes at most 45 s.
@@ -67,8 +67,14 @@ async def set_addon(
             f"These lines and choices are more than {_MOST_CHANGES} changes. Give fewer; nothing was changed.",
             next="set_addon with fewer lines or choices",
         )
-    for line, child in product(lines, children):
-        cart = await firmly.remove_addon(store, addon_id, line_item_id=line, child_id=child)
+    for number, (line, child) in enumerate(product(lines, children)):
+        try:
+            cart = await firmly.remove_addon(store, addon_id, line_item_id=line, child_id=child)
+        except FirmlyError as error:
+            if number == 0:
+                raise
+            problem = f"The addon was removed in part, then a removal failed: {error.message}"
+            return await cart_after_failure(firmly, store, cart, problem)
     return cart_view(firmly, store, cart)
 
 
