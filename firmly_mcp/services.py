@@ -15,9 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
-from .errors import NotAllowed
+from .errors import NotAllowed, WalletError
 from .memory_dumps import forbid_memory_dumps
-from .settings import Settings, command_line, declared
+from .settings import Settings, command_line, declared, pages_declared
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -78,6 +78,8 @@ class Services:
     accepted: Once[Accepted]
     placement: Once[Placement]
     pages: Once[Pages]
+    # Why the pages are not where the settings say; None where they are.
+    pages_notice: Callable[[], Awaitable[str | None]]
     close: Callable[[], Awaitable[None]]
     # Told of every order that ends here, whether a call waits for it or not.
     on_order_end: list[Callable[[Attempt], Awaitable[None]]] = field(default_factory=list)
@@ -109,6 +111,7 @@ async def open_services(
         accepted=Once(rooms.accepted),
         placement=Once(rooms.placement),
         pages=Once(rooms.pages),
+        pages_notice=rooms.pages_notice,
         close=rooms.close,
     )
     try:
@@ -260,6 +263,15 @@ class _Rooms:
         for told in list(self.services.on_order_end):
             await told(attempt)
 
+    async def pages_notice(self) -> str | None:
+        # The demo has no card or PIN of a person and nothing that could be accepted: its link leads to this machine.
+        if self._demo and self._settings.pages_are_here:
+            return None
+        try:
+            return await (await self.services.accepted()).pages_notice()
+        except WalletError as error:
+            return f"{error.message} Until it can be read, the pages are at this machine's own address alone."
+
     async def pages(self) -> Pages:
         from .pages.server import Pages
 
@@ -272,6 +284,7 @@ class _Rooms:
             port=settings.pages_port,
             bind=str(settings.pages_bind),
             public_url=settings.pages_url,
+            notice=self.pages_notice,
         )
 
     async def _journal(self) -> Journal:
@@ -334,6 +347,7 @@ def accepted_settings(settings: Settings, vault: Vault) -> Accepted:
         environment=settings.environment,
         shopper=settings.shopper,
         declared=lambda: declared(settings),
+        pages=pages_declared(settings),
         entry=vault.acceptance,
         texts=AcceptedTexts.of(settings.data_dir, settings.environment, settings.shopper),
         pin=vault.pin,

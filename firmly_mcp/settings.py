@@ -44,11 +44,15 @@ _KNOWN_VARIABLES: Mapping[str, str] = {**VARIABLES, "config": CONFIG_VARIABLE}
 _PATHS = ("data_dir", "rules_file")
 _COMMANDS = ("cvv_command", "card_command")
 ORDERS_BLOCKED = "Orders are blocked until the rules can be read."
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 # Nobody is to be worn down by pages: no more are brought before the person in an hour.
 PAGES_AN_HOUR = 6
 
+# Where a person types a card and a PIN. By default the pages are on this machine alone; anything else counts once a
+# person has accepted it, in every environment.
+PAGES_AT = ("pages_url", "pages_bind", "pages_port")
 # What decides where money goes and who says yes without a person. It counts once a person has accepted it.
-MOVES_MONEY = ("environment", "app_id", "api_url", "payment_url", "cvv_command", "card_command")
+MOVES_MONEY = ("environment", "app_id", "api_url", "payment_url", "cvv_command", "card_command", *PAGES_AT)
 
 
 def _default_data_dir() -> Path:
@@ -121,13 +125,18 @@ class Settings(BaseModel):
         """Whether a person named the rules file, so that it has to be there."""
         return "rules_file" in self.model_fields_set
 
+    @property
+    def pages_are_here(self) -> bool:
+        """Whether a link to a page leads to this machine."""
+        return self.pages_url is None or urlsplit(self.pages_url).hostname in _LOOPBACK
+
     @field_validator("api_url", "payment_url", "pages_url")
     @classmethod
     def _is_an_origin(cls, url: str | None) -> str | None:
         if url is None:
             return None
         parts = urlsplit(url)
-        loopback = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+        loopback = parts.hostname in _LOOPBACK
         if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
             raise ValueError("must be an https address (http only on this machine)")
         if not parts.hostname or parts.username or parts.query or parts.fragment or parts.path not in {"", "/"}:
@@ -225,12 +234,24 @@ def _one_problem(problem: dict[str, Any]) -> str:
 def declared(settings: Settings) -> dict[str, str]:
     """The settings that move money, each as `config.toml` would have it, and the rules' text; empty where not set.
 
+    A setting of the pages is empty at its default.
+
     Raises:
         SettingsError: the rules file cannot be read.
     """
-    values = {name: getattr(settings, name) for name in MOVES_MONEY}
+    values = {name: getattr(settings, name) for name in MOVES_MONEY if name not in PAGES_AT}
     written = {name: json.dumps(value, ensure_ascii=False) if value else "" for name, value in values.items()}
-    return written | {"rules": rules_text(settings)}
+    return written | pages_declared(settings) | {"rules": rules_text(settings)}
+
+
+def pages_declared(settings: Settings) -> dict[str, str]:
+    """Where a person types cards and PINs, each setting as `config.toml` would have it; empty at its default."""
+    at_default = settings.pages_bind == Settings.model_fields["pages_bind"].default
+    return {
+        "pages_url": json.dumps(settings.pages_url) if settings.pages_url else "",
+        "pages_bind": "" if at_default else json.dumps(str(settings.pages_bind)),
+        "pages_port": str(settings.pages_port or ""),
+    }
 
 
 def rules_text(settings: Settings) -> str:

@@ -1,3 +1,4 @@
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from firmly_mcp.settings import (
     Settings,
     command_line,
     declared,
+    pages_declared,
     read_settings,
     sources,
 )
@@ -87,9 +89,6 @@ MOVES_NOTHING = {
     "shopper": "another shopper has cards, PIN and accepted settings of their own",
     "data_dir": "a journal that is not the last one stops every order until a person accepts it",
     "rules_file": "its text is what is accepted",
-    "pages_port": "a page is reached by a link that only this program makes",
-    "pages_bind": "the same",
-    "pages_url": "the same",
     "open_pages": "it says where a question is shown, and not how it is answered",
 }
 
@@ -206,8 +205,17 @@ def test_what_moves_money_is_declared_as_the_file_would_have_it(tmp_path: Path) 
         "payment_url": "",
         "cvv_command": '["pass", "ça va"]',
         "card_command": "",
+        "pages_url": "",
+        "pages_bind": "",
+        "pages_port": "",
         "rules": "",
     }
+    elsewhere = settings.model_copy(
+        update={"pages_url": "https://pay.example", "pages_bind": ip_address("0.0.0.0"), "pages_port": 8123}
+    )
+    assert pages_declared(elsewhere) == {
+        "pages_url": '"https://pay.example"', "pages_bind": '"0.0.0.0"', "pages_port": "8123"
+    }  # fmt: skip
     rules.write_text("[USD]\n", "utf-8")
     assert declared(settings)["rules"] == "[USD]\n"
     rules.write_bytes(b"\xff")

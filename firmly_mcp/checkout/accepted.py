@@ -1,7 +1,8 @@
 """What moves money counts only once a person has seen it and typed the PIN: the rules, and the settings beside them.
 
 The keyring holds a hash of each, keyed with a random key: whoever changes a file cannot make the change count, and the
-entry is small enough for every keyring. In the simulator everything counts as it stands, because no money moves there.
+entry is small enough for every keyring. In the simulator no money moves, and everything counts as it stands, except
+where a person types a card and a PIN: that is accepted in every environment.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from firmly_mcp.errors import NotAllowed
+from firmly_mcp.settings import PAGES_AT
 from firmly_mcp.wallet.person import PersonProof, Pin, require_person
 
 from .accepted_texts import AcceptedTexts
@@ -68,7 +70,8 @@ class Standing:
 class Accepted:
     """The accepted settings of one shopper in one environment.
 
-    `declared` reads each setting that moves money, and the rules' text, as they are now. `accept_command` and
+    `declared` reads each setting that moves money, and the rules' text, as they are now; `pages` are those of them that
+    say where a person types. `accept_command` and
     `pin_command` are what a person runs, in full.
     """
 
@@ -78,6 +81,7 @@ class Accepted:
         environment: str,
         shopper: str,
         declared: Callable[[], Mapping[str, str]],
+        pages: Mapping[str, str],
         entry: Kept,
         texts: AcceptedTexts,
         pin: Pin,
@@ -88,6 +92,7 @@ class Accepted:
         self.accept_command = accept_command
         self._whose = json.dumps([environment, shopper])
         self._declared = declared
+        self._pages = pages
         self._entry = entry
         self._texts = texts
         self._pin = pin
@@ -95,8 +100,16 @@ class Accepted:
 
     @property
     def is_needed(self) -> bool:
-        """Whether anything has to be accepted here."""
+        """Whether all of it has to be accepted here, because money moves; else only what `needs` names."""
         return self.environment != FREE
+
+    def needs(self, name: str, text: str) -> bool:
+        """Whether this counts only once it is accepted. At their defaults the pages are on this machine alone."""
+        return bool(text) if name in PAGES_AT else self.is_needed
+
+    def needs_something(self, standing: Standing) -> bool:
+        """Whether any of this counts only once it is accepted."""
+        return any(self.needs(name, text) for name, text in standing.declared.items())
 
     async def standing(self) -> Standing:
         """What counts now.
@@ -106,12 +119,13 @@ class Accepted:
             WalletError: the keyring cannot be used.
         """
         declared = self._declared()
-        if not self.is_needed:
+        needed = {name: text for name, text in declared.items() if self.needs(name, text)}
+        if not needed:
             return Standing(declared)
         kept = Acceptance.from_text(await self._entry.load())
         if kept is None:
-            return Standing(declared, tuple(declared), is_first=True)
-        unaccepted = tuple(name for name, text in declared.items() if not kept.has(self._whose, name, text))
+            return Standing(declared, tuple(needed), is_first=True)
+        unaccepted = tuple(name for name, text in needed.items() if not kept.has(self._whose, name, text))
         texts = self._texts.load() if unaccepted else {}
         before = {name: text for name, text in texts.items() if kept.has(self._whose, name, text)}
         return Standing(declared, unaccepted, before)
@@ -126,6 +140,26 @@ class Accepted:
         await require_person(proof, self._pin, needs_pin=self.is_needed)
         self._texts.save(shown.declared)
         await self._entry.save(Acceptance.of(self._whose, shown.declared).model_dump_json())
+
+    async def pages_notice(self) -> str | None:
+        """Why the pages are not where the settings say, with what to do; None where they are.
+
+        While one of these settings is not accepted, none of them is used: the pages are on this machine alone.
+
+        Raises:
+            WalletError: the keyring cannot be used.
+        """
+        needed = {name: text for name, text in self._pages.items() if text}
+        if not needed:
+            return None
+        kept = Acceptance.from_text(await self._entry.load())
+        missing = [name for name, text in needed.items() if kept is None or not kept.has(self._whose, name, text)]
+        if not missing:
+            return None
+        return (
+            f"Not accepted: {', '.join(missing)}. Until a person accepts where cards and PINs are typed, the pages are "
+            f"at this machine's own address alone: run `{self.accept_command}` in a terminal."
+        )
 
     async def refuse_orders_elsewhere(self) -> None:
         """Let orders through where a person accepted to where they go, and can say yes to them.

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from firmly_mcp.errors import SettingsError
+from firmly_mcp.settings import PAGES_AT
 
 from .accepted import RULES, Standing
 from .rules import Allow, Ask, Deny, Rules, Verdict
 from .rules_file import read_rules
 
-# A card's command prints a card and no consent: without it there is one card less.
-_SAYS_NO_YES = frozenset({"card_command"})
+# A card's command prints a card and no consent: without it there is one card less. Pages that are not accepted are not
+# used, so they ask at this machine's own address.
+_SAYS_NO_YES = frozenset({"card_command", *PAGES_AT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ async def _steps_left(services: Services) -> list[Step]:
     if "cards" not in left and not await vault.pin.is_set():
         left.append("pin")
     accepted = await services.accepted()
-    if accepted.is_needed and (await accepted.standing()).unaccepted:
+    if (await accepted.standing()).unaccepted:
         left.append("accept")
     return _as_steps(settings, left)
 
@@ -155,6 +155,6 @@ def _as_steps(settings: Settings, names: list[str]) -> list[Step]:
         "addresses": (("addresses", "add"), "an address to ship to"),
         "cards": (("cards", "add"), "a card to pay with; asks for an approval PIN"),
         "pin": (("pin", "set"), "the approval PIN that a yes to an order takes"),
-        "accept": (("rules", "accept"), "where orders and money go"),
+        "accept": (("rules", "accept"), "where orders and money go, and where cards and PINs are typed"),
     }
     return [Step(command_line(settings, *steps[name][0]), steps[name][1]) for name in names]

@@ -11,7 +11,7 @@ from pathlib import Path
 from firmly_mcp.checkout.accepted import RULES, WHERE
 from firmly_mcp.checkout.rules_file import read_rules
 from firmly_mcp.errors import SettingsError
-from firmly_mcp.settings import declared
+from firmly_mcp.settings import PAGES_AT, declared
 
 from .aside import aside
 from .examined import Examined
@@ -37,18 +37,21 @@ async def rules(examined: Examined) -> Sequence[Finding]:
 
 async def accepted(examined: Examined) -> Sequence[Finding]:
     """Whether a person accepted what moves money, as it is now."""
-    if not examined.moves_money:
-        return [ok("accepted", "On the simulator no money moves, and everything counts as it stands.")]
     try:
         unaccepted = (await examined.accepted.standing()).unaccepted
     except SettingsError:
         return [skipped("accepted", "The rules cannot be read.")]
     fix = examined.command("rules", "accept")
+    if not unaccepted and not examined.moves_money:
+        return [ok("accepted", "On the simulator no money moves, and everything counts as it stands.")]
     if not unaccepted:
         return [ok("accepted", "All of the rules and settings that move money.")]
     if stops := [name for name in unaccepted if name in WHERE]:
         said = f"Nobody accepted {', '.join(stops)} as now written, so no order can be placed."
         return [failed("accepted", said, fix)]
+    if set(unaccepted) <= set(PAGES_AT):
+        said = f"Not accepted: {', '.join(unaccepted)}. The pages are at this machine's own address until then."
+        return [warning("accepted", said, fix)]
     said = f"Nobody accepted {', '.join(unaccepted)} as now written, so nothing goes without asking."
     return [warning("accepted", said, fix)]
 

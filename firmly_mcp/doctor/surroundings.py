@@ -14,12 +14,12 @@ from typing import Final
 
 from firmly_mcp import __version__
 from firmly_mcp.browser import can_open, opener
-from firmly_mcp.errors import SettingsError
+from firmly_mcp.errors import SettingsError, WalletError
 from firmly_mcp.settings import VARIABLES, Settings
 
 from .aside import aside
 from .examined import Examined
-from .findings import Finding, failed, ok, warning
+from .findings import Finding, failed, ok, skipped, warning
 
 _MB: Final = 1024 * 1024
 _LEAST_FREE: Final = 20 * _MB
@@ -93,10 +93,16 @@ def _kind_of_device(mounts: Sequence[str], device: str) -> str:
 
 
 async def pages(examined: Examined) -> Sequence[Finding]:
-    """Whether the port of the pages is free, and where a browser finds them."""
+    """Whether the port of the pages is free, where a browser finds them, and whether a person accepted that."""
     from firmly_mcp.pages.listening import bound
 
     settings = examined.settings
+    try:
+        notice = await examined.accepted.pages_notice()
+    except WalletError:
+        return [skipped("pages", "Where they are cannot be told while the keyring cannot be read.")]
+    if notice is not None:
+        return [warning("pages", notice, examined.command("rules", "accept"))]
     try:
         listening = await aside(lambda: bound(str(settings.pages_bind), settings.pages_port))
     except SettingsError as error:

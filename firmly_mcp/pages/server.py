@@ -1,12 +1,13 @@
 """The pages' server. It starts when a link is first needed, and ends when no page is open and nobody asked for a while.
 
-It answers on loopback, on a random port, unless the person configured another address together with the address under
-which a browser finds it.
+It answers on loopback, on a random port, unless the person configured and accepted another address together with the
+address under which a browser finds it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
     from firmly_mcp.wallet.vault import Vault
 
 LOOPBACK: Final = "127.0.0.1"
+_log = logging.getLogger(__name__)
 IDLE: Final = timedelta(minutes=5)
 # Pages that closed meanwhile are left at least this often.
 _LOOK_EVERY: Final = timedelta(seconds=30)
 
 
 class Pages:
-    """Links to pages, and the server behind them. What is handed in as a function is asked for when it is needed."""
+    """Links to pages, and the server behind them. What is handed in as a function is asked for when it is needed.
+
+    `notice` says why the address that is configured is not used, as when no person accepted it; None where it is.
+    """
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class Pages:
         port: int = 0,
         bind: str = LOOPBACK,
         public_url: str | None = None,
+        notice: Callable[[], Awaitable[str | None]] | None = None,
         idle: timedelta = IDLE,
     ) -> None:
         self._placement = placement
@@ -50,6 +56,7 @@ class Pages:
         self._now = now
         self._address = (bind, port)
         self._public_url = public_url
+        self._notice = notice
         self._idle = idle
         self._rendering = Rendering(environment)
         self._visits = Visits(now)
@@ -140,8 +147,12 @@ class Pages:
     async def _start(self) -> None:
         if self._listener is not None:
             return
-        listener = Listener(*self._address)
-        origins = Origins(listener.port, self._public_url)
+        notice = None if self._notice is None else await self._notice()
+        if notice is not None:
+            _log.warning("%s", notice)
+        address, public_url = (self._address, self._public_url) if notice is None else ((LOOPBACK, 0), None)
+        listener = Listener(*address)
+        origins = Origins(listener.port, public_url)
         routes = Routes(self._visits, self._rendering, self._asked, encrypted=origins.is_encrypted)
         await listener.serve(Gate(routes, origins, self._rendering))
         self._origin = origins.own

@@ -47,7 +47,7 @@ async def filled_in(
 
     `form_of` gives the form that was asked for under a subject, or without one a form that nobody has seen.
     """
-    if not can_reach(ctx):
+    if not await can_reach(ctx):
         return Filling("not_reached")
     async with Progress.of(ctx) as progress:
         until = anyio.current_time() + WAIT_SECONDS

@@ -95,8 +95,12 @@ class OrderView(View):
         card: str | None = None,
         reached: bool = False,
         link: str | None = None,
+        warning: str | None = None,
     ) -> Self:
-        """The view of a question that waits for the person; `reached` says that they have it before them."""
+        """The view of a question that waits for the person; `reached` says that they have it before them.
+
+        `warning` says what of their settings was not used to ask it.
+        """
         until = f"{approval.expires_at:%H:%M} UTC"
         if reached:
             following = (
@@ -108,7 +112,8 @@ class OrderView(View):
             following = f"Ask the person to run the command in a terminal before {until}, and end your turn. "
         following += "Their yes places the order; do not poll."
         view = cls._of_question(approval, "approval_required", environment, approval.reason, following)
-        return view.model_copy(update={"card": card, "link": link, "command": None if reached else command})
+        ways = {"card": card, "link": link, "command": None if reached else command}
+        return view.model_copy(update=ways | {"warnings": () if warning is None else (warning,)})
 
     @classmethod
     def unanswered(cls, approval: Approval, *, environment: str) -> Self:

@@ -92,6 +92,7 @@ async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> Or
         card=f"{payer.card_label}, {payer.card_brand} ending {payer.card_last_four}",
         reached=invited.reach == "shown",
         link=invited.link,
+        warning=await services.pages_notice(),
     )
 
 
@@ -118,7 +119,7 @@ async def _followed(
 async def _invited(ctx: Ctx, asked: Asked, until: float) -> _Invited | InputRequiredResult:
     """Bring the question before the person, once: the same call, made again, opens no second page."""
     services, question = services_of(ctx), asked.approval.id
-    if not can_reach(ctx):
+    if not await can_reach(ctx):
         return _Invited("not_reached")
     if services.reached.get(question) == "shown":
         return _Invited("shown")

@@ -39,10 +39,13 @@ class Invitation:
     may_open: bool = True
 
 
-def can_reach(ctx: Context[Any, Any]) -> bool:
+async def can_reach(ctx: Context[Any, Any]) -> bool:
     """Whether a link would be of any use: to the host, to a browser here, or to one that knows the pages' port."""
-    settings = services_of(ctx).settings
-    return shows_links(ctx) or (settings.open_pages and can_open()) or bool(settings.pages_port)
+    services = services_of(ctx)
+    settings = services.settings
+    if shows_links(ctx) or (settings.open_pages and can_open()):
+        return True
+    return bool(settings.pages_port) and await services.pages_notice() is None
 
 
 async def reach_once(ctx: Context[Any, Any], invitation: Invitation, deadline: float) -> Reach | InputRequiredResult:

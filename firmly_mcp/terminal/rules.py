@@ -6,7 +6,7 @@ That yes is read from the controlling terminal, with the PIN: no program can pip
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -30,6 +30,7 @@ _SETTINGS: Final = {"setting": "Setting", "value": "Value", "said_by": "Said by"
 _RULES: Final = {"rule": "Rule", "means": "What it means"}
 _NOT_NEEDED: Final = "not needed"
 _WORD: Final = "accept"
+_FREE: Final = "In the simulator environment no money moves, and everything counts as it stands."
 _COLOURS: Final = {"yes": "green", "no": "bold yellow", _NOT_NEEDED: "dim"}
 
 
@@ -40,7 +41,7 @@ async def show_rules(accepted: Accepted, here: Here, said_by: Mapping[str, str],
         SettingsError: the rules cannot be read.
     """
     standing = await accepted.standing()
-    rows = list(_settings_rows(standing, said_by, needed=accepted.is_needed))
+    rows = list(_settings_rows(standing, said_by, accepted.needs))
     if not as_json:
         show(rows, _SETTINGS, as_json=False, colours=_COLOURS)
     rules = read_rules(standing.declared[RULES])
@@ -96,16 +97,13 @@ async def accept_rules(accepted: Accepted, vault: Vault, here: Here, *, as_json:
     """
     standing = await accepted.standing()
     rules = read_rules(standing.declared[RULES])
-    if not accepted.is_needed:
-        tell(
-            "In the simulator environment no money moves, and everything counts as it stands.",
-            {"accepted": [], "needed": False}, as_json=as_json,
-        )  # fmt: skip
-        return
     if not standing.unaccepted:
-        tell("Nothing changed since it was accepted.", {"accepted": [], "needed": True}, as_json=as_json)
+        needed = accepted.needs_something(standing)
+        words = "Nothing changed since it was accepted." if needed else _FREE
+        tell(words, {"accepted": [], "needed": needed}, as_json=as_json)
         return
-    await accepted.refuse_without_pin()
+    if accepted.is_needed:
+        await accepted.refuse_without_pin()
     with controlling_terminal("Accepting rules and settings") as terminal:
         terminal.writelines(f"{line}\n" for line in _shown(accepted, standing))
         terminal.writelines(f"Look at this: {remark}\n" for remark in await here.remarks(rules))
@@ -121,6 +119,8 @@ async def accept_rules(accepted: Accepted, vault: Vault, here: Here, *, as_json:
 
 def _shown(accepted: Accepted, standing: Standing) -> Iterator[str]:
     yield f"=== {accepted.environment}: what will count once you accept it ==="
+    if not accepted.is_needed:
+        yield "No money moves here; only where pages ask for cards and PINs has to be accepted."
     yield "Lines with + are new, lines with - counted until now."
     if is_partly_unknown(standing):
         yield "What was accepted before is not known any more where no - stands, so read those lines whole."
@@ -135,9 +135,11 @@ def _says_yes(terminal: TextIO) -> bool:
     return terminal.readline().strip() == _WORD
 
 
-def _settings_rows(standing: Standing, said_by: Mapping[str, str], *, needed: bool) -> Iterator[dict[str, str | None]]:
+def _settings_rows(
+    standing: Standing, said_by: Mapping[str, str], needs: Callable[[str, str], bool]
+) -> Iterator[dict[str, str | None]]:
     for name, text in standing.declared.items():
-        counts = _NOT_NEEDED if not needed else "no" if name in standing.unaccepted else "yes"
+        counts = _NOT_NEEDED if not needs(name, text) else "no" if name in standing.unaccepted else "yes"
         if name == RULES:
             value, by = "(see below)" if text else "(none)", said_by.get("rules_file")
         else:
@@ -147,13 +149,11 @@ def _settings_rows(standing: Standing, said_by: Mapping[str, str], *, needed: bo
 
 def _remark(accepted: Accepted, standing: Standing, settings: Settings, *, is_empty: bool) -> str:
     first = f"No rules are written in {settings.rules_file}: every order asks a person." if is_empty else ""
-    if not accepted.is_needed:
-        then = "In the simulator environment no money moves, and everything counts as it stands."
-    elif standing.unaccepted:
+    if standing.unaccepted:
         then = (
-            f"Not accepted yet: {', '.join(standing.unaccepted)}. What is not accepted allows nothing: run "
-            f"`{accepted.accept_command}`."
+            f"Not accepted yet: {', '.join(standing.unaccepted)}. What is not accepted allows nothing, and pages that "
+            f"are not accepted stay at this machine's own address: run `{accepted.accept_command}`."
         )
     else:
-        then = "All of it was accepted."
+        then = "All of it was accepted." if accepted.is_needed else _FREE
     return "\n".join(filter(None, (first, then)))

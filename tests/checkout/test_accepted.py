@@ -6,7 +6,9 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -16,7 +18,7 @@ from firmly_mcp.checkout.placement import Asked
 from firmly_mcp.checkout.wishes import Wish
 from firmly_mcp.errors import NotAllowed, PinRefused, RuleDenied, SettingsError
 from firmly_mcp.services import open_services
-from firmly_mcp.settings import MOVES_MONEY, Settings, command_line, declared
+from firmly_mcp.settings import MOVES_MONEY, PAGES_AT, Settings, command_line, declared
 from tests.proofs import BY_PERSON, with_pin
 from tests.secret_service import SecretService
 
@@ -228,7 +230,10 @@ async def test_an_acceptance_fits_no_other_shopper_and_no_other_environment(abro
         assert text is not None
     async with abroad.rooms(shopper=f"{abroad.settings.shopper}b") as services:
         await (await services.vault()).acceptance.save(text)
-        assert (await (await services.accepted()).standing()).unaccepted == (*MOVES_MONEY, RULES)
+        assert (await (await services.accepted()).standing()).unaccepted == (
+            *(name for name in MOVES_MONEY if name not in PAGES_AT),
+            RULES,
+        )
     (tmp_path / "rules.toml").touch()
     sandbox = Settings(
         environment="sandbox",
@@ -306,3 +311,47 @@ async def test_forgetting_everything_forgets_what_was_accepted(abroad: Abroad) -
         accepted = await abroad.accept(services)
         await (await services.vault()).forget_everything()
         assert (await accepted.standing()).is_first
+
+
+ELSEWHERE: dict[str, Any] = {"pages_url": "https://pay.example", "pages_port": 8123}
+
+
+async def test_where_a_person_types_counts_once_it_is_accepted_and_holds_up_nothing_until_then(abroad: Abroad) -> None:
+    abroad.rules(ALLOW)
+    async with abroad.rooms() as services:
+        await abroad.fill_cart(services)
+        await abroad.accept(services)
+    async with abroad.rooms(**ELSEWHERE) as services:
+        standing = await (await services.accepted()).standing()
+        assert standing.unaccepted == ("pages_url", "pages_port")
+        notice = await services.pages_notice()
+        assert notice is not None
+        assert "Not accepted: pages_url, pages_port." in notice
+        assert command_line(services.settings, "rules", "accept") in notice
+        assert await placed(services, await (await services.placement()).order(ITEMS, max_total=MUCH))
+        await abroad.accept(services)
+        assert await services.pages_notice() is None
+    changes: list[dict[str, Any]] = [
+        {"pages_url": "https://pay.example.evil.example"},
+        {"pages_port": 8124},
+        {"pages_bind": ip_address("0.0.0.0")},
+    ]
+    for change in changes:
+        async with abroad.rooms(**{**ELSEWHERE, **change}) as services:
+            assert await services.pages_notice() is not None, change
+    async with abroad.rooms() as services:
+        assert await services.pages_notice() is None
+        assert (await (await services.accepted()).standing()).unaccepted == ()
+
+
+async def test_what_version_0_1_0_accepted_still_counts(abroad: Abroad) -> None:
+    async with abroad.rooms() as services:
+        accepted = await abroad.accept(services)
+        entry = (await services.vault()).acceptance
+        kept = json.loads(await entry.load() or "")
+        kept["hashes"] = {name: text for name, text in kept["hashes"].items() if name not in PAGES_AT}
+        await entry.save(json.dumps(kept))
+        assert (await accepted.standing()).unaccepted == ()
+        await accepted.refuse_orders_elsewhere()
+    async with abroad.rooms(**ELSEWHERE) as services:
+        assert (await (await services.accepted()).standing()).unaccepted == ("pages_url", "pages_port")

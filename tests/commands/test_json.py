@@ -37,13 +37,13 @@ def on_the_last_line(terminal: Terminal) -> Any:
 
 def test_what_is_added_and_removed_is_given(shopper: dict[str, str]) -> None:
     added = given(shopper, "addresses", "add", "--stdin", typed=json.dumps(HOME))["added"]
-    assert (added["label"], added["origin"]) == (HOME["label"], "person")
+    assert (added["label"], added["origin"]) == (HOME["label"], "script")
     card = given(shopper, "cards", "add", "--stdin", typed=a_given_card(label="Visa"))
     assert (card["added"]["last_four"], card["wants_pin"]) == (NUMBER[-4:], True)
     assert NUMBER[:12] not in json.dumps(card)
     assert given(shopper, "cards", "default", "visa") == {"default": "Visa"}
-    assert given(shopper, "cards", "remove", "Visa") == {"removed": "Visa"}
-    assert given(shopper, "addresses", "remove", HOME["label"]) == {"removed": HOME["label"]}
+    assert given(shopper, "cards", "remove", "Visa") == {"removed": "Visa", "default": None}
+    assert given(shopper, "addresses", "remove", HOME["label"]) == {"removed": HOME["label"], "default": None}
     assert given(shopper, "cards", "list") == given(shopper, "addresses", "list") == []
 
 
@@ -59,7 +59,7 @@ def test_a_pin_that_was_set_is_given(shopper: dict[str, str]) -> None:
 def test_a_card_that_was_unlocked_is_given(shopper: dict[str, str]) -> None:
     given(shopper, "cards", "add", "--stdin", typed=a_given_card(label="Visa"))
     with at_a_terminal("cards", "unlock", "Visa", "--json", environment=shopper) as terminal:
-        terminal.answer("Type unlock to let it be used again: ", "unlock")
+        terminal.answer("Type unlock to let it be used again, anything else to leave it: ", "unlock")
         assert terminal.end() == 0
     assert on_the_last_line(terminal) == {"unlocked": "Visa", "was_locked": False}
 
@@ -93,7 +93,10 @@ def test_accepted_rules_are_given_by_name(shopper: dict[str, str]) -> None:
 
 def test_what_became_of_orders_in_doubt_is_given(shopper: dict[str, str]) -> None:
     assert given(shopper, "orders", "settle") == given(shopper, "orders", "list") == []
-    assert given(shopper, "orders", "accept-journal") == {"accepted": "journal"}
+    with at_a_terminal("orders", "accept-journal", "--json", environment=shopper) as terminal:
+        terminal.answer("anything else to leave it: ", "accept")
+        assert terminal.end() == 0
+    assert on_the_last_line(terminal) == {"accepted": "journal"}
 
 
 def test_where_a_simulator_runs_is_given(shopper: dict[str, str], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from firmly_mcp.doctor.surroundings import _kind_of_device
 from firmly_mcp.server.last_host import FILE, write_last_host
+from tests.terminal.person import at_a_terminal
 
 from .conftest import Person
 
@@ -59,6 +60,11 @@ def test_the_kind_of_a_file_system_is_the_kernels_own_word() -> None:
 def test_a_port_that_another_program_has_is_wrong(person: Person) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
+        not_accepted = person.with_variables(FIRMLY_MCP_PAGES_PORT=port).doctor()
+        assert not_accepted["pages"].state == not_accepted["accepted"].state == "warning"
+        assert "Not accepted: pages_port." in not_accepted["pages"].says
+        assert not_accepted["pages"].fix.endswith(" rules accept")
+        accept(person.with_variables(FIRMLY_MCP_PAGES_PORT=port))
         answer = person.with_variables(FIRMLY_MCP_PAGES_PORT=port).doctor()
     assert answer.failed == ["pages"]
     assert f"port {port} of 127.0.0.1" in answer["pages"].says
@@ -190,3 +196,10 @@ def test_a_record_of_a_host_that_is_spoilt_is_none(person: Person) -> None:
     data.mkdir(mode=0o700)
     (data / FILE).write_text('{"name": "\\u001b[31m', "utf-8")
     assert person.doctor()["host"].state == "skipped"
+
+
+def accept(person: Person) -> None:
+    """Accept what counts only then, as a person at a terminal."""
+    with at_a_terminal("rules", "accept", environment=dict(person.environment)) as terminal:
+        terminal.answer("Type accept to accept all of this, anything else to leave it: ", "accept")
+        assert terminal.end() == 0, terminal.screen

@@ -273,3 +273,26 @@ async def _when_opened(opened: Path, gate: Gate) -> None:
     with anyio.fail_after(DEADLINE):
         await anyio.to_thread.run_sync((opened.parent / "told").read_bytes, abandon_on_cancel=True)
     await yes(gate)
+
+
+async def test_a_link_never_leads_where_nobody_accepted_that_a_person_types(tmp_path: Path, era: Any) -> None:
+    elsewhere = {"pages_url": "https://elsewhere.example", "pages_port": 8123}
+    async with open_gate(tmp_path, **elsewhere) as gate:
+        await gate.fill_cart()
+        host = Host(gate, "decline")
+        async with host.client(era) as client:
+            asked = await call(client, "complete_order", **PAY)
+        assert asked["link"] == host.links[0]
+        assert host.links[0].startswith("http://127.0.0.1:")
+        assert asked["warnings"][0].startswith("Not accepted: pages_url, pages_port.")
+        async with Client(build_server(gate.services), mode=era) as client:
+            told = await call(client, "complete_order", **PAY)
+        assert "link" not in told, "no browser knows the port, which is any that is free"
+        assert told["warnings"] == asked["warnings"]
+        accepted = await gate.services.accepted()
+        await accepted.accept(await accepted.standing(), BY_PERSON)
+        await (await gate.services.pages()).close()
+        async with Client(build_server(gate.services), mode=era) as client:
+            told = await call(client, "complete_order", **PAY)
+        assert told["link"].startswith("https://elsewhere.example/open/")
+        assert "warnings" not in told

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.services import open_services
-from firmly_mcp.settings import command_line, read_settings
+from firmly_mcp.settings import PAGES_AT, command_line, read_settings
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 
@@ -76,9 +78,9 @@ def accept(environment: dict[str, str]) -> None:
 
 
 def counts(environment: dict[str, str]) -> dict[str, str]:
-    """Whether each setting is accepted, as it is shown."""
+    """Whether each setting is accepted, as it is shown; where the pages are has tests of its own."""
     shown = json.loads(rules(environment, "show", "--json").stdout)
-    return {row["setting"]: row["accepted"] for row in shown["settings"]}
+    return {row["setting"]: row["accepted"] for row in shown["settings"] if row["setting"] not in PAGES_AT}
 
 
 def test_a_person_accepts_what_they_were_shown_and_later_only_what_changed(
@@ -369,3 +371,75 @@ def test_an_order_is_explained_with_the_rules_that_count(sandbox: dict[str, str]
     assert "Such an order is asked about, by unaccepted: Nobody has accepted your rules as now written" in explained()
     accept(sandbox)
     assert "Such an order is asked about, by security_code: " in explained()
+
+
+@pytest.fixture
+def elsewhere(keyring_bus: SecretService, tmp_path: Path) -> dict[str, str]:
+    """A person on the simulator, in whose environment a project has set where pages are."""
+    (tmp_path / "rules.toml").touch()
+    return an_environment(
+        keyring_bus.bus,
+        tmp_path,
+        FIRMLY_MCP_RULES=str(tmp_path / "rules.toml"),
+        FIRMLY_MCP_PAGES_URL="https://elsewhere.example",
+        FIRMLY_MCP_PAGES_PORT=str(free_port()),
+    )
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def the_link(environment: dict[str, str], caplog: pytest.LogCaptureFixture) -> tuple[str, list[str]]:
+    """Where a card would be typed, and what is logged of it."""
+
+    async def act() -> str:
+        async with open_services(read_settings(environment)) as services:
+            return await (await services.pages()).card_link()
+
+    caplog.clear()
+    return anyio.run(act), [record.getMessage() for record in caplog.records]
+
+
+def test_pages_are_at_this_machines_own_address_until_another_is_accepted_on_the_simulator_too(
+    elsewhere: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    link, logged = the_link(elsewhere, caplog)
+    assert urlsplit(link).hostname == "127.0.0.1"
+    assert urlsplit(link).port != int(elsewhere["FIRMLY_MCP_PAGES_PORT"])
+    (said,) = logged
+    assert "Not accepted: pages_url, pages_port." in said
+    assert "rules accept` in a terminal" in said
+    shown = json.loads(rules(elsewhere, "show", "--json").stdout)
+    standing = {row["setting"]: (row["value"], row["said_by"], row["accepted"]) for row in shown["settings"]}
+    assert standing["pages_url"] == ('"https://elsewhere.example"', "FIRMLY_MCP_PAGES_URL", "no")
+    assert standing["pages_bind"] == ("(not set)", "default", "not needed")
+    assert standing["environment"][2] == "not needed"
+    in_a_pipe = rules(elsewhere, "accept", "--json")
+    assert (in_a_pipe.returncode, json.loads(in_a_pipe.stderr)["error"]["code"]) == (1, "not_allowed")
+    assert "needs a terminal" in in_a_pipe.stderr
+    with at_a_terminal("rules", "accept", environment=elsewhere) as terminal:
+        terminal.answer(ASK, "accept")
+        assert terminal.end() == 0
+    assert '+ pages_url     "https://elsewhere.example"\n' in terminal.lines
+    link, logged = the_link(elsewhere, caplog)
+    assert (link.startswith("https://elsewhere.example/open/"), logged) == (True, [])
+    again = rules(elsewhere, "accept")
+    assert (again.returncode, again.stderr) == (0, "Nothing changed since it was accepted.\n")
+    link, logged = the_link(elsewhere | {"FIRMLY_MCP_PAGES_URL": "https://other.example"}, caplog)
+    assert (urlsplit(link).hostname, len(logged)) == ("127.0.0.1", 1)
+
+
+def test_where_a_pin_is_set_another_address_of_the_pages_takes_it(
+    elsewhere: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    set_pin(elsewhere)
+    with at_a_terminal("rules", "accept", environment=elsewhere) as terminal:
+        terminal.answer(ASK, "accept")
+        terminal.answer(TYPE_PIN, "9416")
+        terminal.until("4 tries are left")
+        assert urlsplit(the_link(elsewhere, caplog)[0]).hostname == "127.0.0.1"
+        terminal.answer(TYPE_PIN, PIN)
+        assert terminal.end() == 0
+    assert the_link(elsewhere, caplog)[0].startswith("https://elsewhere.example/open/")
