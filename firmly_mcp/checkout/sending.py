@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.locks import Hold
+from firmly_mcp.api.one_use import OneUseCard
 from firmly_mcp.errors import FirmlyError, NotAllowed, QuoteChanged
 from firmly_mcp.wallet.seal import PaymentKey
 from firmly_mcp.wallet.vault import Vault
@@ -223,7 +224,8 @@ class Sending:
         """Seal and send, once. Every way this can end is an outcome; none of them leads back here."""
         payer = payment.quote.payer
         try:
-            sealed = await self._vault.seal(payer.card_label, yes.code, payment.key)
+            # This frame waits for the store's answer, and must not hold the sealed card until then.
+            sealed = OneUseCard(await self._vault.seal(payer.card_label, yes.code, payment.key))
         except FirmlyError as error:
             return Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code)
         feed.add(Step("sending", "Payment sent; waiting for the store's answer.", "unknown"))

@@ -25,7 +25,7 @@ from .telling import give
 
 CHANNEL: Final = "terminal"
 _OUTCOMES: Final = {
-    State.PLACED: "The order is placed. Order number: {number}. Charged: {charged}.",
+    State.PLACED: "The order is placed. Order number: {number}. Charged: {charged}. {reason}",
     State.NOT_PLACED: "The order was not placed, and nothing was charged. {reason}",
     State.SENDING: "The store has not answered yet. `firmly-mcp orders list` will tell.",
     State.UNKNOWN: "It is not known whether the order was placed. Do not order again; check with the store. {reason}",
@@ -103,8 +103,10 @@ async def _followed(placement: Placement, placing: Placing, terminal: TextIO) ->
 
 def _outcome(attempt: Attempt) -> str:
     outcome = attempt.outcome
-    words = _OUTCOMES[attempt.state].format(
-        number=outcome.order_number, charged=outcome.charged or "not known", reason=outcome.reason
+    words = (
+        _OUTCOMES[attempt.state]
+        .format(number=outcome.order_number, charged=outcome.charged or "not known", reason=outcome.reason)
+        .rstrip()
     )
     if attempt.charge_differs:
         words += f" You approved {attempt.draft.total}: {_DIFFERS[attempt.charge_differs]}."
