@@ -158,6 +158,7 @@ async def read_to_end(events: AsyncIterator[OrderEvent], report: Callable[[Order
             raise
         return replace(result, broken=failure.message)
     except Exception:
+        # Whatever broke after the order was confirmed, the order exists.
         if result.order is None:
             raise
     return result
@@ -165,30 +166,31 @@ async def read_to_end(events: AsyncIterator[OrderEvent], report: Callable[[Order
 
 def order_event(name: str, data: str, *, request_id: str | None = None) -> OrderEvent:
     """One event by its name and its data, which is JSON."""
-    fields, is_clear = _fields(data)
-    if name == "order-placed":
-        try:
-            return OrderPlaced(confirmed(fields.get("order")))
-        except NoProof:
-            return UnclearEvent(name)
-    if name == "error":
-        readable = is_clear and bool(envelope(fields).name)
-        return StreamError(stream_refusal(fields, request_id=request_id)) if readable else UnclearEvent(name)
-    if names_an_order(fields):
-        return UnclearEvent(name[:64])
-    return CreatingCart() if name == "creating-cart" else _with_cart(name, fields.get("cart"))
-
-
-def _fields(data: str) -> tuple[dict[str, object], bool]:
-    """Return an event's fields, and whether every reader of this JSON would find the same in it."""
     content = data.encode(errors="replace")
     try:
         read_data = parse_json(content)
     except ValueError:
-        return {}, False
-    if not isinstance(read_data, dict):
-        return {}, False
-    return read_data, names_each_field_once(content)
+        read_data = None
+    fields = read_data if isinstance(read_data, dict) else {}
+    match name:
+        case "order-placed":
+            return _order_placed(fields)
+        case "error" if envelope(fields).name and names_each_field_once(content):
+            return StreamError(stream_refusal(fields, request_id=request_id))
+        case "error":
+            return UnclearEvent(name)
+        case _ if names_an_order(fields):
+            return UnclearEvent(name[:64])
+        case "creating-cart":
+            return CreatingCart()
+    return _with_cart(name, fields.get("cart"))
+
+
+def _order_placed(fields: dict[str, object]) -> OrderEvent:
+    try:
+        return OrderPlaced(confirmed(fields.get("order")))
+    except NoProof:
+        return UnclearEvent("order-placed")
 
 
 def confirmed(raw: object) -> Order:

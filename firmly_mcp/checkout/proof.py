@@ -52,8 +52,9 @@ def outcome_of_answer(answer: Cart | StreamResult | None) -> Outcome:
 def _outcome_of_stream(stream: StreamResult) -> Outcome:
     name = clean(stream.error.name, 60) if stream.error is not None else ""
     if stream.order is not None:
+        placed = outcome_of_answer(stream.order)
         reason = _TWO_NUMBERS if stream.another_number else _ALSO_ERROR if stream.error is not None else ""
-        return replace(outcome_of_answer(stream.order), reason=reason, error_name=name)
+        return replace(placed, reason=reason) if placed.state is State.PLACED else placed
     if stream.broken is not None:
         return Outcome(State.UNKNOWN, reason=stream.broken, error_name=name)
     if stream.error is None:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
 import anyio
 import pytest
@@ -105,10 +105,10 @@ def holders(host: Silent) -> Iterator[str]:
                 left.append(held)
 
 
-def _callers(frame: object) -> Iterator[object]:
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
-        frame = frame.f_back  # type: ignore[attr-defined]  # a frame
+        frame = frame.f_back
 
 
 @pytest.mark.parametrize("wish", [CART, ITEMS], ids=["complete", "place"])
@@ -122,7 +122,7 @@ async def test_nothing_holds_the_sealed_card_while_the_store_is_silent(
             assert isinstance(placing, Placing)
             with anyio.fail_after(30):
                 await host.has_order.wait()
-            # The store may have the last byte before the one who wrote it is told so.
+            # The store may have the last byte before the writer continues.
             for _ in range(10):
                 await asyncio.sleep(0)
             found = list(holders(host))

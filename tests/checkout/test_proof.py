@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmly_mcp.api.events import OrderEvent, StreamResult, read_to_end
+from firmly_mcp.api.events import OrderEvent, OrderPlaced, StreamResult, read_to_end
+from firmly_mcp.api.models import Order
 from firmly_mcp.api.refusals import NoProof, invalid, refusal
 from firmly_mcp.checkout.attempts import Outcome, State
 from firmly_mcp.checkout.proof import outcome_of_answer, outcome_of_error
@@ -139,6 +140,14 @@ async def test_a_second_order_number_is_stated_and_the_first_one_counts() -> Non
     assert (outcome.state, outcome.order_number) == (State.PLACED, "L-1")
     assert "charged twice" in outcome.reason
     assert outcome_of_answer(await read("11", "whole")).reason == ""
+
+
+def test_an_order_number_of_nothing_that_can_be_shown_proves_nothing() -> None:
+    error = refusal(422, {"code": 422, "error": "ErrorPaymentDeclined"}, {}, order=True)
+    for stream in (StreamResult(), StreamResult(error=error)):
+        outcome = outcome_of_answer(stream.after(OrderPlaced(Order(platform_order_number="\u200b"))))
+        assert (outcome.state, outcome.order_number) == (State.UNKNOWN, None)
+        assert "no order number" in outcome.reason
 
 
 @pytest.mark.anyio
