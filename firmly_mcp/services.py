@@ -162,6 +162,7 @@ class _Rooms:
             self._locks,
             self._now,
             card_command=self._card_command(),
+            accept_key_command=command_line(settings, "orders", "accept-payment-key"),
         )
 
     def _card_command(self) -> CardCommand | None:

@@ -70,6 +70,22 @@ def orders_settle(attempt: str | None, **said: Any) -> None:
     with_services(act)
 
 
+@orders.command("accept-payment-key", epilog=examples("firmly-mcp orders accept-payment-key"))
+@json_option
+def orders_accept_payment_key(*, as_json: bool) -> None:
+    """Go on with a payment key that Firmly renewed under its old key id, once Firmly has confirmed its thumbprint.
+
+    It shows both keys' thumbprints and what to ask Firmly, and is answered in the terminal, with the approval PIN.
+    """
+    from firmly_mcp.terminal.payment_key import accept_payment_key
+
+    async def act(services: Services) -> None:
+        firmly, vault, accepted = await services.firmly(), await services.vault(), await services.accepted()
+        await accept_payment_key(firmly, vault, accepted, as_json=as_json)
+
+    with_services(act)
+
+
 @orders.command("accept-journal", epilog=examples("firmly-mcp orders accept-journal"))
 @json_option
 def orders_accept_journal(*, as_json: bool) -> None:

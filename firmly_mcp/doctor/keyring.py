@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from firmly_mcp.errors import WalletError
 from firmly_mcp.store_text import clean
 from firmly_mcp.wallet.backends import KeyringUnusable
-from firmly_mcp.wallet.shelf import entry_name
+from firmly_mcp.wallet.shelf import DamagedEntry, entry_name
 
 from .examined import Examined
 from .findings import Finding, failed, ok, warning
@@ -101,7 +101,10 @@ async def addresses(examined: Examined) -> Sequence[Finding]:
 
 async def payment_keys(examined: Examined) -> Sequence[Finding]:
     """The payment keys that cards were encrypted for. A host that shows a new one is seen here."""
-    seen = await examined.vault.payment_keys()
+    try:
+        seen = await examined.vault.payment_keys()
+    except DamagedEntry as error:
+        return [failed("payment keys", error.message, examined.command("orders", "accept-payment-key"))]
     if not seen:
         return [ok("payment keys", "None was used yet; the first one is remembered.")]
     by_host: dict[str, list[tuple[str, str]]] = {}

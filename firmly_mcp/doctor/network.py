@@ -20,6 +20,7 @@ from firmly_mcp.simulator.joining import running_in
 from firmly_mcp.store_text import clean
 from firmly_mcp.wallet.pinned_keys import check_pinned
 from firmly_mcp.wallet.seal import PaymentKey, thumbprint
+from firmly_mcp.wallet.shelf import DamagedEntry
 from firmly_mcp.wallet.vault import Vault
 
 from .aside import aside
@@ -88,11 +89,19 @@ async def payment_key(examined: Examined) -> Sequence[Finding]:
         return [skipped("payment key", "The payment host showed none.")]
     plain = {"n": key.n or "", "e": key.e or "", "kty": key.kty or ""}
     shown = PaymentKey(hosts.payment, key.kid, **plain, use=key.use, alg=key.alg, header_kid=key.header_kid)
+    accept = examined.command("orders", "accept-payment-key")
     try:
-        is_new = await check_pinned(shown, _OnlyLooks(examined.vault))
+        is_new = await check_pinned(shown, _OnlyLooks(examined.vault), accept)
+    except DamagedEntry as error:
+        return [failed("payment key", error.message, f"Once Firmly has confirmed {thumbprint(shown)}: {accept}")]
     except UnexpectedAnswer as error:
-        return [failed("payment key", error.message, "Pay nothing with firmly-mcp before Firmly has explained this.")]
+        return [failed("payment key", error.message, _fix_of(error, accept))]
     return [_key_finding(shown, await examined.vault.payment_keys(), is_new=is_new)]
+
+
+def _fix_of(error: UnexpectedAnswer, accept: str) -> str:
+    wait = "Pay nothing with firmly-mcp before Firmly has explained this."
+    return wait if error.next is None else f"{wait} Once Firmly has confirmed the new thumbprint: {accept}"
 
 
 def _key_finding(shown: PaymentKey, used: Mapping[str, str], *, is_new: bool) -> Finding:

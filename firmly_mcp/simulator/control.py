@@ -68,7 +68,7 @@ def _clear_faults(world: World, body: dict[str, Any]) -> Any:
 
 
 def _rotate_key(world: World, body: dict[str, Any]) -> Any:
-    return {"kid": world.keys.rotate()}
+    return {"kid": world.keys.rotate(same_kid=body.get("same_kid") is True)}
 
 
 def _price(world: World, body: dict[str, Any]) -> Any:

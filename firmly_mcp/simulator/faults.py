@@ -41,7 +41,9 @@ WORLD: dict[str, Action] = {
         },
         "a store's tax (thousandths of a percent), shipping (cents), currency changes, or a promotion ends",
     ),
-    "rotate-key": Action("before", {"inside": False}, "the payment key is another one"),
+    "rotate-key": Action(
+        "before", {"same_kid": False, "inside": False}, "the payment key is another one, under another kid or the same"
+    ),
     "advance-clock": Action("before", {"seconds": REQUIRED, "inside": False}, "time passes"),
 }
 ACTIONS: dict[str, Action] = {

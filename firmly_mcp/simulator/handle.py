@@ -153,9 +153,9 @@ class Simulator:
         """Hold back the events of order streams; `await gate.release()` lets one out and returns its name."""
         return self.world.gates.hold(store)
 
-    def rotate_key(self) -> str:
-        """Replace the payment key; gives the new kid."""
-        kid = self.world.keys.rotate()
+    def rotate_key(self, *, same_kid: bool = False) -> str:
+        """Replace the payment key, under a new kid or under the old one; gives the kid."""
+        kid = self.world.keys.rotate(same_kid=same_kid)
         self.world.state.commit()
         return kid
 

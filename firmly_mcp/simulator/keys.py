@@ -43,10 +43,11 @@ class PaymentKeys:
         self.kid: str = kept["kid"]
         self._key = from_pem(kept["pem"])
 
-    def rotate(self) -> str:
-        """Take another key under a new kid, and give the kid."""
+    def rotate(self, *, same_kid: bool = False) -> str:
+        """Take another key, under a new kid or under the old one, and give the kid."""
         current = to_pem(self._key)
         made = _made(next(pem for pem in map(process_key, range(2)) if pem != current))
+        made |= {"kid": self.kid} if same_kid else {}
         self._state.set_value("payment_key", made)
         self.kid, self._key = made["kid"], from_pem(made["pem"])
         return self.kid

@@ -17,6 +17,6 @@ def turn(world: World, fault: Fault) -> None:
         case "change-terms":
             world.terms.change(told.pop("store"), **told)
         case "rotate-key":
-            world.keys.rotate()
+            world.keys.rotate(same_kid=told.get("same_kid") is True)
         case "advance-clock":
             world.advance(timedelta(seconds=told["seconds"]))

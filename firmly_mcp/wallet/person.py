@@ -42,7 +42,10 @@ async def require_person(
     Raises:
         PinRefused: the PIN is missing, wrong or locked. Nothing was changed.
     """
-    if not needs_pin and not await pin.is_set():
+    is_set = await pin.is_set()
+    if not is_set and needs_pin:
+        raise PinRefused("No approval PIN is set. Set one with `firmly-mcp pin set`.", next="firmly-mcp pin set")
+    if not is_set:
         return
     try:
         await _check(proof, pin)

@@ -30,7 +30,7 @@ from .number import TEST_ONLY
 from .payment_cards import PaymentCards
 from .person import PersonProof, require_person
 from .pin import ApprovalPin
-from .pinned_keys import KeptThumbprints, check_pinned
+from .pinned_keys import ACCEPT, ComparedKey, KeptThumbprints, accept, check_pinned, compare
 from .plain_text import label_key
 from .seal import PaymentKeyLike, seal
 from .shelf import DamagedEntry, Shelf, entry_name
@@ -51,6 +51,7 @@ class Vault:
         now: Callable[[], datetime],
         *,
         card_command: CardCommand | None = None,
+        accept_key_command: str = ACCEPT,
     ) -> None:
         forbid_memory_dumps()
         self.environment = environment
@@ -61,6 +62,7 @@ class Vault:
         self.acceptance = KeptText(keychain, entry_name(environment, shopper, "accepted"))
         self._address_key = KeptText(keychain, entry_name(environment, shopper, "address-key"))
         self._keychain = keychain
+        self._accept_key_command = accept_key_command
         self._thumbprints = KeptThumbprints(keychain, entry_name(environment, shopper, "payment-keys"))
         whose = quote(f"{environment} {shopper}", safe="")
         self._lock_path = lock_dir / f"wallet-{whose}.lock"
@@ -153,12 +155,31 @@ class Vault:
             raise CardRefused(f"{problem} Nothing was sent.", next="add_payment_card")
         sealed = seal(card, cvv, payment_key, environment=self.environment)
         async with self._lock():
-            await check_pinned(payment_key, self._thumbprints)
+            await check_pinned(payment_key, self._thumbprints, self._accept_key_command)
         return sealed
 
     async def payment_keys(self) -> dict[str, str]:
         """The thumbprints of the payment keys that were used, by `host kid`, oldest first; `doctor` shows them."""
         return await self._thumbprints.load()
+
+    async def compare_payment_key(self, key: PaymentKeyLike) -> ComparedKey:
+        """A payment key beside what its id stood for before; nothing is remembered.
+
+        Raises:
+            UnexpectedAnswer: the key itself is refused.
+        """
+        return await compare(key, self._thumbprints)
+
+    async def accept_payment_key(self, key: PaymentKeyLike, proof: PersonProof) -> None:
+        """Encrypt cards for this very key from now on, as a person says who asked Firmly about it.
+
+        Raises:
+            UnexpectedAnswer: the key itself is refused.
+            PinRefused: the proof does not hold the PIN, which has to be set where money moves. Nothing was changed.
+        """
+        await require_person(proof, self.pin, needs_pin=self.environment != "simulator")
+        async with self._lock():
+            await accept(key, self._thumbprints)
 
     async def add_address(self, address: Address, *, default: bool = False) -> None:
         """Keep an address that a tool or a script gives: it replaces none, and an order to it asks a person first.

@@ -12,9 +12,10 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from firmly_mcp.api.reachability import ASKED, NotReached, reach
-from firmly_mcp.doctor import network
+from firmly_mcp.doctor import keyring, network
 from firmly_mcp.doctor.examined import Examined
 from firmly_mcp.doctor.findings import Finding
 from firmly_mcp.settings import Settings
@@ -212,7 +213,14 @@ async def test_a_payment_key_is_compared_with_those_that_were_used_and_not_remem
         assert finding.state == state
         assert await examined.vault.payment_keys() == kept
     assert "can be an attack" in finding.says
+    assert print_ in finding.says
     assert "Pay nothing" in finding.fix
+    assert finding.fix.endswith(" orders accept-payment-key")
+    await examined.keychain.set(entry, SecretStr("nonsense"))
+    for check in (network.payment_key, keyring.payment_keys):
+        (finding,) = await check(examined)
+        assert finding.state == "failed"
+        assert finding.fix.endswith(" orders accept-payment-key")
 
 
 async def test_a_payment_host_without_a_key_or_away_leaves_that_to_the_other_line(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ async def test_prices_stock_terms_key_and_clock_can_be_turned(shopper: Shopper, 
     assert (await shopper.cart()).json()["cart_status"] == "checkout_blocked"
     kid = (await ask(sim, "rotate-key", {}))["kid"]
     assert (await shopper.pay("GET", "/api/v1/payment/key")).json()["kid"] == kid
+    assert (await ask(sim, "rotate-key", {"same_kid": True}))["kid"] == kid
     await ask(sim, "clock", {"advance_seconds": 60})
     assert sim.world.now() == clock() + timedelta(minutes=1)
 

@@ -23,3 +23,19 @@ def test_every_rotation_gives_another_key_under_another_kid(lasts: bool, tmp_pat
             seen.append(after["kid"])
         state.close()
     assert len(set(seen)) == 8
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_a_key_that_is_renewed_under_its_old_kid_is_another_key(lasts: bool, tmp_path: Path) -> None:
+    folder = tmp_path if lasts else None
+    state = State(folder)
+    keys = PaymentKeys(state)
+    before = keys.jwk()
+    assert keys.rotate(same_kid=True) == before["kid"]
+    after = keys.jwk()
+    assert (before["n"] == after["n"], before["kid"] == after["kid"]) == (False, True)
+    state.close()
+    if lasts:
+        state = State(folder)
+        assert PaymentKeys(state).jwk() == after
+        state.close()

@@ -21,6 +21,7 @@ from firmly_mcp.simulator import ask
 from firmly_mcp.simulator.joining import Joined
 from firmly_mcp.wallet.demo import fill
 from firmly_mcp.wallet.keychain import Keychain
+from firmly_mcp.wallet.seal import PaymentKey, thumbprint
 from firmly_mcp.wallet.vault import Vault
 from tests.raw_server import RawServer, raw_server
 from tests.shop import STORE, TEE
@@ -62,6 +63,19 @@ class Assistant:
     def set_price(self, cents: int) -> None:
         """Let a tee cost so much from now on."""
         self._control("price", {"store": STORE, "sku": TEE, "cents": cents})
+
+    def renew_payment_key(self) -> tuple[str, str]:
+        """Let the payment host show another key under its old id; the thumbprints of both."""
+        before = anyio.run(self._payment_key)
+        self._control("rotate-key", {"same_kid": True})
+        return before, anyio.run(self._payment_key)
+
+    async def _payment_key(self) -> str:
+        async with open_services(self.settings) as services:
+            firmly = await services.firmly()
+            key = await firmly.payment_key()
+        plain = {"n": key.n or "", "e": key.e or "", "kty": key.kty or ""}
+        return thumbprint(PaymentKey(firmly.session.hosts.payment, key.kid, **plain))
 
     @property
     def charges(self) -> list[tuple[str, int]]:

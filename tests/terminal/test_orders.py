@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from firmly_mcp.checkout.attempts import Attempt
 from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.services import open_services
+from firmly_mcp.settings import command_line
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 from tests.shop import STORE
@@ -271,3 +272,47 @@ def continues(assistant: Assistant) -> bool:
     """Whether the keyring and the journal agree."""
     found = in_a_script("doctor", "--json", environment=assistant.environment).stdout
     return any(row["state"] == "ok" for row in json.loads(found) if row["check"] == "journal mark")
+
+
+KEY_WORD = "Type accept to encrypt cards for the new key, anything else to leave it: "
+
+
+def test_a_payment_key_renewed_under_its_old_id_is_accepted_by_a_person_who_asked_firmly(assistant: Assistant) -> None:
+    sent(assistant, 1)
+    old, new = assistant.renew_payment_key()
+    approval = assistant.asked(quantity=2)
+    with at_a_terminal("approve", approval, environment=assistant.environment) as terminal:
+        terminal.until("Type the amount to pay (")
+        terminal.type(terminal.lines.rpartition("TOTAL  ")[2].split()[0] + "\n")
+        terminal.answer("(not shown): ", "123")
+        assert terminal.end() == 1
+    assert "this can be an attack" in terminal.lines
+    command = command_line(assistant.settings, "orders", "accept-payment-key")
+    assert command in terminal.lines.replace("\n", "")
+    done = orders(assistant, "accept-payment-key", "--json")
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, done.stdout, error["code"]) == (1, "", "not_allowed")
+    assert "Accepting a payment key needs a terminal" in error["message"]
+    with at_a_terminal("orders", "accept-payment-key", environment=assistant.environment) as terminal:
+        terminal.answer(KEY_WORD, "yes")
+        assert terminal.end() == 1
+    assert f"Thumbprint before  {old}\n" in terminal.lines
+    assert f"Thumbprint now     {new}\n" in terminal.lines
+    assert f'"Is {new} the SHA-256 thumbprint (RFC 7638)' in terminal.lines
+    set_pin(assistant)
+    with at_a_terminal("orders", "accept-payment-key", environment=assistant.environment) as terminal:
+        terminal.answer(TYPE_PIN, "9416")
+        terminal.until("The approval PIN is wrong.")
+        terminal.answer(TYPE_PIN, PIN)
+        terminal.until("Accepted. Cards are encrypted for this key from now on.")
+        assert terminal.end() == 0
+    again = orders(assistant, "accept-payment-key", "--json")
+    facts = json.loads(again.stdout)
+    assert (again.returncode, facts["accepted"], facts["payment_key"]["now"]) == (0, False, new)
+    with at_a_terminal("approve", assistant.asked(quantity=2), environment=assistant.environment) as terminal:
+        terminal.until("Type the amount to pay (")
+        terminal.type(terminal.lines.rpartition("TOTAL  ")[2].split()[0] + "\n")
+        terminal.answer("(not shown): ", "123")
+        terminal.answer(TYPE_PIN, PIN)
+        assert terminal.end() == 0
+    assert len(assistant.charges) == 2

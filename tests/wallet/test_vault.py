@@ -13,13 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from firmly_mcp.errors import AddressNotFound, AddressRefused, CardNotFound, CardRefused, UnexpectedAnswer, WalletError
+from firmly_mcp.errors import (
+    AddressNotFound,
+    AddressRefused,
+    CardNotFound,
+    CardRefused,
+    PinRefused,
+    UnexpectedAnswer,
+    WalletError,
+)
 from firmly_mcp.wallet import turns
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
+from firmly_mcp.wallet.seal import thumbprint
 from firmly_mcp.wallet.shelf import entry_name
 from firmly_mcp.wallet.vault import Vault
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, with_pin
 from tests.secret_service import DEADLINE, SecretService
 
 from .samples import REAL_LOOKING, TEST_AMEX, a_card, a_key_pair, a_real_vault, a_vault, an_address, now
@@ -297,6 +306,60 @@ async def test_one_key_id_never_stands_for_two_keys(tmp_path: Path) -> None:
     await vault.seal(None, SecretStr("123"), rotated.public)
     await vault.seal(None, SecretStr("123"), first.public)
     assert len(await vault.payment_keys()) == 2
+
+
+@pytest.mark.anyio
+async def test_a_key_renewed_under_its_old_id_is_used_once_a_person_accepted_that_very_key(tmp_path: Path) -> None:
+    vault = a_vault(tmp_path)
+    await vault.add_card(a_card())
+    first, renewed, impostor = (a_key_pair(which=which) for which in range(3))
+    await vault.seal(None, SecretStr("123"), first.public)
+    compared = await vault.compare_payment_key(renewed.public)
+    before, now_ = thumbprint(first.public), thumbprint(renewed.public)
+    assert (compared.kid, compared.before, compared.now, compared.is_refused) == (first.public.kid, before, now_, True)
+    with pytest.raises(UnexpectedAnswer, match=f"whether {now_} is its key's thumbprint") as caught:
+        await vault.seal(None, SecretStr("123"), renewed.public)
+    assert caught.value.next == "firmly-mcp orders accept-payment-key"
+    await vault.accept_payment_key(renewed.public, BY_PERSON)
+    await vault.seal(None, SecretStr("123"), renewed.public)
+    for other in (first, impostor):
+        with pytest.raises(UnexpectedAnswer, match="another payment key"):
+            await vault.seal(None, SecretStr("123"), other.public)
+    assert not (await vault.compare_payment_key(renewed.public)).is_refused
+
+
+@pytest.mark.anyio
+async def test_where_money_moves_a_payment_key_is_accepted_with_the_pin_alone(
+    keyring_bus: SecretService, tmp_path: Path
+) -> None:
+    vault = a_vault(tmp_path, Keychain(), environment="production")
+    first, renewed = (a_key_pair(which=which, host="cc.firmly.online") for which in range(2))
+    await vault.add_card(a_card(environment="production"))
+    await vault.seal(None, SecretStr("123"), first.public)
+    with pytest.raises(PinRefused, match="No approval PIN is set"):
+        await vault.accept_payment_key(renewed.public, BY_PERSON)
+    await vault.pin.set(SecretStr("tulip 47"), BY_PERSON)
+    for proof in (BY_PERSON, with_pin("tulip 48")):
+        with pytest.raises(PinRefused):
+            await vault.accept_payment_key(renewed.public, proof)
+    assert (await vault.compare_payment_key(renewed.public)).is_refused
+    await vault.accept_payment_key(renewed.public, with_pin("tulip 47"))
+    assert not (await vault.compare_payment_key(renewed.public)).is_refused
+
+
+@pytest.mark.anyio
+async def test_a_damaged_entry_of_payment_keys_is_renewed_by_accepting_a_key(tmp_path: Path) -> None:
+    keychain = MemoryKeychain()
+    vault = a_vault(tmp_path, keychain)
+    await vault.add_card(a_card())
+    await keychain.set(f"simulator/{vault.shopper}/payment-keys", SecretStr("nonsense"))
+    key = a_key_pair()
+    with pytest.raises(WalletError, match="firmly-mcp orders accept-payment-key"):
+        await vault.seal(None, SecretStr("123"), key.public)
+    compared = await vault.compare_payment_key(key.public)
+    assert (compared.before, compared.is_damaged, compared.is_refused) == (None, True, True)
+    await vault.accept_payment_key(key.public, BY_PERSON)
+    await vault.seal(None, SecretStr("123"), key.public)
 
 
 @pytest.mark.anyio
