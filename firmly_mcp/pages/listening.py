@@ -13,12 +13,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from firmly_mcp.errors import SettingsError
+from firmly_mcp.guests import Connection, Guests
 
 # Seconds that a browser may keep a connection without asking anything.
 _KEEP_ALIVE: Final = 20
 
 
-class _Wire(H11Protocol):
+class _Wire(Connection):
     """One connection, whose requests are in no log, whoever set up logging: a path can be a link's secret."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -49,8 +50,10 @@ class Listener:
             h11_max_incomplete_event_size=16384,
         )  # fmt: skip
         config.load()
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Wire(config, self._connections, {}), sock=self._bound)
+        loop, wire = asyncio.get_running_loop(), _Wire.to(Guests())
+        self._server = await loop.create_server(
+            lambda: wire(config, self._connections, {}), sock=self._bound, backlog=config.backlog
+        )
 
     async def stop(self) -> None:
         """Close the port, its connections, and the requests that still wait."""

@@ -15,6 +15,7 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from firmly_mcp.errors import FirmlyError
+from firmly_mcp.guests import secret_shown
 
 from .forms import read_form
 from .rendering import STATIC, Rendering
@@ -53,6 +54,7 @@ class Routes:
         entered = None if request.method == "HEAD" else self._visits.enter(request.path_params["secret"])
         if entered is None:
             return self._not_valid()
+        secret_shown(request.scope)
         visit, cookie = entered
         answer = RedirectResponse(visit.path, 303)
         answer.set_cookie(
@@ -64,6 +66,7 @@ class Routes:
         visit = self._visit(request)
         if visit is None:
             return self._without_visit(request)
+        secret_shown(request.scope)
         try:
             return await self._answered(request, visit)
         except FirmlyError as error:

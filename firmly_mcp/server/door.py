@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from firmly_mcp.guests import secret_shown
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,7 +30,7 @@ class Door:
         self._closed = False
         self._inside: set[anyio.CancelScope] = set()
         self._answering = 0
-        self._quiet = anyio.Event()
+        self._answered = anyio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or turn it away."""
@@ -39,14 +41,18 @@ class Door:
         elif not self._knows_token(scope):
             await _turn_away(send, *_NO_TOKEN)
         else:
+            secret_shown(scope)
             await self._let_in(scope, receive, send)
 
-    async def close(self, *, answers_within: float) -> None:
-        """Let nobody in any more, wait so long for the answers to calls, then end what still streams."""
+    async def quiet(self) -> None:
+        """Let nobody in any more, and wait for the answers to calls."""
         self._closed = True
-        if self._answering:
-            with anyio.move_on_after(answers_within):
-                await self._quiet.wait()
+        while self._answering:
+            await self._answered.wait()
+
+    async def close(self) -> None:
+        """Let nobody in any more, and end what still streams."""
+        self._closed = True
         for request in list(self._inside):
             request.cancel()
 
@@ -65,8 +71,8 @@ class Door:
         finally:
             self._inside.discard(request)
             self._answering -= call
-            if self._closed and not self._answering:
-                self._quiet.set()
+            self._answered.set()
+            self._answered = anyio.Event()
         if request.cancelled_caught:
             await answer.end()
 
@@ -93,7 +99,12 @@ class _Answer:
 
 
 async def _turn_away(send: Send, status: int, text: bytes) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(text)).encode())]
+    # Whoever has no token keeps no connection.
+    headers = [
+        (b"connection", b"close"),
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(text)).encode()),
+    ]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     start: MutableMapping[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from firmly_mcp.errors import SettingsError
-from firmly_mcp.services import DRAIN_SECONDS, Services, open_services
+from firmly_mcp.services import Services, open_services
 from firmly_mcp.settings import Settings
 
 from .app import build_server
 from .door import Door
-from .lifetime import leave, leave_in_time, settle_doubts
+from .lifetime import leave, leave_in_time, let_calls_end, settle_doubts
+from .sessions import Sessions
 from .token_file import FILE, read_or_make
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ BODY_LIMIT: Final = 1024 * 1024
 # One person's assistants; each of the older kind keeps a session.
 _SESSIONS: Final = 100
 _KEEP_ALIVE: Final = 75
-# Once orders in flight have ended, how long the answers that tell of them may take to go out.
-_LAST_ANSWERS: Final = 2.0
 
 
 def run_http(settings: Settings, *, port: int, demo: bool = False) -> None:
@@ -103,33 +102,38 @@ class Served:
         """Take no more connections, let orders in flight end, let their answers out."""
         for listener in self.web.servers:
             listener.close()
-        placement = services.placement.made
-        if placement is not None:
-            await placement.drain(DRAIN_SECONDS)
-        await self.door.close(answers_within=_LAST_ANSWERS)
+        await let_calls_end(services, self.door.quiet)
+        await self.door.close()
 
 
 @asynccontextmanager
 async def serving(
-    server: MCPServer[Services], bound: socket.socket, behind: Callable[[ASGIApp], Door]
+    server: MCPServer[Services],
+    bound: socket.socket,
+    behind: Callable[[ASGIApp], Door],
+    *,
+    sessions: int = _SESSIONS,
 ) -> AsyncIterator[Served]:
     """Serve on a listening socket, behind a door, for as long as the context lasts."""
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
+
+    from firmly_mcp.guests import Connection, Guests
 
     hosts = [f"{name}:{bound.getsockname()[1]}" for name in (LOOPBACK, "localhost")]
     security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         max_request_body_size=BODY_LIMIT,
-        max_sessions=_SESSIONS,
+        max_sessions=sessions,
         transport_security=security,
     )
-    door = behind(app)
+    door = behind(Sessions(app, sessions))
     web = uvicorn.Server(
         uvicorn.Config(
-            door, http="h11", ws="none", lifespan="off", interface="asgi3", log_config=None, log_level="warning",
-            access_log=False, server_header=False, timeout_keep_alive=_KEEP_ALIVE, timeout_graceful_shutdown=1,
+            door, http=Connection.to(Guests()), ws="none", lifespan="off", interface="asgi3", log_config=None,
+            log_level="warning", access_log=False, server_header=False, timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=1,
         )
     )  # fmt: skip
     web.capture_signals = contextlib.nullcontext  # type: ignore[assignment]  # signals are this module's
@@ -138,7 +142,7 @@ async def serving(
         try:
             yield Served(f"http://{hosts[0]}{PATH}", door, web)
         finally:
-            await door.close(answers_within=0)
+            await door.close()
             web.should_exit = True
             await running
 

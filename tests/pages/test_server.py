@@ -4,12 +4,14 @@ import asyncio
 import logging
 import signal
 import socket
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 
 from firmly_mcp.errors import NotAllowed, SettingsError
+from firmly_mcp.guests import MOST
 from firmly_mcp.settings import Settings
 
 from .room import Room, open_room
@@ -110,3 +112,14 @@ async def test_links_without_end_do_not_fill_the_memory(room: Room) -> None:
         link = await room.pages.approval_link(asked)
         assert (await wire_to(link).get(urlsplit(link).path)).status == 303
     assert len(room.pages._visits._visits) <= 101
+
+
+async def test_a_crowd_that_opens_no_page_keeps_the_person_out_of_none(room: Room) -> None:
+    link = urlsplit(await room.link())
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(socket.create_connection((link.hostname, link.port))) for _ in range(3 * MOST)]
+        assert (await wire_to(link.geturl()).enter(link.geturl())).status == 200
+        crowd[0].setblocking(False)
+        async with asyncio.timeout(DEADLINE):
+            with suppress(ConnectionError):
+                assert not await asyncio.get_running_loop().sock_recv(crowd[0], 1)
