@@ -92,8 +92,8 @@ class Settings(BaseModel):
     rules_file: Annotated[
         Path,
         Field(
-            description="The spending rules. Default: `rules.toml` in the configuration directory; without it, all is "
-            "asked. One that is named has to be there."
+            description="The spending rules. Default: `rules.toml` beside `config.toml`; without it, all is asked. A "
+            "file that is named has to be there."
         ),
     ] = Field(default_factory=lambda: _config_dir() / "rules.toml")
     cvv_command: Annotated[
@@ -175,6 +175,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError("; ".join(unknown))
     values = _anchored(_read_file(environ), config_path(environ).parent)
     said = {field: environ[variable] for field, variable in VARIABLES.items() if environ.get(variable)}
+    if "rules_file" not in values | said and (beside := _rules_beside(environ)):
+        values["rules_file"] = beside
     values |= said | {name: whole_path(said[name], setting=VARIABLES[name]) for name in _PATHS if name in said}
     try:
         return Settings.model_validate(values)
@@ -204,6 +206,20 @@ def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
             case [str() as program, *arguments] if program:
                 values[name] = [whole_program(program, setting=name, folder=folder), *arguments]
     return values
+
+
+def _rules_beside(environ: Mapping[str, str]) -> Path | None:
+    """The rules beside a configuration file that a variable names; None where there are none but the usual ones.
+
+    Raises:
+        SettingsError: the usual ones are there too, so that either would silently be left out.
+    """
+    beside, usual = config_path(environ).parent / "rules.toml", _config_dir() / "rules.toml"
+    if beside == usual or not beside.exists():
+        return None
+    if usual.exists() and not usual.samefile(beside):
+        raise SettingsError(f"There are two rules files, {beside} and {usual}. Name one of them with rules_file.")
+    return beside
 
 
 def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:

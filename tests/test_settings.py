@@ -180,6 +180,21 @@ def test_the_usual_rules_file_may_be_missing_but_no_link_to_it_may_lead_nowhere(
         read_settings({})
 
 
+def test_rules_beside_a_configuration_file_that_is_named_are_read_and_two_files_are_one_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "usual"))
+    (tmp_path / "rules.toml").write_text("[USD]\n", "utf-8")
+    environ = _environ(tmp_path, "")
+    assert declared(read_settings(environ))["rules"] == "[USD]\n"
+    usual = read_settings({}).rules_file
+    usual.parent.mkdir(parents=True)
+    usual.write_text("[EUR]\n", "utf-8")
+    with pytest.raises(SettingsError, match="There are two rules files"):
+        read_settings(environ)
+    assert read_settings({**environ, "FIRMLY_MCP_RULES": str(usual)}).rules_file == usual
+
+
 def test_a_byte_order_mark_is_no_part_of_rules_or_configuration(tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_bytes(b"\xef\xbb\xbf[USD]\n")
     environ = _environ(tmp_path, '\ufeffrules_file = "rules.toml"')

@@ -57,6 +57,8 @@ def test_paths_among_the_settings_are_made_absolute(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     said = entry("cursor", FIRMLY_MCP_DATA_DIR="data", FIRMLY_MCP_RULES="rules.toml", FIRMLY_MCP_CONFIG="c.toml")
     assert set(said["env"].values()) == {str(tmp_path / name) for name in ("data", "rules.toml", "c.toml")}
+    monkeypatch.setenv("HOME", "/home/ana")
+    assert entry("cursor", FIRMLY_MCP_RULES="~/rules.toml")["env"] == {"FIRMLY_MCP_RULES": "/home/ana/rules.toml"}
 
 
 @pytest.mark.parametrize(("host", "value"), [("cursor", "a${env:B}"), ("gemini-cli", "/a$B"), ("vscode", "${x}")])
