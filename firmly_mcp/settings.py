@@ -21,7 +21,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator, model_validator
 
 from .errors import SettingsError
-from .settings_files import unknown_variables, whole_path, whole_program, written_text
+from .settings_files import is_there, unknown_variables, whole_path, whole_program, written_text
 
 Environment = Literal["simulator", "sandbox", "production", "custom"]
 
@@ -215,9 +215,9 @@ def _rules_beside(environ: Mapping[str, str]) -> Path | None:
         SettingsError: the usual ones are there too, so that either would silently be left out.
     """
     beside, usual = config_path(environ).parent / "rules.toml", _config_dir() / "rules.toml"
-    if beside == usual or not beside.exists():
+    if not is_there(beside) or beside.resolve() == usual.resolve():
         return None
-    if usual.exists() and not usual.samefile(beside):
+    if is_there(usual):
         raise SettingsError(f"There are two rules files, {beside} and {usual}. Name one of them with rules_file.")
     return beside
 

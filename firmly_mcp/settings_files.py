@@ -66,6 +66,14 @@ def written_text(path: Path, *, named_by: str | None, consequence: str) -> str |
         raise SettingsError(f"{path} cannot be read: {why}. {consequence}") from None
 
 
+def is_there(path: Path) -> bool:
+    """Whether something is there, be it unreadable or a link that leads nowhere: reading it says what is wrong."""
+    try:
+        return path.exists() or path.is_symlink()
+    except OSError:
+        return True
+
+
 def unknown_variables(environ: Mapping[str, str], known: Mapping[str, str], fields: Collection[str]) -> list[str]:
     """What is wrong with each variable that begins as ours do and is none; `known` has the variable of each setting."""
     ours = {*known.values()}
