@@ -12,7 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 HIDDEN: Final = "[card number]"
 
@@ -40,6 +43,7 @@ BRANDS: Final = (
 
 # No brand is known by more digits than these.
 _LONGEST_PREFIX: Final = max(len(str(high)) for brand in BRANDS for _, high in brand.prefixes)
+_CODE_LENGTHS: Final = {brand.name: brand.code_length for brand in BRANDS}
 
 # Digits in a row, or in groups set apart by one space, dash, dot or the like, as people write them.
 _DIGIT_RUN: Final = re.compile(r"\d(?:[ \t._/\u00a0\u2007\u202f\u2010-\u2015-]{0,2}\d){12,}")
@@ -48,6 +52,20 @@ _DIGIT_RUN: Final = re.compile(r"\d(?:[ \t._/\u00a0\u2007\u202f\u2010-\u2015-]{0
 def brand_of(digits: str) -> Brand | None:
     """The brand whose prefix and length these digits have, or None."""
     return next((brand for brand in BRANDS if len(digits) in brand.lengths and _begins(digits, brand)), None)
+
+
+def code_length(brand: str) -> int:
+    """How many digits the security code of this brand's cards has."""
+    return _CODE_LENGTHS.get(brand, 3)
+
+
+def code_problem(code: SecretStr, brand: str) -> str | None:
+    """Why this cannot be the security code of this brand's cards; None when it can. Never holds a digit of it."""
+    typed, wanted = code.get_secret_value(), code_length(brand)
+    if typed.isascii() and typed.isdigit() and len(typed) == wanted:
+        return None
+    what = "is missing" if not typed else "is not complete" if len(typed) < wanted else "is not right"
+    return f"The security code {what}: it has {wanted} digits."
 
 
 def passes_luhn(digits: str) -> bool:

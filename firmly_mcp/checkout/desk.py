@@ -17,7 +17,8 @@ import anyio
 from pydantic import SecretStr
 
 from firmly_mcp.api.models import Cart
-from firmly_mcp.errors import NotAllowed, WalletError
+from firmly_mcp.card_numbers import code_problem
+from firmly_mcp.errors import CardRefused, NotAllowed, WalletError
 from firmly_mcp.settings import PAGES_AN_HOUR
 from firmly_mcp.wallet.addresses import Address
 from firmly_mcp.wallet.person import PersonProof, require_person
@@ -70,6 +71,10 @@ class Review:
     recipient: Address | None
     pin_set: bool
     pin_required: bool
+
+    def check_code(self, code: SecretStr) -> str | None:
+        """Why this cannot be the security code of the card that pays; None when it can. Asking uses nothing up."""
+        return code_problem(code, self.quote.payer.card_brand)
 
 
 class Desk:
@@ -166,11 +171,14 @@ class Desk:
         waive it.
 
         Raises:
+            CardRefused: the security code has not the form that the card's brand has. The question stands.
             PinRefused: the PIN is missing or wrong. The question stands.
             RuleDenied: the rules now refuse what they asked about.
             NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was sent.
         """
         await self._may_order()
+        if problem := review.check_code(code):
+            raise CardRefused(f"{problem} Nothing was sent.")
         if await self._ruling.pin_required(review.quote.total):
             await require_person(proof, self._vault.pin)
         wish = review.approval.wish
@@ -199,10 +207,11 @@ class Desk:
                 return found
             await anyio.sleep(_LOOK_EVERY)
 
-    async def decline(self, review: Review, channel: str) -> None:
-        """A person's no; it holds until the question would have expired."""
-        await (await self._journal()).approvals.decline(review.approval.id, channel)
+    async def decline(self, review: Review, channel: str) -> bool:
+        """A person's no; it holds until the question would have expired. False if it was answered before."""
+        is_new = await (await self._journal()).approvals.decline(review.approval.id, channel)
         await review.purchase.tidy()
+        return is_new
 
     async def decline_unseen(self, approval_id: str, channel: str) -> None:
         """A no from a person who did not open the page. It holds as any other, and leaves a closed question alone."""

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
-from firmly_mcp.errors import NotAllowed
+from firmly_mcp.card_numbers import code_problem
+from firmly_mcp.errors import CardRefused, NotAllowed
 from firmly_mcp.money import Money
 from firmly_mcp.wallet.person import PersonProof, require_person
 from firmly_mcp.wallet.vault import Vault
@@ -258,7 +259,10 @@ class Placement:
     async def _sent_by_rules(self, purchase: Purchase, quoted: Quote, wish: Wish, decision: Decision) -> Placing:
         assert self._security_code is not None
         permit = Permit(lambda history: refuse_unallowed(decision(history)), window=_UNATTENDED_WINDOW)
-        yes = Yes(quoted, permit, await self._security_code(), reference=wish.reference)
+        code = await self._security_code()
+        if problem := code_problem(code, quoted.payer.card_brand):
+            raise CardRefused(f"{problem} The cvv_command printed another one. Nothing was sent.")
+        yes = Yes(quoted, permit, code, reference=wish.reference)
         return await self._sending.start(purchase, yes)
 
     async def _being_sent(self, store: str) -> Placing | None:

@@ -15,7 +15,7 @@ from .address_form import LABEL, add_address, address_problems, address_rows, ow
 from .answers import Problem
 from .forms import Form
 from .rendering import Rendering
-from .saving import Refused, Saving, SavingPage, shown_again, with_status
+from .saving import Refused, Saving, SavingPage, Typed, shown_again
 from .visits import Asking
 
 if TYPE_CHECKING:
@@ -25,17 +25,16 @@ if TYPE_CHECKING:
 def address_page(vault: Vault, rendering: Rendering, now: Callable[[], datetime], saving: Saving) -> SavingPage:
     """The page, for one visitor."""
 
-    async def show(asking: Asking, form: Form, problems: list[Problem]) -> Response:
+    async def show(asking: Asking, typed: Typed, problems: list[Problem]) -> Response:
         default = "" if await vault.addresses() else "Home"
-        page = rendering.page(
+        return rendering.page(
             "address",
             asking=asking,
             problems=problems,
             rows=address_rows("shipping"),
-            values=shown_again(form, {LABEL: default} | dict.fromkeys(FIELDS, "")),
+            values=shown_again(typed, {LABEL: default} | dict.fromkeys(FIELDS, "")),
             pin_set=await vault.pin.is_set(),
         )
-        return with_status(page, problems)
 
     async def save(asking: Asking, form: Form) -> Callable[[], Response]:
         problems = [*await address_problems(form, vault), *await own_pin_problems(form, vault)]
@@ -44,4 +43,4 @@ def address_page(vault: Vault, rendering: Rendering, now: Callable[[], datetime]
         address = await add_address(vault, asking, form)
         return partial(rendering.page, "address_saved", address=address, kept_in=vault.description)
 
-    return SavingPage("address", show=show, save=save, saving=saving, now=now)
+    return SavingPage("address", show=show, save=save, saving=saving, now=now, fields=(LABEL, *FIELDS))

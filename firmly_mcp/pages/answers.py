@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
-from firmly_mcp.card_numbers import BRANDS
+from firmly_mcp.card_numbers import holds_card_number
 from firmly_mcp.errors import FirmlyError
 
 from .forms import Form
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from firmly_mcp.checkout.attempts import Attempt
     from firmly_mcp.checkout.desk import Review
 
-_CODE_LENGTHS: Final = {brand.name: brand.code_length for brand in BRANDS}
 _LONGEST_PIN: Final = 200
 _LONGEST_NUMBER: Final = 120
 # Every doubt on a page has fields of its own, named so and by the attempt's id.
@@ -84,20 +83,19 @@ def read_ending(form: Form, review: Review) -> Ending | None:
     return Ending(attempt, number if answer == "was_placed" else None, pin, problems)
 
 
+def without_secrets(ending: Ending) -> Ending:
+    """What of it may be kept and shown again: neither the PIN nor a number that may be a card's."""
+    number = ending.order_number
+    shown = None if number is None or holds_card_number(number) else number
+    return replace(ending, order_number=shown, pin=None)
+
+
 _NO_ANSWER: Final = Problem("Choose one of the two buttons below: pay, or decline.")
 
 
-def code_length(brand: str) -> int:
-    """How many digits the security code of this brand's cards has."""
-    return _CODE_LENGTHS.get(brand, 3)
-
-
 def _code_problem(code: SecretStr, review: Review) -> Problem | None:
-    typed, wanted = code.get_secret_value(), code_length(review.quote.payer.card_brand)
-    if typed.isascii() and typed.isdigit() and len(typed) == wanted:
-        return None
-    what = "is missing" if not typed else "is not complete" if len(typed) < wanted else "is not right"
-    return Problem(f"The security code {what}: it has {wanted} digits.", field="security_code")
+    problem = review.check_code(code)
+    return None if problem is None else Problem(problem, field="security_code")
 
 
 def _pin_problem(pin: SecretStr | None) -> Problem | None:

@@ -1,7 +1,8 @@
 """The page that asks for a yes, and follows the order to its end.
 
 What is approved is what was shown: the review stays here, by the visitor's cookie, and the form names its digest. One
-answer is taken. A second click, an old form or the way back finds the first answer and places nothing.
+answer is taken. A second click, an old form or the way back finds the first answer, places nothing and tries no PIN.
+What was wrong with an answer is shown at the address that the browser is sent to, so that a reload sends nothing again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from firmly_mcp.errors import FirmlyError, NotAllowed, PinRefused, QuoteChanged
 
-from .answers import PIN, Answer, Ending, Problem, read_answer, read_ending
+from .answers import PIN, Answer, Ending, Problem, read_answer, read_ending, without_secrets
 from .approval_view import approval_values, closed_words, outcome_of
 from .forms import Form
 from .rendering import Rendering
@@ -56,7 +57,11 @@ class ApprovalPage:
         self._review: Review | None = None
         self._refused: Quote | None = None
         self._ended: Attempt | None = None
-        self._problem: Problem | None = None
+        self._problems: list[Problem] = []
+        self._typed: Ending | None = None
+        # What was shown and is shown once more beside a problem, without reading the order anew.
+        self._kept: Review | None = None
+        self._ending = asyncio.Lock()
         self._paying: asyncio.Task[Placing] | None = None
         self._placing: Placing | None = None
         self._declined = False
@@ -88,22 +93,38 @@ class ApprovalPage:
         if self._paying is None and self._placing is None and not self._declined:
             review = self._review
             if review is None or form.text("shown") != review.quote.digest:
-                self._problem = Problem("The order was read anew meanwhile. This is how it stands now.")
+                self._tell([Problem("The order was read anew meanwhile. This is how it stands now.")])
                 return back
-            self._problem = None
             ending = read_ending(form, review)
             if ending is not None:
-                return await self._end(asking, review, ending) or back
+                await self._end(asking, review, ending)
+                return back
             answer = read_answer(form, review)
+            if answer.problems and not answer.declines:
+                self._tell(answer.problems, review)
+                return back
+            if not self._claimed(asking):
+                return back
             if answer.declines:
                 await self._decline(review)
                 return back
-            if answer.problems:
-                return self._asked(asking, review, answer.problems, status=422)
             self._paying = asyncio.create_task(self._pay(asking, review, answer))
         if self._paying is not None:
-            return await self._paid(asking, self._paying, back)
+            await self._paid(self._paying)
         return back
+
+    def _tell(self, problems: list[Problem], shown: Review | None = None, typed: Ending | None = None) -> None:
+        """Keep what was wrong for the next look, which shows `shown` once more, or reads the order anew."""
+        self._problems, self._kept, self._typed = problems, shown, typed
+
+    def _claimed(self, asking: Asking) -> bool:
+        """Whether the form was not answered before. One that was decides nothing and tries no PIN."""
+        if asking.claim():
+            self._tell([])
+            return True
+        if not self._problems and self._ended is None:
+            self._tell([Problem("This form was sent before, so it was not taken again. This is how it stands now.")])
+        return False
 
     async def leave(self) -> None:
         """Leave no cart behind that was made to show its price."""
@@ -113,6 +134,9 @@ class ApprovalPage:
         await self._put_away()
 
     async def _question(self, asking: Asking) -> Response:
+        kept, self._kept = self._kept, None
+        if kept is not None and kept is self._review:
+            return self._asked(asking, kept)
         reading = self._reading = self._reading or asyncio.create_task(self._read())
         await asyncio.wait({reading}, timeout=_PATIENCE)
         if not reading.done():
@@ -128,8 +152,7 @@ class ApprovalPage:
             return closed
         if self._paying is not None or self._declined:
             return RedirectResponse(asking.path, 303)
-        problems = [self._problem] if self._problem else []
-        return self._asked(asking, review, problems)
+        return self._asked(asking, review)
 
     async def _closed(self) -> Response | None:
         """What became of a question that cannot be answered any more; None where it still can."""
@@ -154,24 +177,23 @@ class ApprovalPage:
     async def _pay(self, asking: Asking, review: Review, answer: Answer) -> Placing:
         return await self._placement.desk.approve(review, answer.code, asking.proof(answer.pin))
 
-    async def _paid(self, asking: Asking, paying: asyncio.Task[Placing], back: Response) -> Response:
+    async def _paid(self, paying: asyncio.Task[Placing]) -> None:
         """Wait until the order is on its way or was refused; a second click waits for the same."""
         try:
             self._placing = await asyncio.shield(paying)
         except PinRefused as refused:
-            self._again(paying)
-            if self._review is None:
-                return back
-            return self._asked(asking, self._review, [Problem(refused.message, field="pin")], status=422)
+            if self._again(paying):
+                # A PIN that was set since the page was shown needs its field, so the order is read anew.
+                shown = self._review if self._review is not None and self._review.pin_required else None
+                self._tell([Problem(refused.message, field="pin")], shown)
         except FirmlyError as refused:
             if self._again(paying) and self._review is not None:
-                self._problem = Problem.of(refused)
+                self._tell([Problem.of(refused)])
                 # What was shown cannot be approved any more: the next look reads the order anew.
                 changed = isinstance(refused, QuoteChanged)
                 self._refused, self._review = self._review.quote if changed else None, None
         else:
             self._closes_at = self._now() + READABLE
-        return back
 
     def _again(self, paying: asyncio.Task[Placing]) -> bool:
         """Take answers again, whichever of several clicks learns first that this one was refused."""
@@ -180,28 +202,38 @@ class ApprovalPage:
             self._paying = None
         return is_first
 
-    async def _end(self, asking: Asking, review: Review, ending: Ending) -> Response | None:
+    async def _end(self, asking: Asking, review: Review, ending: Ending) -> None:
         """End an earlier doubt as the person says. The next look reads the order anew, without it."""
-        problems = ending.problems
-        if not problems:
-            try:
-                proof = asking.proof(ending.pin)
-                self._ended = await self._placement.settle_by_hand(ending.attempt, ending.order_number, proof=proof)
-            except PinRefused as refused:
-                problems = [Problem(refused.message, field=PIN + ending.attempt.id)]
-            except FirmlyError as refused:
-                problems = [Problem.of(refused)]
-        if problems:
-            return self._asked(asking, review, problems, status=422, typed=ending)
-        if self._review is review:
-            self._review = None
-            await _tidy(review)
-        return None
+        async with self._ending:
+            problems = ending.problems
+            if not problems:
+                if not self._claimed(asking):
+                    return
+                problems = await self._settled(asking, ending)
+            if problems:
+                self._tell(problems, review, without_secrets(ending))
+            elif self._review is review:
+                self._review = None
+                await _tidy(review)
+
+    async def _settled(self, asking: Asking, ending: Ending) -> list[Problem]:
+        """Why a doubt was not ended; nothing when it was."""
+        proof = asking.proof(ending.pin)
+        try:
+            self._ended = await self._placement.settle_by_hand(ending.attempt, ending.order_number, proof=proof)
+        except PinRefused as refused:
+            return [Problem(refused.message, field=PIN + ending.attempt.id)]
+        except FirmlyError as refused:
+            return [Problem.of(refused)]
+        return []
 
     async def _decline(self, review: Review) -> None:
         self._declined = True
-        self._closes_at = self._now() + READABLE
-        await self._placement.desk.decline(review, CHANNEL)
+        if await self._placement.desk.decline(review, CHANNEL):
+            self._closes_at = self._now() + READABLE
+        else:
+            # Answered elsewhere, replaced or expired: the next look says which.
+            self._declined, self._review = False, None
 
     async def _outcome(self, placing: Placing) -> Response:
         attempt = await self._placement.attempt(placing.attempt.id) or placing.attempt
@@ -220,17 +252,9 @@ class ApprovalPage:
             await asyncio.wait_for(feed.more_than(int(told)), _WAIT)
         return JSONResponse({"steps": [step.words for step in feed.steps[int(told) :]], "ended": feed.ended})
 
-    def _asked(
-        self,
-        asking: Asking,
-        review: Review,
-        problems: list[Problem],
-        *,
-        status: int = 200,
-        typed: Ending | None = None,
-    ) -> Response:
-        values = approval_values(review, self._refused) | {"ended": self._ended, "typed": typed}
-        return self._rendering.page("approval", status=status, asking=asking, problems=problems, **values)
+    def _asked(self, asking: Asking, review: Review) -> Response:
+        values = approval_values(review, self._refused) | {"ended": self._ended, "typed": self._typed}
+        return self._rendering.page("approval", asking=asking, problems=self._problems, **values)
 
     def _waiting(self, why: str) -> Response:
         return self._rendering.page("waiting", refresh=1, why=why, store=self._approval.wish.store)

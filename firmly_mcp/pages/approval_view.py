@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from firmly_mcp.card_numbers import code_length
 from firmly_mcp.checkout.approvals import Answer
 from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.checkout.quote import Quote, changes, in_words
 from firmly_mcp.money import Money
 from firmly_mcp.store_text import clean
 
-from .answers import code_length
 from .rendering import in_money
 
 if TYPE_CHECKING:

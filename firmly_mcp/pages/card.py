@@ -21,13 +21,15 @@ from .answers import Problem
 from .card_form import NEW_ADDRESS, OF_THE_BOOK, read_card
 from .forms import Form
 from .rendering import Rendering, brand_name
-from .saving import Saving, SavingPage, shown_again, with_status
+from .saving import Saving, SavingPage, Typed, shown_again
 from .visits import Asking
 
 if TYPE_CHECKING:
     from firmly_mcp.wallet.addresses import Address
     from firmly_mcp.wallet.vault import Vault
 
+# Of the card itself, these come back after a problem.
+_KEPT: Final = ("label", "expiry", "name")
 # Whatever was wrong, these come back empty.
 _TYPE_AGAIN: Final = {
     "number": "Type the card number again. It was not kept, and is never shown.",
@@ -39,12 +41,12 @@ _TYPE_AGAIN: Final = {
 def card_page(vault: Vault, rendering: Rendering, now: Callable[[], datetime], saving: Saving) -> SavingPage:
     """The page, for one visitor."""
 
-    async def show(asking: Asking, form: Form, problems: list[Problem]) -> Response:
+    async def show(asking: Asking, typed: Typed, problems: list[Problem]) -> Response:
         book = await vault.addresses()
-        page = rendering.page(
+        return rendering.page(
             "card",
             asking=asking,
-            problems=_with_secrets(form, problems),
+            problems=problems,
             brands=[{"name": brand_name(brand.name), "prefixes": brand.prefixes} for brand in BRANDS],
             test_numbers=test_numbers() if vault.environment in TEST_ONLY else (),
             book=[(OF_THE_BOOK + address.label, _in_words(address)) for address in book],
@@ -53,9 +55,8 @@ def card_page(vault: Vault, rendering: Rendering, now: Callable[[], datetime], s
             wants_pin=await vault.wants_pin(),
             pin_set=await vault.pin.is_set(),
             may_skip_pin=vault.environment == "simulator",
-            values=shown_again(form, _defaults(book)),
+            values=shown_again(typed, _defaults(book)),
         )
-        return with_status(page, problems)
 
     async def save(asking: Asking, form: Form) -> Callable[[], Response]:
         answer = await read_card(form, vault)
@@ -73,13 +74,14 @@ def card_page(vault: Vault, rendering: Rendering, now: Callable[[], datetime], s
             lacks_pin=answer.pin is None and not await vault.pin.is_set(),
         )
 
-    return SavingPage("card", show=show, save=save, saving=saving, now=now)
+    fields = (*_KEPT, "billing", LABEL, *FIELDS)
+    return SavingPage("card", show=show, save=save, saving=saving, now=now, fields=fields, remarks=_with_secrets)
 
 
 def _defaults(book: list[Address]) -> dict[str, str]:
     billing = OF_THE_BOOK + book[0].label if book else NEW_ADDRESS
     address_label = "" if book else "Home"
-    fields = dict.fromkeys(("label", "expiry", "name", *FIELDS), "")
+    fields = dict.fromkeys((*_KEPT, *FIELDS), "")
     return fields | {"billing": billing, LABEL: address_label}
 
 

@@ -6,7 +6,8 @@ Whatever is wrong with a link or a cookie, the answer is the same: nobody learns
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from .rendering import STATIC, Rendering
 from .visits import Asking, Visit, Visits
 
 COOKIE: Final = "firmly_visit"
+_MOST_FAILED: Final = 100
 _FILES: Final = frozenset(path.name for path in STATIC.iterdir())
 
 _log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ class Routes:
         self._rendering = rendering
         self._asked = asked
         self._encrypted = encrypted
+        # What went wrong with a form, by its visit, until the browser that sent it asks.
+        self._failed: dict[str, Response] = {}
         self._router = Router(
             [
                 Route("/open/{secret}", self._open, methods=["GET"]),
@@ -67,23 +71,43 @@ class Routes:
         if visit is None:
             return self._without_visit(request)
         secret_shown(request.scope)
+        if request.method == "POST":
+            return await self._posted(request, visit)
+        told = self._failed.pop(visit.id, None)
+        if told is not None:
+            return told
+        part, query = request.path_params.get("part", ""), dict(request.query_params)
+        asking = Asking(visit.path, "" if part else visit.new_form(), part, query)
+        return await self._or_failure(visit.page.get(asking))
+
+    async def _posted(self, request: Request, visit: Visit) -> Response:
+        """Pass a form on to its page. Whatever comes of it is at the address that a browser is then sent to.
+
+        A reload asks that address, and sends nothing that a person typed a second time.
+        """
         try:
-            return await self._answered(request, visit)
+            form = await read_form(request)
+        except FirmlyError as error:
+            return self._rendering.message("error", status=409, problem=error)
+        csrf = form.text("csrf")
+        if not visit.may_post(csrf):
+            return self._rendering.message("wrong_origin", status=403)
+        asking = Asking(visit.path, csrf, claim=partial(visit.claim, csrf))
+        answer = await self._or_failure(visit.page.post(asking, form))
+        if answer.status_code != 303:
+            if len(self._failed) >= _MOST_FAILED:
+                self._failed.clear()
+            self._failed[visit.id] = answer
+        return RedirectResponse(visit.path, 303)
+
+    async def _or_failure(self, answer: Awaitable[Response]) -> Response:
+        try:
+            return await answer
         except FirmlyError as error:
             return self._rendering.message("error", status=409, problem=error)
         except Exception:  # noqa: BLE001 - an edge: a bug is logged, redacted, and hidden from whoever asks
             _log.exception("a page failed")
             return self._rendering.message("failed", status=500)
-
-    async def _answered(self, request: Request, visit: Visit) -> Response:
-        part, query = request.path_params.get("part", ""), dict(request.query_params)
-        asking = Asking(visit.path, visit.csrf, part, query)
-        if request.method != "POST":
-            return await visit.page.get(asking)
-        form = await read_form(request)
-        if not visit.may_post(form.text("csrf")):
-            return self._rendering.message("wrong_origin", status=403)
-        return await visit.page.post(asking, form)
 
     def _visit(self, request: Request) -> Visit | None:
         kind, visit_id = request.path_params["kind"], request.path_params["visit"]

@@ -1,16 +1,18 @@
 """A form that is saved once: what was typed is checked field by field, and nothing secret comes back on the page.
 
-A page that was saved shows what was saved; a second click, an old form or the way back saves nothing more.
+A page that was saved shows what was saved; a second click, an old form or the way back saves nothing more. What was
+wrong with a form is shown at the address that the browser is sent to, so that a reload sends nothing again; until then
+only what is no secret of it is kept.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from pydantic import SecretStr
 from starlette.responses import RedirectResponse, Response
@@ -52,20 +54,27 @@ class Refused(Exception):
         self.problems = problems
 
 
+# What comes back in the fields of a form after a problem; None before the first try.
+Typed = Mapping[str, str] | None
+
+
 class SavingPage:
     """The page around one form. `show` makes its answer, `save` checks and keeps the form, and says what was kept.
 
-    `save` raises `Refused`, or a FirmlyError that is told above the form.
+    `save` raises `Refused`, or a FirmlyError that is told above the form. `fields` are those that come back after a
+    problem; `remarks` adds to the problems of a form what its secrets need.
     """
 
     def __init__(
         self,
         kind: str,
         *,
-        show: Callable[[Asking, Form, list[Problem]], Awaitable[Response]],
+        show: Callable[[Asking, Typed, list[Problem]], Awaitable[Response]],
         save: Callable[[Asking, Form], Awaitable[Callable[[], Response]]],
         saving: Saving,
         now: Callable[[], datetime],
+        fields: Sequence[str],
+        remarks: Callable[[Form, list[Problem]], list[Problem]] = lambda _, problems: problems,
     ) -> None:
         self.kind = kind
         self.closes_at = now() + TIME_TO_TYPE
@@ -73,6 +82,10 @@ class SavingPage:
         self._save = save
         self._saving = saving
         self._now = now
+        self._fields = fields
+        self._remarks = remarks
+        self._typed: Typed = None
+        self._problems: list[Problem] = []
         self._saved: Callable[[], Response] | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -82,22 +95,21 @@ class SavingPage:
             self._saving.seen.set()
             return self._saved()
         self.closes_at = self._now() + TIME_TO_TYPE
-        return await self._show(asking, Form({}), [])
+        return await self._show(asking, self._typed, self._problems)
 
     async def post(self, asking: Asking, form: Form) -> Response:
-        """Save the form, or show what is wrong with it."""
+        """Save the form, or keep what is wrong with it for the page that the browser is sent to."""
         async with self._one_at_a_time:
             if self._saved is None:
-                problems = await self._problems(asking, form)
-                if problems:
-                    self.closes_at = self._now() + TIME_TO_TYPE
-                    return await self._show(asking, form, problems)
+                problems = await self._problems_with(asking, form)
+                self._problems = self._remarks(form, problems)
+                self._typed = no_secrets(form, self._fields) if problems else None
         return RedirectResponse(asking.path, 303)
 
     async def leave(self) -> None:
         """Nothing is held."""
 
-    async def _problems(self, asking: Asking, form: Form) -> list[Problem]:
+    async def _problems_with(self, asking: Asking, form: Form) -> list[Problem]:
         """Why it was not saved; nothing when it was."""
         try:
             self._saved = await self._save(asking, form)
@@ -110,11 +122,14 @@ class SavingPage:
         return []
 
 
-def shown_again(form: Form, names: Mapping[str, str]) -> dict[str, str]:
-    """What was typed into these fields, for the next try; the default before the first. No card number comes back."""
-    if not form.fields:
-        return dict(names)
-    return {name: "" if may_be_a_card(name, form.secret(name)) else form.text(name) for name in names}
+def shown_again(typed: Typed, names: Mapping[str, str]) -> dict[str, str]:
+    """What was typed into these fields, for the next try; the default before the first."""
+    return dict(names) if typed is None else {name: typed.get(name, "") for name in names}
+
+
+def no_secrets(form: Form, fields: Sequence[str]) -> Mapping[str, str]:
+    """What was typed into these fields and may be kept and shown: no card number, nor what may be one."""
+    return {name: form.text(name) for name in fields if not may_be_a_card(name, form.secret(name))}
 
 
 def may_be_a_card(name: str, typed: SecretStr) -> bool:
@@ -122,10 +137,3 @@ def may_be_a_card(name: str, typed: SecretStr) -> bool:
     text = typed.get_secret_value()
     most = _MOST_DIGITS.get(name, _MOST_DIGITS_ELSEWHERE)
     return holds_card_number(text) or sum(map(str.isdigit, text)) > most
-
-
-def with_status(response: Response, problems: list[Any]) -> Response:
-    """A form that was refused is not a page that was found."""
-    if problems:
-        response.status_code = 422
-    return response

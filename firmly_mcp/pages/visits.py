@@ -23,6 +23,8 @@ from .forms import Form
 
 # More pages at once than any person has; a program that asks for links without end must not fill the memory.
 _MOST: Final = 100
+# More showings of one page than a person reads: a page that waits shows itself once a second.
+_MOST_FORMS: Final = 1000
 
 
 def new_secret() -> str:
@@ -32,12 +34,16 @@ def new_secret() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """One request to a page: which part of it, with which query; and what its forms need to come back here."""
+    """One request to a page: which part of it, with which query; and what its forms need to come back here.
+
+    `claim` is True once for each showing of the page: a form that is sent again after that decides and tries nothing.
+    """
 
     path: str
     csrf: str
     part: str = ""
     query: dict[str, str] = field(default_factory=dict)
+    claim: Callable[[], bool] = lambda: False
 
     def proof(self, pin: SecretStr | None) -> PersonProof:
         """The proof of the person who sent this page's form, with the PIN that they typed.
@@ -76,15 +82,32 @@ class Visit:
     page: Page
     csrf: str
     cookie_digest: str
+    _forms: dict[str, None] = field(default_factory=dict, repr=False)
 
     @property
     def path(self) -> str:
         """Where the page is; it holds no secret that opens it."""
         return f"/{self.page.kind}/{self.id}/"
 
+    def new_form(self) -> str:
+        """What the forms of one showing of the page come back with: the visit's own secret, and the showing's."""
+        form = secrets.token_urlsafe(12)
+        self._forms[form] = None
+        if len(self._forms) > _MOST_FORMS:
+            del self._forms[next(iter(self._forms))]
+        return f"{self.csrf}.{form}"
+
     def may_post(self, csrf: str) -> bool:
         """Whether a form was this visit's own."""
-        return hmac.compare_digest(csrf.encode(), self.csrf.encode())
+        return hmac.compare_digest(csrf.partition(".")[0].encode(), self.csrf.encode())
+
+    def claim(self, csrf: str) -> bool:
+        """Whether the showing that this form was on has not been answered; from now on it is."""
+        form = csrf.partition(".")[2]
+        if form not in self._forms:
+            return False
+        del self._forms[form]
+        return True
 
 
 @dataclass(frozen=True, slots=True)

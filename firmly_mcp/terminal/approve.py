@@ -1,14 +1,16 @@
 """A person approves an order in a terminal: every term, the total, why they are asked, then the code and the PIN.
 
 The answer is read from the controlling terminal and never from standard input, so no program can pipe one in. The yes
-places the order here and now, and this program follows it to its end.
+places the order here and now, and this program follows it to its end. A slip decides nothing: it is asked again.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from typing import Final, TextIO
+from typing import Final, TextIO, TypeVar
+
+from pydantic import SecretStr
 
 from firmly_mcp.checkout.approvals import Approval
 from firmly_mcp.checkout.attempts import Attempt, State
@@ -19,11 +21,16 @@ from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.errors import NotAllowed, PinRefused, QuoteChanged
 from firmly_mcp.wallet.pin import TRIES
 
-from .controlling import NONE_FITS, answered, controlling_terminal, proof_at, unseen
+from .amounts import is_amount
+from .controlling import NONE_FITS, answered, controlling_terminal, decided, proof_at, unseen
 from .orders import attempt_row
 from .telling import give
 
+T = TypeVar("T")
+
 CHANNEL: Final = "terminal"
+_LEFT_OPEN: Final = "Nothing was sent, and the question stays open: run `firmly-mcp approve` again to answer it."
+_NO: Final = frozenset({"no", "n", "decline"})
 _OUTCOMES: Final = {
     State.PLACED: "The order is placed. Order number: {number}. Charged: {charged}. {reason}",
     State.NOT_PLACED: "The order was not placed, and nothing was charged. {reason}",
@@ -61,21 +68,40 @@ async def _answered(placement: Placement, approval: Approval) -> Attempt | None:
             review = await placement.desk.review(approval.id)
             _show(review, terminal.write)
             terminal.flush()
-            if not await answered(partial(_says_yes, review), terminal):
-                await placement.desk.decline(review, CHANNEL)
-                terminal.write("Declined. Nothing was sent.\n")
-                return None
             try:
+                if not await _asked(_decision(review), terminal):
+                    await _decline(placement, review, terminal)
+                    return None
                 return await _paid(placement, review, terminal)
             except QuoteChanged as changed:
                 terminal.write(f"\n{changed.message}\n" + "".join(f"  {line}\n" for line in changed.difference))
 
 
+async def _asked(question: Callable[[TextIO], T], terminal: TextIO) -> T:
+    """What a person answers before anything is sent; who interrupts it learns that nothing was decided."""
+    try:
+        return await answered(question, terminal)
+    except asyncio.CancelledError:
+        terminal.write(f"\n{_LEFT_OPEN}\n")
+        raise
+
+
+async def _decline(placement: Placement, review: Review, terminal: TextIO) -> None:
+    if not await placement.desk.decline(review, CHANNEL):
+        raise NotAllowed(
+            "This question was answered elsewhere, replaced, or has expired meanwhile, so it was not declined here. "
+            "`firmly-mcp orders list` shows what came of it.",
+            money_moved="unknown",
+            next="firmly-mcp orders list",
+        )
+    terminal.write("Declined. Nothing was sent.\n")
+
+
 async def _paid(placement: Placement, review: Review, terminal: TextIO) -> Attempt:
     """Ask for what only the person knows, and place the order; a wrong PIN is asked for again while there are tries."""
-    code = await answered(unseen("Security code of the card"), terminal)
+    code = await _code(review, terminal)
     for _ in range(TRIES):
-        pin = await answered(unseen("Approval PIN"), terminal) if review.pin_required else None
+        pin = await _asked(unseen("Approval PIN"), terminal) if review.pin_required else None
         try:
             placing = await placement.desk.approve(review, code, proof_at(terminal, pin))
         except PinRefused as refused:
@@ -86,7 +112,18 @@ async def _paid(placement: Placement, review: Review, terminal: TextIO) -> Attem
             # Following takes as long as the store does, and needs neither.
             del code, pin
             return await _followed(placement, placing, terminal)
-    raise NotAllowed(NONE_FITS)
+    raise NotAllowed(f"{NONE_FITS} {_LEFT_OPEN}")
+
+
+async def _code(review: Review, terminal: TextIO) -> SecretStr:
+    """A security code of the form that the card's brand has, before anything that can be used up is asked for."""
+    for _ in range(TRIES):
+        code = await _asked(unseen("Security code of the card"), terminal)
+        problem = review.check_code(code)
+        if problem is None:
+            return code
+        terminal.write(f"{problem}\n")
+    raise NotAllowed(f"None of {TRIES} answers was a security code of this card. {_LEFT_OPEN}")
 
 
 async def _followed(placement: Placement, placing: Placing, terminal: TextIO) -> Attempt:
@@ -158,7 +195,16 @@ def _terms_in_lines(terms: Mapping[str, Term]) -> Iterator[tuple[str, str]]:
     yield from ((group, words) for group, words in addresses.items() if words)
 
 
-def _says_yes(review: Review, terminal: TextIO) -> bool:
-    terminal.write(f"Type the amount to pay ({review.quote.total.plain}) to approve, anything else to decline: ")
-    terminal.flush()
-    return terminal.readline().strip() == review.quote.total.plain
+def _decision(review: Review) -> Callable[[TextIO], bool]:
+    """The question whether to pay: the amount is the yes, and only no is the no."""
+    total = review.quote.total
+
+    def read(line: str) -> bool | None:
+        return False if line.casefold() in _NO else True if is_amount(line, total) else None
+
+    return decided(
+        f"Type the amount to pay ({total.plain}) to approve, or no to decline: ",
+        read,
+        again="That is neither the amount nor no, so nothing was decided.",
+        unanswered=f"No answer came. {_LEFT_OPEN}",
+    )

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from firmly_mcp.errors import WalletError
 
 _TRIES: Final = 5
+_ANSWERS: Final = {"y": True, "yes": True, "n": False, "no": False, "": False}
 
 
 def require_terminal(command: str, fields: str) -> None:
@@ -51,8 +52,17 @@ def ask(question: str, problem: Callable[[SecretStr], str | None], *, hidden: bo
 
 
 def confirm(question: str) -> bool:
-    """Whether a person says yes; an empty answer is a no."""
-    return _typed(f"{question} [y/N]", hidden=False).get_secret_value().strip().casefold() in {"y", "yes"}
+    """Whether a person says yes; an empty answer is a no, and what is neither is asked again.
+
+    Raises:
+        WalletError: the input ended.
+    """
+    for _ in range(_TRIES):
+        typed = _typed(f"{question} [y/N]", hidden=False).get_secret_value().strip().casefold()
+        if typed in _ANSWERS:
+            return _ANSWERS[typed]
+        click.echo("Answer y or n.", err=True)
+    return False
 
 
 def _typed(question: str, *, hidden: bool) -> SecretStr:

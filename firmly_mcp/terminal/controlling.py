@@ -24,6 +24,7 @@ from firmly_mcp.wallet.pin import TRIES, ApprovalPin
 T = TypeVar("T")
 
 NONE_FITS: Final = f"None of {TRIES} answers was the approval PIN. Nothing was sent or changed."
+_MOST_LINES: Final = 20
 
 
 @contextmanager
@@ -70,6 +71,28 @@ async def answered(ask: Callable[[TextIO], T], terminal: TextIO) -> T:
         return await answer
     finally:
         termios.tcsetattr(terminal.fileno(), termios.TCSANOW, before)
+
+
+def decided(question: str, read: Callable[[str], T | None], *, again: str, unanswered: str) -> Callable[[TextIO], T]:
+    """A question for `answered` that is asked again until `read` knows the line: a slip of the hand decides nothing.
+
+    Raises:
+        NotAllowed: the input ended, or no line of many was an answer; `unanswered` says what that means.
+    """
+
+    def ask(terminal: TextIO) -> T:
+        for _ in range(_MOST_LINES):
+            terminal.write(question)
+            terminal.flush()
+            line = terminal.readline()
+            if not line:
+                break  # a line that was typed has an end; without one the input was closed
+            if (answer := read(line.strip())) is not None:
+                return answer
+            terminal.write(f"{again}\n")
+        raise NotAllowed(unanswered)
+
+    return ask
 
 
 def unseen(question: str) -> Callable[[TextIO], SecretStr]:

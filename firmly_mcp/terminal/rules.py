@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 import click
 
@@ -20,7 +20,7 @@ from firmly_mcp.settings import ORDERS_BLOCKED, Settings, rules_text
 from firmly_mcp.settings_files import written_text
 from firmly_mcp.wallet.vault import Vault
 
-from .controlling import answered, by_person, controlling_terminal
+from .controlling import answered, by_person, controlling_terminal, decided
 from .differences import difference, is_partly_unknown, visible
 from .rules_in_words import in_words
 from .tables import show
@@ -31,7 +31,16 @@ _RULES: Final = {"rule": "Rule", "means": "What it means"}
 _NOT_NEEDED: Final = "not needed"
 _WORD: Final = "accept"
 _FREE: Final = "In the simulator environment no money moves, and everything counts as it stands."
+_ANSWERS: Final[Mapping[str, bool]] = {_WORD: True, "no": False, "n": False}
 _COLOURS: Final = {"yes": "green", "no": "bold yellow", _NOT_NEEDED: "dim"}
+
+
+_DECISION: Final = decided(
+    f"Type {_WORD} to accept all of this, or no to leave it: ",
+    lambda line: _ANSWERS.get(line.casefold()),
+    again=f"That is neither {_WORD} nor no.",
+    unanswered="No answer came. Nothing was accepted.",
+)
 
 
 async def show_rules(accepted: Accepted, here: Here, said_by: Mapping[str, str], *, as_json: bool) -> None:
@@ -107,7 +116,7 @@ async def accept_rules(accepted: Accepted, vault: Vault, here: Here, *, as_json:
     with controlling_terminal("Accepting rules and settings") as terminal:
         terminal.writelines(f"{line}\n" for line in _shown(accepted, standing))
         terminal.writelines(f"Look at this: {remark}\n" for remark in await here.remarks(rules))
-        if not await answered(_says_yes, terminal):
+        if not await answered(_DECISION, terminal):
             raise NotAllowed("Nothing was accepted.")
         await by_person(vault.pin, terminal, lambda proof: accepted.accept(standing, proof))
         terminal.write("Accepted.\n")
@@ -127,12 +136,6 @@ def _shown(accepted: Accepted, standing: Standing) -> Iterator[str]:
     yield ""
     yield from difference(standing)
     yield ""
-
-
-def _says_yes(terminal: TextIO) -> bool:
-    terminal.write(f"Type {_WORD} to accept all of this, anything else to leave it: ")
-    terminal.flush()
-    return terminal.readline().strip() == _WORD
 
 
 def _settings_rows(

@@ -84,7 +84,7 @@ def test_accepted_rules_are_given_by_name(shopper: dict[str, str]) -> None:
             terminal.answer("(not shown): ", PIN)
         assert terminal.end() == 0
     with at_a_terminal("rules", "accept", "--json", environment=sandbox) as terminal:
-        terminal.answer("anything else to leave it: ", "accept")
+        terminal.answer("or no to leave it: ", "accept")
         terminal.answer("Approval PIN (not shown): ", PIN)
         assert terminal.end() == 0
     assert set(on_the_last_line(terminal)["accepted"]) >= {"environment", "app_id"}

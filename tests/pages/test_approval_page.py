@@ -98,6 +98,53 @@ async def test_a_yes_needs_the_pin_where_one_is_set(room: Room, window: Page) ->
     assert len(room.charges) == 1
 
 
+async def tries_left(room: Room) -> int:
+    """How many guesses at the PIN there are still, without making one."""
+    kept = await (await room.services.vault()).pin._kept()
+    assert kept is not None
+    return 5 - kept.misses
+
+
+async def test_a_reload_after_a_wrong_pin_tries_it_no_second_time(room: Room, window: Page) -> None:
+    await scenes.wrong_pin(room, window)
+    for _ in range(3):
+        await window.reload()
+        await expect(window.locator("#pin-problem")).to_contain_text("4 tries are left")
+        await expect(window.get_by_label("Approval PIN")).to_have_value("")
+    await window.go_back()
+    await window.go_forward()
+    assert await tries_left(room) == 4
+    await window.get_by_label("Approval PIN").fill(scenes.PIN)
+    await pay(window)
+    await expect(window.get_by_role("heading", name="The order is placed")).to_be_visible()
+    assert len(room.charges) == 1
+
+
+async def test_a_slip_in_the_security_code_costs_neither_the_question_nor_a_try_of_the_pin(
+    room: Room, window: Page
+) -> None:
+    await (await room.services.vault()).pin.set(SecretStr(scenes.PIN), BY_PERSON)
+    await window.goto(await room.link())
+    for code in ("12", "1a3", ""):
+        await window.get_by_label("Approval PIN").fill("9017")
+        await pay(window, code)
+        await expect(window.locator("#security_code-problem")).to_contain_text("it has 3 digits")
+        await window.reload()
+        await expect(window.locator("#security_code-problem")).to_contain_text("it has 3 digits")
+    assert await tries_left(room) == 5
+    assert len(await room.placement.desk.open_approvals()) == 1
+
+
+async def test_a_no_to_what_was_approved_elsewhere_is_not_shown_as_a_no(room: Room, window: Page) -> None:
+    asked = await room.asked()
+    await window.goto(await room.pages.approval_link(asked))
+    desk = room.placement.desk
+    await scenes.to_its_end(await desk.approve(await desk.review(asked), SecretStr(CODE), BY_PERSON))
+    await window.get_by_role("button", name="Decline").click()
+    await expect(window.get_by_role("heading", name="This order was approved elsewhere")).to_be_visible()
+    assert len(room.charges) == 1
+
+
 async def test_whoever_holds_the_link_and_the_code_but_no_pin_never_pays(room: Room, window: Page) -> None:
     await (await room.services.vault()).pin.set(SecretStr(scenes.PIN), BY_PERSON)
     await window.goto(await room.link())

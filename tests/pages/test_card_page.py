@@ -170,6 +170,22 @@ async def test_after_a_problem_what_is_secret_is_typed_again_and_the_rest_stays(
     await expect_title(window, "The card is saved")
 
 
+async def test_a_reload_after_a_problem_sends_nothing_again(desk: Desk, window: Page) -> None:
+    sent: list[str] = []
+    window.on("request", lambda request: sent.append(request.method))
+    await window.goto(await desk.pages.card_link())
+    await type_card(window)
+    await type_address(window, **{"Postal code": "ABC"})
+    await save(window)
+    await window.reload()
+    await expect(window.get_by_role("alert")).to_contain_text("Postal code does not fit US")
+    await expect(window.locator("#city")).to_have_value("Seattle")
+    await expect(window.locator("#number")).to_have_value("")
+    assert sent.count("POST") == 1
+    await window.locator(".numbers").evaluate("(published) => published.remove()")
+    assert VISA[-4:] not in await window.content()
+
+
 async def test_a_number_in_the_wrong_field_does_not_come_back_either(desk: Desk, window: Page) -> None:
     await window.goto(await desk.pages.card_link())
     fields = ("label", "name", "expiry", "phone", "address1", "address_label", "city")

@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from firmly_mcp.pages.forms import LONGEST_BODY
 from firmly_mcp.pages.gate import HEADERS
 from firmly_mcp.pages.routes import COOKIE
+from firmly_mcp.wallet.pin import ApprovalPin
+from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
 from .room import CODE, Room
@@ -238,6 +240,61 @@ async def test_after_the_answer_the_cookie_shows_how_it_ended_and_does_nothing_e
     assert room.orders_sent() == 1
     room.clock.pass_minutes(11)
     assert (await wire.get()).status == 404
+
+
+PIN = SecretStr("7193")
+
+
+async def with_a_pin(room: Room) -> ApprovalPin:
+    vault = await room.services.vault()
+    await vault.pin.set(PIN, BY_PERSON)
+    return vault.pin
+
+
+async def misses(pin: ApprovalPin) -> int:
+    kept = await pin._kept()
+    assert kept is not None
+    return kept.misses
+
+
+async def test_no_form_is_answered_with_a_page_and_one_showing_tries_the_pin_once(room: Room) -> None:
+    pin = await with_a_pin(room)
+    link = await room.link()
+    wire = wire_to(link)
+    page = await wire.enter(link)
+    for changes in ({"answer": ""}, {"shown": ""}, {"security_code": "12"}, {"pin": ""}):
+        answer = await wire.post(a_yes(page, **{"pin": "9017"} | changes))
+        assert (answer.status, answer.headers["location"], answer.body) == (303, wire.path, ""), changes
+    assert await misses(pin) == 0
+    page = await wire.get()
+    for _ in range(4):
+        assert (await wire.post(a_yes(page, pin="9017"))).status == 303
+        assert "4 tries are left" in (await wire.get()).body
+    assert await misses(pin) == 1
+    async with anyio.create_task_group() as tasks:
+        page = await wire.get()
+        for _ in range(6):
+            tasks.start_soon(wire.post, a_yes(page, pin="9017"))
+    assert await misses(pin) == 2
+    assert (await wire.post(a_yes(page, pin=PIN.get_secret_value(), answer="decline"))).status == 303
+    assert len(await room.placement.desk.open_approvals()) == 1, "an old form is no decision"
+    page = await wire.get()
+    assert "7193" not in page.body
+    assert (await wire.post(a_yes(page, pin=PIN.get_secret_value()))).status == 303
+    await ended(room)
+    assert len(room.charges) == 1
+
+
+async def test_what_fails_while_a_form_is_taken_is_told_where_the_browser_is_sent(room: Room) -> None:
+    await with_a_pin(room)
+    link = await room.link()
+    wire = wire_to(link)
+    page = await wire.enter(link)
+    (await room.services.vault()).pin.name = "damaged"
+    await (await room.services.vault())._keychain.set("damaged", SecretStr("{"))
+    assert (await wire.post(a_yes(page, pin="9017"))).status == 303
+    assert "is damaged" in (await wire.get()).body
+    assert not room.orders_sent()
 
 
 async def test_after_a_no_there_is_no_yes(room: Room) -> None:

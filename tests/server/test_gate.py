@@ -252,7 +252,7 @@ def test_the_command_that_a_tool_prints_runs_as_it_is_printed(keyring_bus: Secre
         assert asked["status"] == "approval_required"
         own = {name: value for name, value in assistant.environment.items() if not name.startswith("FIRMLY")}
         with in_a_shell(asked["command"], own, tmp_path) as terminal:
-            terminal.answer("Type the amount to pay (53.40) to approve, anything else to decline: ", "53.40")
+            terminal.answer("Type the amount to pay (53.40) to approve, or no to decline: ", "53.40")
             terminal.answer("Security code of the card (not shown): ", "123")
             assert terminal.end() == 0
         order = assistant.order()

@@ -24,7 +24,9 @@ from tests.shop import STORE
 from .assistant import Assistant, an_assistant
 from .person import Terminal, at_a_terminal, in_a_script
 
-AMOUNT = "Type the amount to pay (53.40) to approve, anything else to decline: "
+AMOUNT = "Type the amount to pay (53.40) to approve, or no to decline: "
+NEITHER = "That is neither the amount nor no, so nothing was decided."
+OPEN = "Nothing was sent, and the question stays open: run `firmly-mcp approve` again to answer it."
 CODE = "Security code of the card (not shown): "
 SECRET = "739"
 ASKS_PIN = "Approval PIN (not shown): "
@@ -100,19 +102,81 @@ def test_a_person_reads_every_term_types_the_amount_and_the_code_and_the_order_i
     assert assistant.orders_sent == 1
 
 
-def test_anything_but_the_amount_declines(assistant: Assistant) -> None:
-    for quantity, typed in enumerate(("", "y", "{} USD", "{}0"), start=1):
-        assistant.asked(quantity=quantity)
-        with at_a_terminal("approve", environment=assistant.environment) as terminal:
-            terminal.until("to approve, anything else to decline: ")
-            terminal.type(typed.format(total_on(terminal)) + "\n")
-            terminal.until("Declined. Nothing was sent.")
-            assert terminal.end() == 1
-        assert CODE not in terminal.lines
-        answer = assistant.order(quantity=quantity)
-        assert (answer["status"], answer["money_moved"]) == ("declined", "no")
+@pytest.mark.parametrize("no", ["no", " N ", "No"])
+def test_only_no_declines(assistant: Assistant, no: str) -> None:
+    assistant.asked()
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        terminal.answer(AMOUNT, no)
+        terminal.until("Declined. Nothing was sent.")
+        assert terminal.end() == 1
+    assert CODE not in terminal.lines
+    answer = assistant.order()
+    assert (answer["status"], answer["money_moved"]) == ("declined", "no")
     assert not assistant.orders_sent
     assert not assistant.open_approvals()
+
+
+def test_a_slip_at_the_amount_or_the_code_is_asked_again_and_decides_nothing(assistant: Assistant) -> None:
+    approval = assistant.asked()
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        for slip in ("", "y", "yes", "53.4O", "5340", "53.41", "53.400", "EUR 53.40", "nope"):
+            terminal.answer(AMOUNT, slip)
+            terminal.until(NEITHER)
+        assert assistant.open_approvals() == [approval]
+        terminal.answer(AMOUNT, "$53,4")
+        for slip, what in (
+            ("12", "is not complete"),
+            ("1234", "is not right"),
+            ("", "is missing"),
+            ("7E9", "is not right"),
+        ):
+            terminal.answer(CODE, slip)
+            terminal.until(f"The security code {what}: it has 3 digits.")
+        assert assistant.open_approvals() == [approval]
+        terminal.answer(CODE, SECRET)
+        assert terminal.end() == 0
+    assert [amount for _, amount in assistant.charges] == [5340]
+
+
+def test_input_that_ends_and_slips_without_end_leave_the_question_open(assistant: Assistant) -> None:
+    approval = assistant.asked()
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        terminal.until(AMOUNT)
+        terminal.type("\x04")
+        terminal.until(f"No answer came. {OPEN}")
+        assert terminal.end() == 1
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        terminal.until(AMOUNT)
+        terminal.type("x\n" * 20)
+        terminal.until(f"No answer came. {OPEN}")
+        assert terminal.end() == 1
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        terminal.answer(AMOUNT, "53.40")
+        for _ in range(5):
+            terminal.answer(CODE, "12")
+        terminal.until(OPEN)
+        assert terminal.end() == 1
+    assert assistant.open_approvals() == [approval]
+    assert not assistant.orders_sent
+
+
+def test_a_no_to_what_was_approved_elsewhere_meanwhile_is_not_called_a_no(assistant: Assistant) -> None:
+    approval = assistant.asked()
+
+    async def approved(placement: Placement) -> None:
+        desk = placement.desk
+        placing = await desk.approve(await desk.review(approval), SecretStr(SECRET), BY_PERSON)
+        while placing.feed is not None and not placing.feed.ended:
+            await placing.feed.more_than(len(placing.feed.steps))
+
+    with at_a_terminal("approve", environment=assistant.environment) as terminal:
+        terminal.until(AMOUNT)
+        assistant.with_placement(approved)
+        terminal.type("no\n")
+        terminal.until("it was not declined here")
+        assert terminal.end() == 1
+    assert "Declined" not in terminal.lines
+    assert len(assistant.charges) == 1
 
 
 def test_what_is_piped_in_approves_nothing_where_there_is_no_terminal(assistant: Assistant) -> None:
@@ -250,6 +314,7 @@ def test_an_interruption_sends_nothing_and_leaves_the_question(assistant: Assist
         assert terminal.interrupt() == 130
         assert is_as_a_shell_left_it(terminal)
     assert "Traceback" not in terminal.lines
+    assert OPEN in terminal.lines
     assert assistant.open_approvals() == [approval]
     assert not assistant.orders_sent
 

@@ -21,7 +21,7 @@ from .person import an_environment, at_a_terminal, in_a_script
 from .test_cards import a_given_card
 
 PIN = "8305-7"
-ASK = "Type accept to accept all of this, anything else to leave it: "
+ASK = "Type accept to accept all of this, or no to leave it: "
 TYPE_PIN = "Approval PIN (not shown): "
 RULES = """\
 [USD]
@@ -120,9 +120,17 @@ def test_a_person_accepts_what_they_were_shown_and_later_only_what_changed(
 def test_a_no_and_a_locked_pin_accept_nothing(sandbox: dict[str, str]) -> None:
     set_pin(sandbox)
     with at_a_terminal("rules", "accept", environment=sandbox) as terminal:
-        terminal.answer(ASK, "yes")
+        for slip in ("yes", "", "acept"):
+            terminal.answer(ASK, slip)
+            terminal.until("That is neither accept nor no.")
+        terminal.answer(ASK, "no")
         assert terminal.end() == 1
     assert "Nothing was accepted." in terminal.lines
+    with at_a_terminal("rules", "accept", environment=sandbox) as terminal:
+        terminal.until(ASK)
+        terminal.type("\x04")
+        assert terminal.end() == 1
+    assert "No answer came. Nothing was accepted." in terminal.lines
     with at_a_terminal("rules", "accept", environment=sandbox) as terminal:
         terminal.answer(ASK, "accept")
         for _ in range(5):
