@@ -6,6 +6,7 @@ leaves either no request or a row that says one may have been sent. The journal 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,20 +15,23 @@ from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Select, and_, bindparam, func, insert, select, update
 
-from firmly_mcp.errors import WalletError
+from firmly_mcp.errors import NotAllowed, WalletError
 
 from .approvals import Approvals
 from .attempts import LEGAL, Attempt, Draft, Outcome, State
 from .belonging import belongs_to
 from .history import About, declined_payments, history_of, lock_a_card
 from .journal_file import JournalFile
-from .mark import Kept, Mark, keep, refuse_unless_continued
+from .journal_place import as_others_see
+from .mark import Kept, Mark, keep, kept_mark, refuse_unless_continued
 from .rows import attempt_of, draft_columns, outcome_columns, stamp
-from .schema import IS_IN_DOUBT, MINE, attempts, events, owned, unlocks
+from .schema import IS_IN_DOUBT, MINE, attempts, events, identity, owned, unlocks
 from .spending import History
 
 # A finished order answers the same wish for this long instead of being placed again.
 PLACED_WINDOW = timedelta(minutes=10)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,6 @@ class Journal:
         self._file = file
         self._id = journal_id
         self._kept = kept
-        self._continued = False
         self._owner = owner
         self._mine = owned(attempts, owner)
         self._now = now
@@ -88,18 +91,34 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def begin(self, attempt_id: str, draft: Draft, permit: Permit, *, repeat: bool = False) -> Begun:
+    async def last_kept(self) -> Mark:
+        """Return the journal's mark as the keyring has it. Numbers only grow, so `begin` may compare it later.
+
+        Raises:
+            NotAllowed, WalletError: what the keyring has cannot be read.
+        """
+        return kept_mark(await self._kept.load()) or Mark(self._id, 0)
+
+    async def begin(
+        self, attempt_id: str, draft: Draft, permit: Permit, *, repeat: bool = False, kept: Mark | None = None
+    ) -> Begun:
         """Write a new attempt as `sending`, or return the attempt that this wish already belongs to.
 
         The search, the permission and the insert are one `BEGIN IMMEDIATE` transaction: of two processes with the same
-        wish, one writes and the other finds; of two that spend the last of a limit, one is refused.
+        wish, one writes and the other finds; of two that spend the last of a limit, one is refused. In it the file is
+        compared with the one at the path, and with `kept`, which is `last_kept` of a moment before.
 
         Raises:
-            NotAllowed: the permission does not hold any more, or the journal cannot be written.
+            NotAllowed: the permission does not hold any more, or the journal cannot be written or is not the last one.
+            WalletError: the keyring did not keep the attempt's number.
         """
-        await self._refuse_unless_continued()
+        last_kept = kept or await self.last_kept()
+        count = 0
 
         def transaction(connection: Connection) -> Begun:
+            nonlocal count
+            self._file.refuse_unless_in_place()
+            refuse_unless_continued(last_kept, self._mark(connection))
             found = self._find(connection, draft, permit.window, repeat=repeat)
             if found is not None:
                 return Begun(found, is_new=False)
@@ -116,10 +135,12 @@ class Journal:
                 ended_at=None,
             )
             self._insert(connection, attempt, permit.approval)
+            count = connection.execute(_UP_TO, {"number": attempt.number}).scalar_one()
             return Begun(attempt, is_new=True)
 
         begun = await self._file.write(transaction)
         if begun.is_new:
+            await self._refuse_unless_seen(begun.attempt, count)
             await self._remember(begun.attempt)
         return begun
 
@@ -196,15 +217,20 @@ class Journal:
         return await self._file.write(transaction)
 
     async def accept(self) -> None:
-        """Take this journal as the right one from here on, as a person says."""
+        """Take this journal as the right one from here on, as a person says.
+
+        Raises:
+            NotAllowed: it is not at its path any more.
+        """
         mark = await self._file.read(self._mark)
+        self._file.refuse_unless_in_place()
         await self._kept.save(mark.to_text())
-        self._continued = True
 
     async def end(self, attempt: Attempt, outcome: Outcome) -> Attempt:
         """Move an attempt to its outcome, if the table of legal moves allows it, and return it as it now is.
 
-        A move that is not legal (an order that is placed never becomes anything else) changes nothing.
+        A move that is not legal (an order that is placed never becomes anything else) changes nothing. An outcome that
+        no other program can read, because the file is gone or damaged, is logged.
         """
         before = [state for state, after in LEGAL.items() if outcome.state in after]
         values = {**outcome_columns(outcome), "ended_at": stamp(self._now())}
@@ -215,26 +241,47 @@ class Journal:
                 self._log(connection, attempt.id, outcome.state)
             return _read(connection, attempt)
 
-        return await self._file.write(transaction, money_moved="unknown")
+        ended = await self._file.write(transaction, money_moved="unknown")
+        seen = await self._file.look(lambda path: as_others_see(path, ended.id, ended.number), money_moved="unknown")
+        if not self._file.is_in_place or seen is None or seen[2] != ended.state:
+            _log.error(
+                "the order journal at %s does not show it, so only this program knows: %s is %s, order number %r, "
+                "charged %s",
+                *(self._file.path, ended.id, ended.state, ended.outcome.order_number, ended.outcome.charged),
+            )
+        return ended
 
-    async def _refuse_unless_continued(self) -> None:
-        if not self._continued:
-            # What was kept comes first: another order may begin between the two looks, and then the file has more.
-            kept = Mark.from_text(await self._kept.load())
-            refuse_unless_continued(kept, await self._file.read(self._mark))
-            self._continued = True
+    async def _refuse_unless_seen(self, attempt: Attempt, count: int) -> None:
+        """Read the row back as another program would; an attempt that none would find is not sent."""
+        expected = (self._id, count, State.SENDING)
+        if await self._file.look(lambda path: as_others_see(path, attempt.id, attempt.number)) == expected:
+            return
+        reason = (
+            "The attempt was written to the order journal, but it cannot be read back from there, so the order would "
+            "not be recorded. Nothing was sent. Restart this program, then look through your orders with `firmly-mcp "
+            "orders list` and run `firmly-mcp doctor`."
+        )
+        await self._unsent(attempt, Outcome(State.NOT_PLACED, reason=reason, error_name=NotAllowed.code))
+        raise NotAllowed(reason, next="firmly-mcp doctor")
 
     async def _remember(self, attempt: Attempt) -> None:
         """Keep the new number outside the file too; an attempt that cannot be remembered is not sent."""
         try:
             await keep(self._kept, Mark(self._id, attempt.number))
         except WalletError as error:
-            await self.end(attempt, Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code))
+            await self._unsent(attempt, Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code))
             raise
+
+    async def _unsent(self, attempt: Attempt, outcome: Outcome) -> None:
+        try:
+            await self.end(attempt, outcome)
+        except NotAllowed:
+            # Nothing was sent, and that is what the caller learns; the row that says otherwise is the lesser evil.
+            _log.exception("an attempt that was not sent could not be ended in the journal")
 
     def _mark(self, connection: Connection) -> Mark:
         last = connection.execute(select(func.max(attempts.c.number)).where(self._mine)).scalar_one()
-        return Mark(self._id, last or 0)
+        return Mark(str(connection.execute(select(identity.c.id)).scalar_one()), last or 0)
 
     def _find(self, connection: Connection, draft: Draft, window: timedelta, *, repeat: bool) -> Attempt | None:
         return belongs_to(connection, self._owner, draft, placed_since=self._now() - window, repeat=repeat)
@@ -268,6 +315,7 @@ def _read(connection: Connection, attempt: Attempt) -> Attempt:
 
 _column: Final = attempts.c
 _ABOVE_ALL: Final = 2**62
+_UP_TO: Final = select(func.count()).where(_column.number <= bindparam("number"))
 _ANYONES: Final = select(attempts).where(_column.id == bindparam("its_id"))
 _NEWEST: Final = select(attempts).where(MINE).order_by(_column.number.desc())
 _BY_ID: Final = _NEWEST.where(_column.id == bindparam("its_id"))

@@ -21,6 +21,7 @@ from sqlalchemy.pool import QueuePool
 from firmly_mcp.errors import MoneyMoved, NotAllowed
 
 from . import exact_sum, schema
+from .journal_place import FileIds, file_ids
 from .migrations import migrate
 from .rows import UnreadableRow
 
@@ -32,8 +33,10 @@ _READS: Final = "firmly_mcp_reads"
 class JournalFile:
     """One SQLite file and the thread that works on it. Every commit is on the disk when it returns."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._opened: FileIds = ()
+        engine = self._engine = _engine(path)
         self._reading = engine.execution_options(**{_READS: True})
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="firmly-mcp-journal")
 
@@ -44,9 +47,9 @@ class JournalFile:
         Raises:
             NotAllowed: it cannot be written, is damaged, or is a newer version's.
         """
-        file = cls(_engine(path))
+        file = cls(path)
         try:
-            return file, await file._run(lambda: file._prepared(path), "no")
+            return file, await file._run(file._prepared, "no")
         except NotAllowed:
             await file.close()
             raise
@@ -72,12 +75,41 @@ class JournalFile:
         """
         return await self._run(lambda: _transact(self._reading, transaction), money_moved)
 
-    def _prepared(self, path: Path) -> str:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600, exist_ok=True)
+    async def look(self, question: Callable[[Path], T], *, money_moved: MoneyMoved = "no") -> T:
+        """Ask something of the path, in the journal's thread and outside of its connection."""
+        return await self._run(lambda: question(self.path), money_moved)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether what is open here is what another program would find at the path."""
+        return file_ids(self.path) == self._opened
+
+    def refuse_unless_in_place(self) -> None:
+        """Stop an order that only this program would know of.
+
+        Raises:
+            NotAllowed: the journal, or SQLite's log of it, was removed or replaced since it was opened.
+        """
+        if not self.is_in_place:
+            raise NotAllowed(
+                f"The files of the order journal ({self.path}) were removed or replaced while this program was "
+                "running, so an order would not be recorded. Nothing was sent. Put the right files back, restart this "
+                "program, and order again. If they are lost, run `firmly-mcp orders accept-journal` before you order.",
+                next="firmly-mcp orders accept-journal",
+            )
+
+    def _prepared(self) -> str:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.touch(mode=0o600, exist_ok=True)
+        before = file_ids(self.path)
         with self._engine.begin() as connection:
             migrate(connection)
-            return str(connection.execute(select(schema.identity.c.id)).scalar_one())
+            journal_id = str(connection.execute(select(schema.identity.c.id)).scalar_one())
+        # SQLite makes its log at the first transaction, and keeps it for as long as a program has the journal open.
+        self._opened = file_ids(self.path)
+        if self._opened[0] is None or self._opened[0] != before[0]:
+            raise NotAllowed("The order journal was replaced while it was being opened. Nothing was sent; try again.")
+        return journal_id
 
     async def _run(self, work: Callable[[], T], money_moved: MoneyMoved) -> T:
         done = asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -44,6 +44,23 @@ class Mark:
             return None
 
 
+def kept_mark(text: str | None) -> Mark | None:
+    """Return the mark that the keyring has; None where it has none.
+
+    Raises:
+        NotAllowed: it has something else, with which no journal can be compared.
+    """
+    mark = Mark.from_text(text)
+    if text is not None and mark is None:
+        raise NotAllowed(
+            "The keyring's entry with the order journal's last number cannot be read, so the journal cannot be "
+            "checked. Nothing was sent. Look through your orders with `firmly-mcp orders list`, then run `firmly-mcp "
+            "orders accept-journal`.",
+            next="firmly-mcp orders accept-journal",
+        )
+    return mark
+
+
 def refuse_unless_continued(kept: Mark | None, found: Mark) -> None:
     """Compare the journal that is there with the one that was there last.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,6 +11,11 @@ from typing import Final
 from urllib.parse import quote
 
 _PATIENCE_SECONDS: Final = 2.0
+
+
+def real_path(path: Path) -> Path:
+    """Return the path as SQLite uses it: its log is next to the file that a symbolic link leads to."""
+    return Path(os.path.realpath(path)) if os.name == "posix" else path.absolute()
 
 
 @contextmanager
@@ -23,7 +29,8 @@ def untouched(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.exists():
         raise FileNotFoundError(path)
     # A file that no program has open has no log beside it; reading it like any other would leave one behind.
-    has_log = path.with_name(f"{path.name}-wal").exists()
-    address = f"file:{quote(str(path.absolute()))}?mode=ro{'' if has_log else '&immutable=1'}"
+    real = real_path(path)
+    has_log = real.with_name(f"{real.name}-wal").exists()
+    address = f"file:{quote(str(real))}?mode=ro{'' if has_log else '&immutable=1'}"
     with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_SECONDS, check_same_thread=False)) as connection:
         yield connection

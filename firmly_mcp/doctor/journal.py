@@ -8,7 +8,7 @@ from typing import Final
 
 from firmly_mcp.checkout.attempts import Attempt
 from firmly_mcp.checkout.journal_look import NEWEST, Contents
-from firmly_mcp.checkout.mark import Mark, refuse_unless_continued
+from firmly_mcp.checkout.mark import kept_mark, refuse_unless_continued
 from firmly_mcp.errors import NotAllowed
 
 from .examined import Examined
@@ -73,8 +73,9 @@ def _time(examined: Examined, contents: Contents) -> Sequence[Finding]:
 
 async def journal_mark(examined: Examined) -> Sequence[Finding]:
     """Whether it is the journal that the keyring knows, with every attempt that the keyring counted."""
-    kept = Mark.from_text(await examined.vault.journal_mark.load())
+    text = await examined.vault.journal_mark.load()
     try:
+        kept = kept_mark(text)
         look = await examined.journal()
         if look is not None and look.contents is None:
             return [skipped("journal mark", "The journal's tables are of another version.")]
