@@ -139,8 +139,13 @@ class DeviceSession:
         """The device's id at Firmly; opens a session if there is none."""
         return (await self.token()).device_id
 
-    async def token(self, *, for_order: bool = False) -> Token:
-        """A token with at least two minutes left.
+    @property
+    def has_token(self) -> bool:
+        """Whether a token with at least two minutes left is at hand: the next request asks for none."""
+        return self._token is not None and self._left(self._token) >= LIFE_SECONDS
+
+    async def token(self, *, for_order: bool = False, spare: float = 0.0) -> Token:
+        """A token with at least two minutes left, and `spare` seconds more if it can be had.
 
         Where renewal cannot be asked for now, one that has not ended will do for anything but an order.
 
@@ -149,12 +154,12 @@ class DeviceSession:
             Unreachable, StoreUnavailable, RateLimited, UnexpectedAnswer: no session could be had now.
         """
         held = self._token or await self._load()
-        if held is not None and self._left(held) >= LIFE_SECONDS:
+        if held is not None and self._left(held) >= LIFE_SECONDS + spare:
             return held
         try:
             return await self._renew(held)
         except (Unreachable, StoreUnavailable, RateLimited):
-            if held is None or for_order or self._left(held) <= 0:
+            if held is None or self._left(held) <= 0 or (for_order and self._left(held) < LIFE_SECONDS):
                 raise
             return held
 

@@ -152,6 +152,9 @@ class Placement:
 
     async def attempt(self, attempt_id: str, *, asks_store: bool = True) -> Attempt | None:
         """An attempt as it now stands; one in doubt is read again at the store, unless there is no time for that."""
+        unrecorded = await self._sending.unrecorded(attempt_id)
+        if unrecorded is not None:
+            return unrecorded
         found = await (await self._journal()).attempt(attempt_id)
         if found is None:
             return None

@@ -38,6 +38,8 @@ _NOT_PRICED: Final = (
     "The store did not give the price: one of its answers was missing or an error. Nothing was ordered, and the "
     "person's own cart was not touched. The same call can be made again."
 )
+# A token that is at hand when the price is read last is still good for the order that follows.
+_SPARE_SECONDS: Final = 60.0
 
 
 class SendingDevices(Protocol):
@@ -76,7 +78,11 @@ class Purchase(Protocol):
         """The cart with its final total."""
 
     async def price_again(self, hold: Hold | None) -> Cart:
-        """The same cart as it is now."""
+        """The same cart as it is now, read once everything is at hand that `send` needs."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `send` needs nothing more from the network or the keyring before its request."""
 
     async def prepare(self, attempt_id: str) -> None:
         """Have at hand what settling this attempt will need, should its outcome stay in doubt."""
@@ -110,7 +116,12 @@ class CartPurchase:
         return await self.firmly.get_cart(self.store)
 
     async def price_again(self, hold: Hold | None) -> Cart:
+        await self.firmly.session.token(for_order=True, spare=_SPARE_SECONDS)
         return await self.firmly.get_cart(self.store, hold=hold)
+
+    @property
+    def is_ready(self) -> bool:
+        return self.firmly.session.has_token
 
     async def prepare(self, attempt_id: str) -> None:
         # The shopper's own device is kept anyway; a session in memory could not be asked after a crash.
@@ -160,11 +171,20 @@ class ItemsPurchase:
             raise
 
     async def price_again(self, hold: Hold | None) -> Cart:
+        await self._session_at_hand()
         return await self.pricing.get_cart(self.store)
+
+    @property
+    def is_ready(self) -> bool:
+        return self._sender is not None and self._sender.session.has_token
 
     async def prepare(self, attempt_id: str) -> None:
         self._sender = await self.senders.of_attempt(attempt_id)
-        await self._sender.session.token(for_order=True)
+        await self._session_at_hand()
+
+    async def _session_at_hand(self) -> None:
+        assert self._sender is not None, "an attempt is prepared before its price is read again"
+        await self._sender.session.token(for_order=True, spare=_SPARE_SECONDS)
         if not self._sender.session.kept:
             raise WalletError(
                 "The keyring does not keep what is needed to find out how this order ends. Nothing was sent."

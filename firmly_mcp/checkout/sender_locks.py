@@ -22,9 +22,11 @@ class SenderLocks:
     @contextmanager
     def held(self, attempt_id: str) -> Iterator[None]:
         """Send: hold the attempt's lock. Its id is new, so nobody else has it."""
-        with self._lock(attempt_id):
-            yield
-        self._path(attempt_id).unlink(missing_ok=True)
+        try:
+            with self._lock(attempt_id):
+                yield
+        finally:
+            self._path(attempt_id).unlink(missing_ok=True)
 
     @contextmanager
     def judged(self, attempt_id: str) -> Iterator[bool]:

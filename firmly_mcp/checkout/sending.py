@@ -1,8 +1,9 @@
-"""From the yes to the outcome: check, write the attempt, seal, send once, record.
+"""Execute an approved order: have all at hand, check the price, record the attempt, encrypt, send once, record.
 
-An order request is sent at most once. The attempt's row is on disk before its first byte; nothing here loops, retries
-or resends; whatever is not proven is `unknown`. The send is a task of the process: the call that asked may be
-cancelled, it goes on to its end.
+An order request is sent at most once. The attempt's row is on disk before its first byte; nothing here resends;
+whatever is not proven is `unknown`. What waits for the network, the keyring or a command comes before the last read of
+the price; only the attempt's row and number come after it, and a price that is older than a second by then is read
+again. The send is a task of the process: the call that asked may be cancelled, it goes on to its end.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import SecretStr
@@ -20,19 +21,29 @@ from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.locks import Hold
 from firmly_mcp.api.one_use import OneUseCard
 from firmly_mcp.errors import FirmlyError, NotAllowed, QuoteChanged
-from firmly_mcp.wallet.seal import PaymentKey
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.seal import Encryptor, PaymentKey
+from firmly_mcp.wallet.vault import CardSummary, Vault
 
 from .attempts import Attempt, Draft, Outcome, State
 from .feed import Feed, Step
 from .journal import Journal, Permit
+from .mark import Mark
+from .price_check import PriceCheck, checked, is_too_old, renewed, seconds_passed
 from .proof import outcome_of_answer, outcome_of_error
 from .purchases import Purchase
-from .quote import Quote, quote, rises
+from .quote import Payer, Quote
 from .sender_locks import SenderLocks
 from .side_by_side import together
 
 _SENDER_GONE: Final = "the program that sent the order ended before the store's answer was recorded"
+_TOO_OLD: Final = (
+    "The price could not be read within the second before the order. Nothing was sent; the same order may be made "
+    "again."
+)
+_SESSION_ENDS: Final = (
+    "The session with the store would have had to be renewed before the order. Nothing was sent; the same order may be "
+    "made again."
+)
 _LAST_WORDS: Final = {
     State.PLACED: "The order is placed.",
     State.NOT_PLACED: "The order was not placed; nothing was charged.",
@@ -67,8 +78,12 @@ class Yes:
 
 @dataclass(frozen=True, slots=True)
 class _Payment:
-    quote: Quote
-    key: PaymentKey
+    """What a payment needs, all at hand. `by_rules` is False where a person approved it."""
+
+    purchase: Purchase
+    by_rules: bool
+    encrypt: Encryptor
+    last_attempt: Mark
     hold: Hold | None
 
 
@@ -83,13 +98,16 @@ class Sending:
         journal: Callable[[], Awaitable[Journal]],
         senders: SenderLocks,
         order_ended: Callable[[Attempt], Awaitable[None]],
+        clock: Callable[[], float] = seconds_passed,
     ) -> None:
         self._vault = vault
         self._firmly = firmly
         self._journal = journal
         self._senders = senders
         self._order_ended = order_ended
+        self._clock = clock
         self._live: dict[str, Feed] = {}
+        self._unrecorded: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -117,11 +135,18 @@ class Sending:
         """The attempt; one whose sender is gone without an outcome is in doubt from here on."""
         if attempt.state is not State.SENDING or attempt.id in self._live:
             return attempt
+        if (ended := await self.unrecorded(attempt.id)) is not None:
+            return ended
         journal = await self._journal()
         with self._senders.judged(attempt.id) as sender_is_gone:
             if not sender_is_gone:
                 return attempt
             return await journal.end(attempt, Outcome(State.UNKNOWN, reason=_SENDER_GONE))
+
+    async def unrecorded(self, attempt_id: str) -> Attempt | None:
+        """An attempt that ended here, and whose outcome the journal did not take; it is offered to it once more."""
+        ended = self._unrecorded.pop(attempt_id, None)
+        return None if ended is None else await self._record(ended, ended.outcome)
 
     async def drain(self, seconds: float) -> None:
         """Let sends in flight end, for at most this long; what has not ended by then stays in doubt."""
@@ -161,39 +186,14 @@ class Sending:
             begun.set_result(await self.join(found))
             return
         attempt_id = "att_" + secrets.token_hex(8)
-        try:
-            payment = await self._check(attempt_id, purchase, yes.shown, hold)
-        except FirmlyError:
-            await purchase.settled(attempt_id)
-            raise
-        await self._attempt(attempt_id, purchase, yes, payment, begun)
-
-    async def _check(self, attempt_id: str, purchase: Purchase, shown: Quote, hold: Hold | None) -> _Payment:
-        """Read the cart again, right before paying, with all at hand that asks the network.
-
-        Read while the key is being fetched, a price could rise between the two: a fault that raises it there is paid.
-        """
-        firmly = await self._firmly()
-        key, _ = await together(firmly.payment_key(), purchase.prepare(attempt_id))
-        cart = await purchase.price_again(hold)
-        now = quote(purchase.store, cart, shown.payer)
-        if difference := rises(shown, now):
-            raise QuoteChanged(
-                "The price or a term changed right before paying. Nothing was sent.", difference=difference
-            )
-        plain = {"n": key.n or "", "e": key.e or "", "kty": key.kty or ""}
-        host = shown.payer.payment_host
-        sealed_for = PaymentKey(host, key.kid, **plain, use=key.use, alg=key.alg, header_kid=key.header_kid)
-        return _Payment(now, sealed_for, hold)
-
-    async def _attempt(
-        self, attempt_id: str, purchase: Purchase, yes: Yes, payment: _Payment, begun: asyncio.Future[Placing]
-    ) -> None:
-        journal = await self._journal()
         with self._senders.held(attempt_id):
-            draft = draft_of(purchase, yes, payment.quote)
             try:
-                written = await journal.begin(attempt_id, draft, yes.permit, repeat=yes.repeat)
+                payment = await self._payment(attempt_id, purchase, yes, hold)
+                check = await checked(purchase, yes.shown, hold, self._clock)
+                draft = draft_of(purchase, yes, check.quote)
+                written = await journal.begin(
+                    attempt_id, draft, yes.permit, repeat=yes.repeat, kept=payment.last_attempt
+                )
             except FirmlyError:
                 await purchase.settled(attempt_id)
                 raise
@@ -202,10 +202,8 @@ class Sending:
                 begun.set_result(await self.join(written.attempt))
                 return
             feed = self._live[attempt_id] = Feed(purchase.steps)
-            begun.set_result(Placing(written.attempt, feed, is_new=True))
             try:
-                outcome = await self._send(purchase, yes, payment, feed)
-                ended = await journal.end(written.attempt, outcome)
+                ended = await self._attempt(written.attempt, payment, check, begun)
                 feed.add(Step(ended.state, _LAST_WORDS[ended.state], ended.money_moved))
             finally:
                 del self._live[attempt_id]
@@ -214,29 +212,92 @@ class Sending:
             await purchase.settled(attempt_id)
         await self._tell(ended)
 
+    async def _payment(self, attempt_id: str, purchase: Purchase, yes: Yes, hold: Hold | None) -> _Payment:
+        """Have everything at hand that asks the network, the keyring or a command: the price is read after it."""
+        firmly = await self._firmly()
+        key, _ = await together(firmly.payment_key(), purchase.prepare(attempt_id))
+        plain = {"n": key.n or "", "e": key.e or "", "kty": key.kty or ""}
+        payer = yes.shown.payer
+        encrypted_for = PaymentKey(
+            payer.payment_host, key.kid, **plain, use=key.use, alg=key.alg, header_kid=key.header_kid
+        )
+        encrypt = await self._vault.encryptor(payer.card_label, yes.code, encrypted_for)
+        _refuse_another_card(payer, encrypt.card)
+        last_attempt = await (await self._journal()).last_kept()
+        return _Payment(purchase, yes.permit.approval is None, encrypt, last_attempt, hold)
+
+    async def _attempt(
+        self, attempt: Attempt, payment: _Payment, check: PriceCheck, begun: asyncio.Future[Placing]
+    ) -> Attempt:
+        """Make the check again if writing the attempt took long, send, and record the outcome."""
+        feed = self._live[attempt.id]
+        try:
+            check = await renewed(check, payment.purchase, payment.hold, self._clock)
+        except FirmlyError as error:
+            ended = await self._record(attempt, _unsent(error))
+            if payment.by_rules:
+                begun.set_exception(error)
+            else:
+                # The approval is used up: what the person gets is how its attempt ended.
+                begun.set_result(Placing(ended, feed, is_new=True))
+            return ended
+        begun.set_result(Placing(attempt, feed, is_new=True))
+        return await self._record(attempt, await self._send(payment, check, feed))
+
+    async def _record(self, attempt: Attempt, outcome: Outcome) -> Attempt:
+        """Write the outcome down; where that fails, keep it for as long as this process lives."""
+        journal = await self._journal()
+        try:
+            return await journal.end(attempt, outcome)
+        except NotAllowed as error:
+            _log.error(
+                "the order journal did not take the outcome of %s: %s, order number %r, charged %s. %s",
+                *(attempt.id, outcome.state, outcome.order_number, outcome.charged, error.message),
+            )
+            ended = self._unrecorded[attempt.id] = replace(attempt, outcome=outcome)
+            return ended
+
     async def _tell(self, ended: Attempt) -> None:
         try:
             await self._order_ended(ended)
         except Exception:  # noqa: BLE001 - the order has its outcome, whoever can be told of it
             _log.exception("the end of an order could not be told")
 
-    async def _send(self, purchase: Purchase, yes: Yes, payment: _Payment, feed: Feed) -> Outcome:
-        """Seal and send, once. Every way this can end is an outcome; none of them leads back here."""
-        payer = payment.quote.payer
+    async def _send(self, payment: _Payment, check: PriceCheck, feed: Feed) -> Outcome:
+        """Encrypt and send, once. Every way this can end is an outcome; none of them leads back here."""
         try:
             # This frame waits for the store's answer, and must not hold the sealed card until then.
-            sealed = OneUseCard(await self._vault.seal(payer.card_label, yes.code, payment.key))
+            sealed = OneUseCard(payment.encrypt())
         except FirmlyError as error:
-            return Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code)
+            return _unsent(error)
+        # Nothing waits between these two looks and the request.
+        if is_too_old(check, self._clock):
+            return Outcome(State.NOT_PLACED, reason=_TOO_OLD, error_name=NotAllowed.code)
+        if not payment.purchase.is_ready:
+            return Outcome(State.NOT_PLACED, reason=_SESSION_ENDS, error_name=NotAllowed.code)
         feed.add(Step("sending", "Payment sent; waiting for the store's answer.", "unknown"))
         try:
-            order = await purchase.send(sealed, payer.billing, payment.hold, feed.add)
+            order = await payment.purchase.send(sealed, check.quote.payer.billing, payment.hold, feed.add)
         except FirmlyError as error:
             return outcome_of_error(error)
         except Exception:  # noqa: BLE001 - after the send, even a bug of ours is a doubt and not a failure
             _log.exception("an order request ended in a way that proves nothing")
             return Outcome(State.UNKNOWN, reason="the request broke off in a way that proves nothing")
         return outcome_of_answer(order)
+
+
+def _unsent(error: FirmlyError) -> Outcome:
+    """The outcome of an attempt that an error ended before its request: nothing was sent, whatever the error."""
+    difference = error.difference if isinstance(error, QuoteChanged) else ()
+    return Outcome(State.NOT_PLACED, reason=" ".join((error.message, *difference)), error_name=error.code)
+
+
+def _refuse_another_card(payer: Payer, card: CardSummary) -> None:
+    """Pay with the card that was shown, or not at all: its label may stand for another one by now."""
+    shown, now = (payer.card_brand, payer.card_last_four), (card.brand, card.last_four)
+    if shown != now:
+        difference = f"card {payer.card_label}: {' ending '.join(shown)} → {' ending '.join(now)}"
+        raise QuoteChanged("The card changed right before paying. Nothing was sent.", difference=(difference,))
 
 
 def draft_of(purchase: Purchase, yes: Yes, now: Quote | None = None) -> Draft:

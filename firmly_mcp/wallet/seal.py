@@ -11,7 +11,8 @@ import binascii
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Final, Protocol
+from importlib import import_module
+from typing import Final, NoReturn, Protocol, SupportsIndex
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -19,7 +20,7 @@ from pydantic import SecretStr
 from firmly_mcp.errors import CardRefused, UnexpectedAnswer
 
 from . import number as card_number
-from .cards import Card
+from .cards import Card, CardSummary
 
 ALGORITHM: Final = "RSA-OAEP-256"
 ENCRYPTION: Final = "A256GCM"
@@ -67,21 +68,56 @@ class PaymentKey:
     header_kid: str | None = None
 
 
-def seal(card: Card, cvv: SecretStr, key: PaymentKeyLike, *, environment: str) -> SecretStr:
-    """Encrypt a card and its security code for Firmly: JWE compact serialization, a new one for every attempt.
+class Encryptor:
+    """A card, its security code and a payment key that passed every check. Each call returns a new JWE.
 
-    Raises:
-        CardRefused: the card is of another environment, or the security code has not the form that its brand has.
-        UnexpectedAnswer: the payment key is not one to encrypt a card with.
+    A call only computes, for about a millisecond: all that waits is over before there is an encryptor. It shows
+    nothing of what it holds, and cannot be pickled.
     """
-    problem = _mismatch(card, key.host, environment) or security_code_problem(card, cvv)
-    if problem is not None:
-        raise CardRefused(f"{problem} {_NOTHING_SENT}")
-    kid = checked_kid(key)
-    sealed = _jwe(card, cvv, _jwk(key), kid)
-    if sealed is None:
-        raise UnexpectedAnswer(f"Encrypting with Firmly's payment key failed. {_NOTHING_SENT}")
-    return sealed
+
+    __slots__ = ("_card", "_cvv", "_jwk", "_kid")
+
+    def __init__(self, card: Card, cvv: SecretStr, key: PaymentKeyLike, *, environment: str) -> None:
+        """Check all that needs no memory.
+
+        Raises:
+            CardRefused: the card is of another environment, or the security code has not the form that its brand has.
+            UnexpectedAnswer: the payment key is not one to encrypt a card with.
+        """
+        problem = _mismatch(card, key.host, environment) or security_code_problem(card, cvv)
+        if problem is not None:
+            raise CardRefused(f"{problem} {_NOTHING_SENT}")
+        self._kid, self._jwk = checked_kid(key), _jwk(key)
+        self._card, self._cvv = card, cvv
+        # The first import takes longer than many encryptions.
+        import_module("jwcrypto.jwe")
+
+    @property
+    def card(self) -> CardSummary:
+        """The card without its secrets, as the wallet has it now."""
+        return self._card.summary()
+
+    def __call__(self) -> SecretStr:
+        """Encrypt the card and its security code for Firmly: JWE compact serialization, a new one for every attempt.
+
+        Raises:
+            UnexpectedAnswer: encrypting failed.
+        """
+        sealed = _jwe(self._card, self._cvv, self._jwk, self._kid)
+        if sealed is None:
+            raise UnexpectedAnswer(f"Encrypting with Firmly's payment key failed. {_NOTHING_SENT}")
+        return sealed
+
+    def __repr__(self) -> str:
+        return "Encryptor()"
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        raise TypeError("an encryptor is not pickled")
+
+
+def seal(card: Card, cvv: SecretStr, key: PaymentKeyLike, *, environment: str) -> SecretStr:
+    """Encrypt a card and its security code at once. Raises as an `Encryptor` does."""
+    return Encryptor(card, cvv, key, environment=environment)()
 
 
 def security_code_problem(card: Card, cvv: SecretStr) -> str | None:

@@ -32,7 +32,7 @@ from .person import PersonProof, require_person
 from .pin import ApprovalPin
 from .pinned_keys import ACCEPT, ComparedKey, KeptThumbprints, accept, check_pinned, compare
 from .plain_text import label_key
-from .seal import PaymentKeyLike, seal
+from .seal import Encryptor, PaymentKeyLike
 from .shelf import DamagedEntry, Shelf, entry_name
 from .turns import in_turn
 
@@ -142,7 +142,11 @@ class Vault:
             await self._payment_cards.make_default(label)
 
     async def seal(self, label: str | None, cvv: SecretStr, payment_key: PaymentKeyLike) -> SecretStr:
-        """The card of this label with its security code as a JWE for Firmly: a new one every time, kept nowhere.
+        """The card of this label with its security code as a JWE for Firmly. Raises as `encryptor`."""
+        return (await self.encryptor(label, cvv, payment_key))()
+
+    async def encryptor(self, label: str | None, cvv: SecretStr, payment_key: PaymentKeyLike) -> Encryptor:
+        """Read and check all that a payment with this card needs; called, the result encrypts without any wait.
 
         Raises:
             CardNotFound: as for `card_summary`.
@@ -153,10 +157,10 @@ class Vault:
         problem = self._problem_with(card)
         if problem is not None:
             raise CardRefused(f"{problem} Nothing was sent.", next="add_payment_card")
-        sealed = seal(card, cvv, payment_key, environment=self.environment)
+        encrypt = Encryptor(card, cvv, payment_key, environment=self.environment)
         async with self._lock():
             await check_pinned(payment_key, self._thumbprints, self._accept_key_command)
-        return sealed
+        return encrypt
 
     async def payment_keys(self) -> dict[str, str]:
         """The thumbprints of the payment keys that were used, by `host kid`, oldest first; `doctor` shows them."""

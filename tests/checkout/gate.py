@@ -114,7 +114,7 @@ class Gate:
 
 
 @asynccontextmanager
-async def open_gate(directory: Path, **settings: Any) -> AsyncIterator[Gate]:
+async def open_gate(directory: Path, keychain: MemoryKeychain | None = None, **settings: Any) -> AsyncIterator[Gate]:
     """A gate without rules, whose shopper has a test card, an address and an empty cart."""
     chosen = {"open_pages": False, **settings}
     (directory / "rules.toml").touch()
@@ -122,7 +122,7 @@ async def open_gate(directory: Path, **settings: Any) -> AsyncIterator[Gate]:
     folder = simulator_dir(made)
     async with Simulator(folder) as simulator:
         announce(folder, simulator)
-        gate = Gate(made, simulator, Clock())
+        gate = Gate(made, simulator, Clock(), keychain or MemoryKeychain())
         async with gate.rooms() as services:
             await fill(await services.vault())
             gate.services, gate.placement = services, await services.placement()

@@ -17,6 +17,7 @@ from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import NotAllowed
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate
 from tests.checkout.test_journal import DRAFT, PERMIT, Clock, Kept
+from tests.proofs import BY_PERSON
 from tests.shop import TEE
 
 pytestmark = [
@@ -163,7 +164,7 @@ async def test_an_approval_is_no_way_round_it(gate: Gate, wish: Wish, damage: Ca
     review = await gate.reviewed(wish)
     damage(journal_of(gate))
     with pytest.raises(NotAllowed, match="journal"):
-        await gate.placement.desk.approve(review, CODE, "test")
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
     assert not gate.orders_sent()
     assert not gate.kept_devices()
 
@@ -192,7 +193,7 @@ async def test_a_journal_that_a_person_accepted_elsewhere_counts_after_a_restart
     async with gate.another() as later:
         with pytest.raises(NotAllowed, match="missing, new or another's"):
             await later.order(ITEMS, max_total=MUCH)
-        await later.accept_journal()
+        await later.accept_journal(BY_PERSON)
     with pytest.raises(NotAllowed, match="restart this program"):
         await gate.placement.order(ITEMS, max_total=MUCH)
     async with gate.another() as restarted:
@@ -207,7 +208,50 @@ async def test_a_journal_that_is_gone_is_not_accepted(gate: Gate) -> None:
     await placed(gate, FIRST)
     all_are_deleted(journal_of(gate))
     with pytest.raises(NotAllowed, match="removed or replaced"):
-        await gate.placement.accept_journal()
+        await gate.placement.accept_journal(BY_PERSON)
+
+
+@pytest.mark.parametrize("damage", [all_are_deleted, the_log_is_deleted, it_and_its_log_are_truncated])
+async def test_an_outcome_that_the_journal_does_not_keep_is_answered_and_logged(
+    gate: Gate, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    gate.rules(ALLOW)
+    with gate.simulator.hold_events():
+        placing = await gate.placement.order(ITEMS, max_total=MUCH)
+        assert isinstance(placing, Placing)
+        damage(journal_of(gate))
+    ended = await gate.ended(placing)
+    assert placing.feed is not None
+    assert placing.feed.steps[-1].name == "placed"
+    assert (ended.state, ended.money_moved) == (State.PLACED, "yes")
+    number = ended.outcome.order_number
+    assert number in {charge.order_number for charge in gate.simulator.books.charges}
+    assert f"{ended.id} is placed, order number '{number}'" in caplog.text or (
+        f"{ended.id}: placed, order number '{number}'" in caplog.text
+    )
+    with pytest.raises(NotAllowed, match="journal"):
+        await gate.placement.order(FIRST, max_total=MUCH)
+    assert gate.orders_sent() == 1
+
+
+async def test_an_outcome_that_the_journal_did_not_take_is_written_when_it_can_be(gate: Gate) -> None:
+    gate.rules(ALLOW)
+    with gate.simulator.hold_events():
+        placing = await gate.placement.order(ITEMS, max_total=MUCH)
+        assert isinstance(placing, Placing)
+        with closing(sqlite3.connect(journal_of(gate), isolation_level=None)) as other:
+            other.execute("ALTER TABLE events RENAME TO lost")
+    assert (await gate.ended(placing)).state is State.PLACED
+    with closing(sqlite3.connect(journal_of(gate), isolation_level=None)) as other:
+        other.execute("ALTER TABLE lost RENAME TO events")
+    assert (await gate.ended(placing)).state is State.PLACED
+    async with gate.another() as later:
+        found = await later.attempt(placing.attempt.id)
+        assert found is not None
+        assert (found.state, found.outcome.order_number) == (
+            State.PLACED,
+            gate.simulator.books.charges[0].order_number,
+        )
 
 
 async def test_a_journal_behind_a_link_takes_orders(tmp_path: Path) -> None:

@@ -222,8 +222,10 @@ async def test_a_card_that_changed_places_after_the_yes_is_not_sealed(abroad: Ab
         review = await placement.desk.review(asked.approval.id)
         entry = json.loads(entry_of(a_card(label="test-visa")).get_secret_value())
         await put(abroad.settings, entry | {"environment": "sandbox", "number": REAL_LOOKING})
-        placing = await placement.desk.approve(review, CODE, with_pin(PIN))
-        assert not await placed(services, placing)
+        with pytest.raises(WalletError, match="does not hold this card"):
+            await placement.desk.approve(review, CODE, with_pin(PIN))
+        assert not await placement.attempts(limit=5)
+        assert await placement.desk.open_approvals()
     assert not abroad.orders_sent()
     assert not abroad.simulator.books.charges
 

@@ -276,10 +276,10 @@ async def _when_opened(opened: Path, gate: Gate) -> None:
 
 
 async def test_a_link_never_leads_where_nobody_accepted_that_a_person_types(tmp_path: Path, era: Any) -> None:
-    elsewhere = {"pages_url": "https://elsewhere.example", "pages_port": 8123}
+    elsewhere: dict[str, Any] = {"pages_url": "https://elsewhere.example", "pages_port": 8123}
     async with open_gate(tmp_path, **elsewhere) as gate:
         await gate.fill_cart()
-        host = Host(gate, "decline")
+        host = Host(gate, "cancel")
         async with host.client(era) as client:
             asked = await call(client, "complete_order", **PAY)
         assert asked["link"] == host.links[0]

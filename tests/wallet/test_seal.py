@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,7 @@ from firmly_mcp.simulator import jwe
 from firmly_mcp.simulator.cards import read_card
 from firmly_mcp.wallet.cards import Card
 from firmly_mcp.wallet.number import TEST_NUMBERS
-from firmly_mcp.wallet.seal import PAYMENT_HOSTS, PaymentKey, seal, thumbprint
+from firmly_mcp.wallet.seal import PAYMENT_HOSTS, Encryptor, PaymentKey, seal, thumbprint
 
 from .samples import NOW, REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, base64url
 
@@ -106,6 +107,23 @@ def test_a_seal_that_was_changed_on_the_way_does_not_open(part: int) -> None:
     parts[part] = base64.urlsafe_b64encode(changed).rstrip(b"=").decode()
     with pytest.raises((ValueError, InvalidTag)):
         opened(SecretStr(".".join(parts)), key.private)
+
+
+def test_an_encryptor_makes_a_new_jwe_at_every_call_and_shows_nothing_of_what_it_holds() -> None:
+    key = a_key_pair()
+    encrypt = Encryptor(a_card(), SecretStr("123"), key.public, environment="simulator")
+    one, other = encrypt(), encrypt()
+    assert one != other
+    assert opened(one, key.private)[1] == opened(other, key.private)[1]
+    assert encrypt.card == a_card().summary()
+    assert repr(encrypt) == str(encrypt) == "Encryptor()"
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(encrypt)
+
+
+def test_what_encrypting_would_refuse_is_refused_before_there_is_an_encryptor() -> None:
+    with pytest.raises(CardRefused, match="3 digits"):
+        Encryptor(a_card(), SecretStr("1234"), a_key_pair().public, environment="simulator")
 
 
 def test_another_hash_or_another_key_does_not_open_it() -> None:

@@ -137,6 +137,9 @@ async def test_a_canary_number_is_seen_nowhere_but_in_the_keyring(
     witness.value(await vault.add_card(card))
     witness.value(await vault.cards())
     witness.value(await vault.seal("visa", SecretStr(CVV[:3]), key.public))
+    encrypt = await vault.encryptor("visa", SecretStr(CVV[:3]), key.public)
+    for made in (encrypt, [encrypt], encrypt.card, encrypt()):
+        witness.value(made)
     witness.value(vars(vault))
 
     await _refusals(witness, vault)
