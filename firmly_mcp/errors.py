@@ -36,14 +36,15 @@ class FirmlyError(Exception):
 
     `code` names the kind of error for programs; `money_moved` and `retry_safe` are the two facts that a shopper needs
     before anything else; `next` is the tool or command that helps, where there is one; `known` are the names that there
-    are, where a wrong one was given. `perhaps_made` says that a change of a cart was sent, and that its answer does not
-    prove that it was refused.
+    are, where a wrong one was given; `attempt` is the id of an earlier order that the message states. `perhaps_made`
+    says that a change of a cart was sent, and that its answer does not prove that it was refused.
     """
 
     code: ClassVar[str] = "error"
     retry_safe: bool = False
     perhaps_made: bool = False
     known: tuple[str, ...] = ()
+    attempt: str | None = None
 
     def __init__(self, message: str, *, money_moved: MoneyMoved = "no", next: str | None = None) -> None:  # noqa: A002 - the field's name everywhere
         super().__init__(message)

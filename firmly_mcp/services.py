@@ -134,6 +134,7 @@ class _Rooms:
         self._own_locks: Path | None = None
         self._http = Once(self._connect)
         self._hosts = Once(self._firmly_hosts)
+        self._opened_journal = Once(self._journal)
 
     async def close(self) -> None:
         """Let an order in flight end, then close what was opened. Calling it again does nothing."""
@@ -186,8 +187,14 @@ class _Rooms:
 
     async def firmly(self) -> FirmlyClient:
         """Firmly for the shopper's own device, whose token is kept in the keyring."""
+        from .checkout.shopper_tokens import ShopperTokens
+
         vault = await self.services.vault()
-        return await self._device(self._settings.shopper, vault.device_tokens, self._locks)
+        tokens = ShopperTokens(vault.device_tokens, vault.attempt_tokens, self._journal_if_any)
+        return await self._device(self._settings.shopper, tokens, self._locks)
+
+    async def _journal_if_any(self) -> Journal | None:
+        return await self._opened_journal() if (self._settings.data_dir / JOURNAL).exists() else None
 
     async def new_device(self) -> FirmlyClient:
         """Firmly for a device that lives in memory, and whose locks nobody else needs."""
@@ -251,7 +258,7 @@ class _Rooms:
             firmly=services.firmly,
             quoting=quoting,
             devices=devices,
-            journal=Once(self._journal),
+            journal=self._opened_journal,
             rules=self._rules,
             security_code=self._security_code if settings.cvv_command else None,
             may_order=(await services.accepted()).refuse_orders_elsewhere,
@@ -321,6 +328,11 @@ class _Rooms:
         vault = await self.services.vault()
         return await self._device(attempt_id, vault.attempt_tokens(attempt_id), self._locks, only_this=True)
 
+    async def kept_device(self, attempt_id: str) -> FirmlyClient | None:
+        """The same where its token is kept: a new device would see a cart of its own."""
+        kept = (await self.services.vault()).attempt_tokens(attempt_id)
+        return None if await kept.load() is None else await self.attempt_device(attempt_id)
+
     async def forget_device(self, attempt_id: str) -> None:
         """Delete that token."""
         await (await self.services.vault()).attempt_tokens(attempt_id).forget()
@@ -334,6 +346,9 @@ class _AttemptDevices:
 
     async def of_attempt(self, attempt_id: str) -> FirmlyClient:
         return await self._rooms.attempt_device(attempt_id)
+
+    async def kept(self, attempt_id: str) -> FirmlyClient | None:
+        return await self._rooms.kept_device(attempt_id)
 
     async def forget(self, attempt_id: str) -> None:
         await self._rooms.forget_device(attempt_id)

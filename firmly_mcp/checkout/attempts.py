@@ -32,6 +32,8 @@ LEGAL: Final[Mapping[State, frozenset[State]]] = {
     State.PLACED: frozenset(),
 }
 IN_DOUBT: Final = frozenset({State.SENDING, State.UNKNOWN})
+# Why an attempt is in the state in which a person ended it.
+BY_A_PERSON: Final = "settled by a person"
 
 MONEY_MOVED: Final[Mapping[State, MoneyMoved]] = {
     State.SENDING: "unknown",
@@ -46,8 +48,8 @@ class Draft:
     """An attempt before it is written: what would be bought, from whom, for how much, with which card.
 
     `cart_id` is None where the store makes the cart (place-order). `purchase_key` and `digest` are `quote.Quote`'s;
-    `reference` is an operator's own id, which can join attempts and never separate them. `address_hash` is the keyed
-    hash of where it goes.
+    `intent_key` is the order intent's, where the call named items. `reference` is an operator's own id, which can join
+    attempts and never separate them. `address_hash` is the keyed hash of where it goes.
     """
 
     store: str
@@ -62,6 +64,12 @@ class Draft:
     card_last_four: str
     reference: str | None = None
     address_hash: str | None = None
+    intent_key: str | None = None
+
+    @property
+    def on_own_device(self) -> bool:
+        """Whether it was sent from a device of its own, and not with the shopper's cart."""
+        return self.tool == "place_order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt as the journal has it. `number` counts this journal's attempts from 1."""
+    """An attempt as the journal has it. `number` counts this journal's attempts from 1.
+
+    After a person ended it, the store is read until `watched_until` all the same. `alarm` is a sentence to the person
+    about a reading that contradicts what was recorded.
+    """
 
     id: str
     number: int
@@ -86,6 +98,8 @@ class Attempt:
     outcome: Outcome
     begun_at: datetime
     ended_at: datetime | None
+    watched_until: datetime | None = None
+    alarm: str = ""
 
     @property
     def state(self) -> State:

@@ -25,7 +25,8 @@ from firmly_mcp.wallet.person import PersonProof, require_person
 from firmly_mcp.wallet.vault import Vault
 
 from .approvals import ANSWER_WITHIN, Answer, Approval
-from .attempts import Attempt, State
+from .attempts import Attempt
+from .earlier import stating_earlier
 from .journal import Journal, Permit
 from .purchases import Purchase
 from .quote import Quote
@@ -33,6 +34,7 @@ from .quoting import Quoting, tidied_on_error
 from .rules import Ask
 from .ruling import Ruling, refuse_denied
 from .sending import Placing, Sending, Yes
+from .settling import WATCH
 from .wishes import Wish
 
 # The same, bought this short a while ago, is shown beside the question.
@@ -59,7 +61,8 @@ class Review:
     """What a desk shows: the question, the quote as it is now, doubts at the store, what was bought just before.
 
     `recipient` is the address book's entry that it goes to, if it is one. `pin_set`: there is a PIN, which
-    ending an earlier doubt takes. `pin_required`: the yes takes it too.
+    ending an earlier doubt takes. `pin_required`: the yes takes it too. `alarms` are orders, at any store, of which the
+    store shows something else than was recorded.
     """
 
     approval: Approval
@@ -71,6 +74,7 @@ class Review:
     recipient: Address | None
     pin_set: bool
     pin_required: bool
+    alarms: tuple[Attempt, ...] = ()
 
     def check_code(self, code: SecretStr) -> str | None:
         """Why this cannot be the security code of the card that pays; None when it can. Asking uses nothing up."""
@@ -151,18 +155,31 @@ class Desk:
                 "There is no open approval of this id: it was answered, another took its place, or its ten minutes are "
                 "over."
             )
+        # The purchase may have been ordered since it was asked for: no error hides that.
+        async with stating_earlier(self._journal, approval.wish.store):
+            return await self._read(approval, journal)
+
+    async def _read(self, approval: Approval, journal: Journal) -> Review:
         purchase = await self._quoting.purchase(approval.wish)
         cart = await self._quoting.priced(purchase)
         async with tidied_on_error(purchase):
             quoted = await self._quoting.quoted(purchase, approval.wish, cart)
             recipient = await self._quoting.recipient(approval.wish, cart)
-        recent = await journal.attempts(limit=20)
+        keys = self._quoting.keys(purchase, approval.wish, cart)
         doubts = tuple(attempt for attempt in await journal.in_doubt() if attempt.draft.store == purchase.store)
-        same = (a for a in recent if a.draft.purchase_key == quoted.purchase_key and a.state is State.PLACED)
-        just_bought = next((a for a in same if a.begun_at > self._now() - _A_SHORT_WHILE), None)
         pin_set = await self._vault.pin.is_set()
-        pin_required = pin_set and await self._ruling.pin_required(quoted.total)
-        return Review(approval, quoted, purchase, cart, doubts, just_bought, recipient, pin_set, pin_required)
+        return Review(
+            approval,
+            quoted,
+            purchase,
+            cart,
+            doubts,
+            just_bought=await journal.bought(keys, within=_A_SHORT_WHILE),
+            recipient=recipient,
+            pin_set=pin_set,
+            pin_required=pin_set and await self._ruling.pin_required(quoted.total),
+            alarms=tuple(await journal.alarms(within=WATCH)),
+        )
 
     async def approve(self, review: Review, code: SecretStr, proof: PersonProof) -> Placing:
         """A person's yes to what they were shown: place it, here and now.
@@ -176,6 +193,10 @@ class Desk:
             RuleDenied: the rules now refuse what they asked about.
             NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was sent.
         """
+        async with stating_earlier(self._journal, review.quote.store):
+            return await self._approved(review, code, proof)
+
+    async def _approved(self, review: Review, code: SecretStr, proof: PersonProof) -> Placing:
         await self._may_order()
         if problem := review.check_code(code):
             raise CardRefused(f"{problem} Nothing was sent.")

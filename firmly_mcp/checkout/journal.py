@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from sqlalchemy import Connection, Select, and_, bindparam, func, insert, select, update
 
 from firmly_mcp.errors import NotAllowed, WalletError
+from firmly_mcp.money import Money
 
+from . import belonging
 from .approvals import Approvals
 from .attempts import LEGAL, Attempt, Draft, Outcome, State
-from .belonging import belongs_to
+from .belonging import Keys
 from .history import About, declined_payments, history_of, lock_a_card
 from .journal_file import JournalFile
 from .journal_place import as_others_see
@@ -27,6 +29,8 @@ from .mark import Kept, Mark, keep, kept_mark, refuse_unless_continued
 from .rows import attempt_of, draft_columns, outcome_columns, stamp
 from .schema import IS_IN_DOUBT, MINE, attempts, events, identity, owned, unlocks
 from .spending import History
+
+T = TypeVar("T")
 
 # A finished order answers the same wish for this long instead of being placed again.
 PLACED_WINDOW = timedelta(minutes=10)
@@ -144,12 +148,44 @@ class Journal:
             await self._remember(begun.attempt)
         return begun
 
-    async def find(self, draft: Draft, window: timedelta = PLACED_WINDOW, *, repeat: bool = False) -> Attempt | None:
+    async def find(self, keys: Keys, window: timedelta = PLACED_WINDOW, *, repeat: bool = False) -> Attempt | None:
         """The attempt that this wish already belongs to: one in doubt, or one placed within the window.
 
         With `repeat`, one that is placed does not count: the same is wished once more.
         """
-        return await self._file.read(lambda connection: self._find(connection, draft, window, repeat=repeat))
+        return await self._read(lambda connection: self._find(connection, keys, window, repeat=repeat))
+
+    async def bought(self, keys: Keys, *, within: timedelta) -> Attempt | None:
+        """The newest placed attempt for the same purchase, if it was placed within this time."""
+        since = self._now() - within
+        return await self._read(lambda connection: belonging.bought(connection, self._owner, keys, since=since))
+
+    async def on_cart(self, store: str, cart_id: str | None) -> Attempt | None:
+        """The attempt that used this cart up; without an id, the newest one that was sent with a cart of the store."""
+        return await self._read(lambda connection: belonging.on_cart(connection, self._owner, store, cart_id))
+
+    async def earlier_at(self, store: str | None, *, within: timedelta) -> Attempt | None:
+        """The newest attempt in doubt at a store (None: at any), else the newest that was placed within this time."""
+        since = self._now() - within
+        return await self._read(lambda connection: belonging.earlier_at(connection, self._owner, store, since=since))
+
+    async def read_further(self, store: str | None = None) -> Sequence[Attempt]:
+        """The attempts at a store (None: at any) whose outcome the store may still show, newest first.
+
+        They are in doubt, or a person ended them less than a month ago.
+        """
+        now = self._now()
+        return await self._read(lambda connection: belonging.read_further(connection, self._owner, store, now=now))
+
+    async def no_longer_read(self) -> Sequence[Attempt]:
+        """The attempts that a person ended so long ago that the store is not read for them any more."""
+        now = self._now()
+        return await self._read(lambda connection: belonging.no_longer_read(connection, self._owner, now=now))
+
+    async def alarms(self, *, within: timedelta) -> Sequence[Attempt]:
+        """The attempts that ended within this time and have an alarm, newest first."""
+        since = self._now() - within
+        return await self._read(lambda connection: belonging.with_alarm(connection, self._owner, since=since))
 
     async def standing(self, draft: Draft, window: timedelta, *, repeat: bool) -> Attempt | History:
         """`find`, or where there is nothing `history`: an attempt that begins between the two would be missed."""
@@ -165,11 +201,6 @@ class Journal:
         return await self._file.read(
             lambda connection: history_of(connection, self._owner, about, self._now()).history,
         )
-
-    async def latest(self, store: str, *, within: timedelta) -> Attempt | None:
-        """The last attempt at this store, if it began within this time."""
-        rows = await self._select(_LATEST, its_store=store, since=stamp(self._now() - within))
-        return rows[0] if rows else None
 
     async def attempt(self, attempt_id: str) -> Attempt | None:
         """One attempt by its id."""
@@ -199,7 +230,28 @@ class Journal:
         def transaction(connection: Connection) -> Attempt:
             unknown = and_(self._mine, attempts.c.id == attempt.id, attempts.c.state == State.UNKNOWN)
             connection.execute(update(attempts).where(unknown).values(reason=reason))
-            return _read(connection, attempt)
+            return _current(connection, attempt)
+
+        return await self._file.write(transaction, money_moved="unknown")
+
+    async def note(self, attempt: Attempt, charged: Money | None, alarm: str) -> Attempt:
+        """Write down what the store shows of an order that a person ended as placed; its state stays."""
+        columns = outcome_columns(replace(attempt.outcome, charged=charged))
+
+        def transaction(connection: Connection) -> Attempt:
+            placed = and_(self._mine, attempts.c.id == attempt.id, attempts.c.state == State.PLACED)
+            connection.execute(update(attempts).where(placed).values(**columns, watched_until=None, alarm=alarm))
+            return _current(connection, attempt)
+
+        return await self._file.write(transaction, money_moved="yes")
+
+    async def unwatch(self, attempt: Attempt) -> Attempt:
+        """Read the store no further for an attempt that a person ended."""
+
+        def transaction(connection: Connection) -> Attempt:
+            this = and_(self._mine, attempts.c.id == attempt.id)
+            connection.execute(update(attempts).where(this).values(watched_until=None))
+            return _current(connection, attempt)
 
         return await self._file.write(transaction, money_moved="unknown")
 
@@ -226,20 +278,27 @@ class Journal:
         self._file.refuse_unless_in_place()
         await self._kept.save(mark.to_text())
 
-    async def end(self, attempt: Attempt, outcome: Outcome) -> Attempt:
+    async def end(
+        self, attempt: Attempt, outcome: Outcome, *, watch: timedelta | None = None, alarm: str | None = None
+    ) -> Attempt:
         """Move an attempt to its outcome, if the table of legal moves allows it, and return it as it now is.
 
-        A move that is not legal (an order that is placed never becomes anything else) changes nothing. An outcome that
-        no other program can read, because the file is gone or damaged, is logged.
+        A move that is not legal (an order that is placed never becomes anything else) changes nothing. The store is
+        read further for as long as `watch`. An outcome with an `alarm` contradicts what was recorded: it changes
+        nothing where its order number is, or may be, another attempt's. An outcome that no other program can read,
+        because the file is gone or damaged, is logged.
         """
         before = [state for state, after in LEGAL.items() if outcome.state in after]
-        values = {**outcome_columns(outcome), "ended_at": stamp(self._now())}
+        now = self._now()
+        values = {**outcome_columns(outcome), "ended_at": stamp(now), "alarm": alarm}
+        values["watched_until"] = None if watch is None else stamp(now + watch)
 
         def transaction(connection: Connection) -> Attempt:
-            change = update(attempts).where(self._mine, attempts.c.id == attempt.id, attempts.c.state.in_(before))
-            if connection.execute(change.values(values)).rowcount:
-                self._log(connection, attempt.id, outcome.state)
-            return _read(connection, attempt)
+            if alarm is None or not self._is_anothers(connection, attempt, outcome):
+                change = update(attempts).where(self._mine, attempts.c.id == attempt.id, attempts.c.state.in_(before))
+                if connection.execute(change.values(values)).rowcount:
+                    self._log(connection, attempt.id, outcome.state)
+            return _current(connection, attempt)
 
         ended = await self._file.write(transaction, money_moved="unknown")
         seen = await self._file.look(lambda path: as_others_see(path, ended.id, ended.number), money_moved="unknown")
@@ -283,8 +342,16 @@ class Journal:
         last = connection.execute(select(func.max(attempts.c.number)).where(self._mine)).scalar_one()
         return Mark(str(connection.execute(select(identity.c.id)).scalar_one()), last or 0)
 
-    def _find(self, connection: Connection, draft: Draft, window: timedelta, *, repeat: bool) -> Attempt | None:
-        return belongs_to(connection, self._owner, draft, placed_since=self._now() - window, repeat=repeat)
+    def _find(self, connection: Connection, keys: Keys, window: timedelta, *, repeat: bool) -> Attempt | None:
+        since = self._now() - window
+        return belonging.belongs_to(connection, self._owner, keys, placed_since=since, repeat=repeat)
+
+    def _is_anothers(self, connection: Connection, attempt: Attempt, outcome: Outcome) -> bool:
+        return belonging.number_is_anothers(connection, self._owner, attempt, outcome.order_number)
+
+    async def _read(self, transaction: Callable[[Connection], T]) -> T:
+        """Read what is then said of earlier orders; where that fails, nothing is known of them."""
+        return await self._file.read(transaction, money_moved="unknown")
 
     def _insert(self, connection: Connection, attempt: Attempt, approval_id: str | None) -> None:
         values = {
@@ -303,13 +370,12 @@ class Journal:
         connection.execute(insert(events), {"attempt_id": attempt_id, "at": stamp(self._now()), "step": step})
 
     async def _select(self, statement: Select[Any], **terms: object) -> Sequence[Attempt]:
-        return await self._file.read(
-            lambda connection: [attempt_of(row) for row in connection.execute(statement, {**self._owner, **terms})],
-            money_moved="unknown",
+        return await self._read(
+            lambda connection: [attempt_of(row) for row in connection.execute(statement, {**self._owner, **terms})]
         )
 
 
-def _read(connection: Connection, attempt: Attempt) -> Attempt:
+def _current(connection: Connection, attempt: Attempt) -> Attempt:
     return attempt_of(connection.execute(_ANYONES, {"its_id": attempt.id}).one())
 
 
@@ -321,7 +387,6 @@ _NEWEST: Final = select(attempts).where(MINE).order_by(_column.number.desc())
 _BY_ID: Final = _NEWEST.where(_column.id == bindparam("its_id"))
 _OF_APPROVAL: Final = _NEWEST.where(_column.approval_id == bindparam("its_approval")).limit(1)
 _HERE: Final = _column.store == bindparam("its_store")
-_LATEST: Final = _NEWEST.where(_HERE, _column.begun_at >= bindparam("since")).limit(1)
 _SENDING: Final = _NEWEST.where(_HERE, _column.state == State.SENDING)
 _IN_DOUBT: Final = _NEWEST.where(IS_IN_DOUBT)
 _NUMBERED: Final = _NEWEST.where(_column.number < bindparam("below")).limit(bindparam("most"))

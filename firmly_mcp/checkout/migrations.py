@@ -48,7 +48,15 @@ _SECOND: Final = (
         after_number INTEGER NOT NULL, at VARCHAR NOT NULL, PRIMARY KEY (id))""",
     """CREATE INDEX unlocks_by_card ON unlocks (environment, shopper, card_label)""",
 )
-STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND)
+# What an order call names, until when the store is read after a person's word, and what such a reading found.
+_THIRD: Final = (
+    """ALTER TABLE attempts ADD COLUMN intent_key VARCHAR""",
+    """ALTER TABLE attempts ADD COLUMN watched_until VARCHAR""",
+    """ALTER TABLE attempts ADD COLUMN alarm VARCHAR""",
+    """UPDATE attempts SET watched_until = strftime('%Y-%m-%dT%H:%M:%f000+00:00', ended_at, '+30 days')
+        WHERE reason = 'settled by a person'""",
+)
+STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND, _THIRD)
 
 
 def migrate(connection: Connection) -> None:

@@ -7,7 +7,7 @@ person wrote, or from a desk.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -16,8 +16,9 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
+from firmly_mcp.api.names import store_name
 from firmly_mcp.card_numbers import code_problem
-from firmly_mcp.errors import CardRefused, NotAllowed
+from firmly_mcp.errors import CardRefused, FirmlyError, NotAllowed
 from firmly_mcp.money import Money
 from firmly_mcp.wallet.person import PersonProof, require_person
 from firmly_mcp.wallet.vault import Vault
@@ -25,8 +26,10 @@ from firmly_mcp.wallet.vault import Vault
 from .attempts import Attempt, State
 from .desk import Asked as Asked
 from .desk import Desk
+from .earlier import Earlier, earlier_order, stating_earlier
 from .in_force import InForce
 from .journal import PLACED_WINDOW, Journal, Permit
+from .lookup import Lookup
 from .purchases import Purchase, SendingDevices
 from .quote import Quote
 from .quoting import Quoting, tidied_on_error
@@ -34,21 +37,23 @@ from .rules import Allow, Ask, Deny, History, Order, Verdict
 from .ruling import Decision, Ruling, in_practice, refuse_denied, refuse_unallowed
 from .sender_locks import SenderLocks
 from .sending import Placing, Sending, Yes, new_draft
-from .settling import Settling
+from .settling import WATCH, Settling
 from .wishes import Wish
 
-# A cart that is gone after an order was its last use: that order is looked for this far back.
-_LAST_ORDER: Final = timedelta(days=1)
 # Where rules say yes alone, a program may repeat a call for hours; a person would have said yes twice.
 _UNATTENDED_WINDOW: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an order would be, and what would become of it: `verdict` is the rules' and all that comes after them."""
+    """What an order would be, what would become of it, and an earlier order at its store that must be known.
+
+    `verdict` is the rules' and all that comes after them.
+    """
 
     quote: Quote
     verdict: Verdict
+    earlier: Earlier | None = None
 
 
 class Placement:
@@ -81,6 +86,9 @@ class Placement:
         self._ruling = Ruling(rules, quoting)
         self._sending = Sending(vault=vault, firmly=firmly, journal=journal, senders=senders, order_ended=order_ended)
         self._settling = Settling(firmly=firmly, senders=devices, journal=journal)
+        self._lookup = Lookup(
+            journal=journal, sending=self._sending, settling=self._settling, may_order=may_order, now=now
+        )
         self.desk = Desk(
             vault=vault,
             quoting=quoting,
@@ -94,28 +102,25 @@ class Placement:
     async def order(self, wish: Wish, *, max_total: Decimal | None = None) -> Placing | Asked:
         """Place what is wished for if the rules say yes, ask if they say so, or find the attempt it belongs to.
 
+        The attempt is looked up first, by the store and the refs: whatever fails after that hides no earlier order.
         `max_total` is in the cart's currency and can only refuse.
 
         Raises:
             RuleDenied, NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was
-            sent.
+            sent. An earlier order at the store is stated.
         """
-        await self._may_order()
-        purchase = await self._quoting.purchase(wish)
-        if wish.items is None:
-            in_flight = await self._being_sent(purchase.store)
-            if in_flight is not None:
-                return in_flight
-        cart = await self._quoting.priced(purchase)
-        if cart is None or cart.is_empty or cart.submitted:
-            return await self._last_order(purchase.store)
-        async with tidied_on_error(purchase):
-            quoted = await self._quoting.quoted(purchase, wish, cart)
-            answer = await self._found_or_decided(purchase, quoted, wish, cart, max_total)
-        if isinstance(answer, Attempt):
-            await purchase.tidy()
-            return await self._sending.join(answer)
-        return answer
+        wish = replace(wish, store=store_name(wish.store))
+        if (earlier := await self._lookup.of_call(wish, PLACED_WINDOW)) is not None:
+            return earlier
+        async with stating_earlier(self._journal, wish.store):
+            try:
+                return await self._ordered(wish, max_total)
+            except FirmlyError:
+                # What failed may be what would have said that rules allow alone, and then the order counts for longer.
+                alone = self._security_code is not None
+                if not alone or (earlier := await self._lookup.of_call(wish, _UNATTENDED_WINDOW)) is None:
+                    raise
+                return earlier
 
     async def preview(self, wish: Wish) -> Preview:
         """What the order would be. It charges nothing; for items it builds a cart, so the store learns the address.
@@ -123,13 +128,35 @@ class Placement:
         Raises:
             NotAllowed: what is missing, and the tool that supplies it.
         """
-        purchase = await self._quoting.purchase(wish)
-        try:
-            cart = await self._quoting.priced(purchase)
-            quoted = await self._quoting.quoted(purchase, wish, cart)
-            return Preview(quoted, await self._foreseen(purchase, quoted, wish, cart))
-        finally:
-            await purchase.tidy()
+        async with stating_earlier(self._journal, wish.store):
+            purchase = await self._quoting.purchase(wish)
+            try:
+                cart = await self._quoting.priced(purchase)
+                quoted = await self._quoting.quoted(purchase, wish, cart)
+                verdict = await self._foreseen(purchase, quoted, wish, cart)
+                return Preview(quoted, verdict, await self.earlier_at(purchase.store))
+            finally:
+                await purchase.tidy()
+
+    async def earlier_at(self, store: str | None) -> Earlier | None:
+        """The order at this store (None: at any) that is in doubt or was placed within a day, if there is one."""
+        return await earlier_order(self._journal, store)
+
+    async def store_of(self, attempt_id: str) -> str | None:
+        """The store of an attempt, or of the question of this id; the journal alone is read."""
+        journal = await self._journal()
+        if (found := await journal.attempt(attempt_id)) is not None:
+            return found.draft.store
+        asked = await journal.approvals.get(attempt_id)
+        return None if asked is None else asked.wish.store
+
+    async def read_before_change(self, store: str | None) -> None:
+        """Read what became of orders that were sent with the shopper's cart here (None: anywhere) before it changes.
+
+        Raises:
+            BeingPaid, NotAllowed: the cart must not be changed now.
+        """
+        await self._lookup.before_change(store)
 
     async def _foreseen(self, purchase: Purchase, quoted: Quote, wish: Wish, cart: Cart | None) -> Verdict:
         """What an order of this would meet now, in the order in which `order` looks at it."""
@@ -158,7 +185,7 @@ class Placement:
         found = await (await self._journal()).attempt(attempt_id)
         if found is None:
             return None
-        return await (self._settled(found) if asks_store else self._sending.as_it_stands(found))
+        return await (self._lookup.settled(found) if asks_store else self._sending.as_it_stands(found))
 
     async def of_approval(self, approval_id: str) -> Placing | None:
         """What a person's yes to this question began, as it now stands."""
@@ -171,16 +198,17 @@ class Placement:
         return [await self._sending.as_it_stands(found) for found in await journal.attempts(limit=limit, before=before)]
 
     async def settle_all(self, told: Callable[[int, int], None] | None = None) -> Sequence[Attempt]:
-        """Read every attempt in doubt again; those that are still in doubt afterwards.
+        """Read every attempt in doubt again, and those that a person ended; those in doubt afterwards.
 
         `told` learns before each one how many were read, of how many.
         """
-        doubts = await (await self._journal()).in_doubt()
+        await self._settling.let_go()
+        doubts = await (await self._journal()).read_further()
         settled: list[Attempt] = []
         for found in doubts:
             if told is not None:
                 told(len(settled), len(doubts))
-            settled.append(await self._settled(found))
+            settled.append(await self._lookup.settled(found))
         return [attempt for attempt in settled if attempt.money_moved == "unknown"]
 
     async def settle_by_hand(
@@ -231,21 +259,44 @@ class Placement:
         """Let the sends that are in flight now end, for at most this long; others may begin meanwhile."""
         await self._sending.let_end(seconds)
 
+    async def alarms(self) -> Sequence[Attempt]:
+        """The attempts of which the store shows something else than a person recorded, newest first."""
+        return await (await self._journal()).alarms(within=WATCH)
+
+    async def _ordered(self, wish: Wish, max_total: Decimal | None) -> Placing | Asked:
+        await self._may_order()
+        if await self._lookup.turns_up(wish.store):
+            late = await self._lookup.of_call(wish, PLACED_WINDOW)
+            if late is not None:
+                return late
+        purchase = await self._quoting.purchase(wish)
+        cart = await self._quoting.priced(purchase)
+        if wish.items is None and (cart is None or cart.is_empty or cart.submitted):
+            return await self._lookup.of_cart(wish.store, cart)
+        async with tidied_on_error(purchase):
+            answer = await self._found_or_decided(purchase, wish, cart or Cart(), max_total)
+        if isinstance(answer, Attempt):
+            await purchase.tidy()
+            return await self._sending.join(answer)
+        return answer
+
     async def _found_or_decided(
-        self, purchase: Purchase, quoted: Quote, wish: Wish, cart: Cart, max_total: Decimal | None
+        self, purchase: Purchase, wish: Wish, cart: Cart, max_total: Decimal | None
     ) -> Attempt | Placing | Asked:
-        journal, draft = await self._journal(), new_draft(purchase, quoted, wish.reference)
-        # Rules that cannot be read send nothing, and keep nobody from what was sent before.
+        journal, keys = await self._journal(), self._quoting.keys(purchase, wish, cart)
+        # Neither a cart that cannot be paid nor a card, keyring or rules that cannot be read hide what was sent before.
+        if (found := await journal.find(keys, PLACED_WINDOW, repeat=wish.repeat)) is not None:
+            return await self._lookup.settled(found)
+        quoted = await self._quoting.quoted(purchase, wish, cart)
+        draft = new_draft(purchase, quoted, wish.reference)
         standing = await journal.standing(draft, PLACED_WINDOW, repeat=wish.repeat)
         if isinstance(standing, Attempt):
-            return await self._settled(standing)
+            return await self._lookup.settled(standing)
         decision = await self._ruling.over(wish, cart, quoted)
         verdict = in_practice(decision(standing), prints_code=self._security_code is not None)
-        if (
-            isinstance(verdict, Allow)
-            and (found := await journal.find(draft, _UNATTENDED_WINDOW, repeat=wish.repeat)) is not None
-        ):
-            return await self._settled(found)
+        alone = isinstance(verdict, Allow)
+        if alone and (found := await journal.find(draft, _UNATTENDED_WINDOW, repeat=wish.repeat)) is not None:
+            return await self._lookup.settled(found)
         _refuse_above(quoted, max_total)
         refuse_denied(verdict)
         declined = await self.desk.declined(quoted)
@@ -267,25 +318,6 @@ class Placement:
             raise CardRefused(f"{problem} The cvv_command printed another one. Nothing was sent.")
         yes = Yes(quoted, permit, code, reference=wish.reference)
         return await self._sending.start(purchase, yes)
-
-    async def _being_sent(self, store: str) -> Placing | None:
-        """The attempt that is paying the cart of this store at this moment."""
-        for attempt in await (await self._journal()).sending(store):
-            if attempt.draft.cart_id is not None:
-                joined = await self._sending.join(attempt)
-                if joined.attempt.state is State.SENDING:
-                    return joined
-        return None
-
-    async def _last_order(self, store: str) -> Placing:
-        """The order that used the cart up, where there is one."""
-        last = await (await self._journal()).latest(store, within=_LAST_ORDER)
-        if last is None or last.state is State.NOT_PLACED:
-            raise NotAllowed(f"The cart at {store} is empty. Nothing was sent.", next="add_line_item")
-        return await self._sending.join(await self._settled(last))
-
-    async def _settled(self, attempt: Attempt) -> Attempt:
-        return await self._settling.settle(await self._sending.as_it_stands(attempt))
 
 
 def _refuse_above(quoted: Quote, max_total: Decimal | None) -> None:

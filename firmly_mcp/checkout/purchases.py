@@ -31,6 +31,7 @@ from firmly_mcp.errors import FirmlyError, WalletError
 
 from .feed import Step
 from .wishes import Item as Item
+from .wishes import intent_key
 
 Tell = Callable[[Step], None]
 
@@ -48,6 +49,9 @@ class SendingDevices(Protocol):
     async def of_attempt(self, attempt_id: str) -> FirmlyClient:
         """The attempt's own device, made at the first call and found again at any later one."""
 
+    async def kept(self, attempt_id: str) -> FirmlyClient | None:
+        """The attempt's own device as it was made; None where its token is not kept."""
+
     async def forget(self, attempt_id: str) -> None:
         """Delete the attempt's token."""
 
@@ -62,6 +66,10 @@ class Purchase(Protocol):
     @property
     def store(self) -> str:
         """The merchant's domain."""
+
+    @property
+    def intent_key(self) -> str | None:
+        """What finds its attempts before anything is read; None where the shopper's own cart is paid."""
 
     @property
     def sends_cart(self) -> bool:
@@ -106,6 +114,7 @@ class CartPurchase:
     store: str
     firmly: FirmlyClient
     tool: str = "complete_order"
+    intent_key: str | None = None
     sends_cart: bool = True
     steps: int = 2
 
@@ -150,6 +159,10 @@ class ItemsPurchase:
     tool: str = "place_order"
     sends_cart: bool = False
     _sender: FirmlyClient | None = None
+
+    @property
+    def intent_key(self) -> str | None:
+        return intent_key(self.items)
 
     @property
     def steps(self) -> int:

@@ -83,11 +83,16 @@ def quote(store: str, cart: Cart, payer: Payer) -> Quote:
         lines=tuple(_line_in_words(line) for line in cart.line_items),
         payer=payer,
         terms=dict(_terms(store, cart, payer)),
-        purchase_key=_purchase_key(store, cart, payer),
+        purchase_key=purchase_key(payer.environment, payer.shopper, store, cart),
         receipt=receipt(cart, payer.billing),
         quantities=tuple(_wanted(cart).values()),
         address_hash=address_hash(payer.address_key, cart.shipping_info),
     )
+
+
+def purchase_key(environment: str, shopper: str, store: str, cart: Cart) -> str:
+    """What finds attempts: who buys what and how many, whatever the price, card, address, cart or tool."""
+    return _digest([environment, shopper, store, sorted(_wanted(cart).items())])
 
 
 def rises(shown: Quote, now: Quote) -> tuple[str, ...]:
@@ -186,11 +191,6 @@ def _line_in_words(line: LineItem) -> str:
     title = clean_markup(line.description, 80) or clean(line.sku, 80) or "item"
     variant = clean_markup(line.variant_description, 60)
     return f"{line.quantity} x {title}" + (f" ({variant})" if variant else "")
-
-
-def _purchase_key(store: str, cart: Cart, payer: Payer) -> str:
-    """What finds attempts: who buys what and how many, whatever the price, card, address, cart or tool."""
-    return _digest([payer.environment, payer.shopper, store, sorted(_wanted(cart).items())])
 
 
 def _wanted(cart: Cart) -> dict[str, int]:

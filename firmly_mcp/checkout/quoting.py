@@ -12,8 +12,9 @@ from firmly_mcp.errors import CartNotFound, FirmlyError
 from firmly_mcp.wallet.addresses import Address
 from firmly_mcp.wallet.vault import Vault
 
+from .belonging import PurchaseKeys
 from .purchases import CartPurchase, ItemsPurchase, Purchase, SendingDevices
-from .quote import Payer, Quote, quote
+from .quote import Payer, Quote, purchase_key, quote
 from .recipients import entry_of
 from .wishes import Wish
 
@@ -61,6 +62,19 @@ class Quoting:
                 return await purchase.price()
             except CartNotFound:
                 return None
+
+    def keys(self, purchase: Purchase, wish: Wish, cart: Cart | None) -> PurchaseKeys:
+        """What finds the attempts of this purchase, once its cart was read; it takes no card and no keyring."""
+        lines = cart is not None and not cart.is_empty
+        return PurchaseKeys(
+            store=purchase.store,
+            intent_key=purchase.intent_key,
+            purchase_key=purchase_key(self._environment, self._shopper, purchase.store, cart)
+            if cart and lines
+            else None,
+            cart_id=cart.cart_id if cart is not None and purchase.sends_cart else None,
+            reference=wish.reference,
+        )
 
     async def quoted(self, purchase: Purchase, wish: Wish, cart: Cart | None) -> Quote:
         """The cart as something to pay.

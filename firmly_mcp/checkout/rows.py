@@ -38,6 +38,7 @@ def draft_columns(draft: Draft) -> dict[str, object]:
         "card_last_four": draft.card_last_four,
         "reference": draft.reference,
         "address_hash": draft.address_hash,
+        "intent_key": draft.intent_key,
     }
 
 
@@ -85,6 +86,7 @@ def _attempt_of(row: Row[Any]) -> Attempt:
             card_last_four=row.card_last_four,
             reference=row.reference,
             address_hash=row.address_hash,
+            intent_key=row.intent_key,
         ),
         outcome=Outcome(
             state=State(row.state),
@@ -95,5 +97,11 @@ def _attempt_of(row: Row[Any]) -> Attempt:
             cart_id=row.cart_id,
         ),
         begun_at=datetime.fromisoformat(row.begun_at),
-        ended_at=datetime.fromisoformat(row.ended_at) if row.ended_at else None,
+        ended_at=_moment(row.ended_at),
+        watched_until=_moment(row.watched_until),
+        alarm=row.alarm or "",
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

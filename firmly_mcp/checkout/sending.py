@@ -320,4 +320,5 @@ def new_draft(purchase: Purchase, quoted: Quote, reference: str | None) -> Draft
         card_last_four=quoted.payer.card_last_four,
         reference=reference,
         address_hash=quoted.address_hash,
+        intent_key=purchase.intent_key,
     )

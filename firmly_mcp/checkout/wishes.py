@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +38,11 @@ class Wish:
         """The tool that asks for it."""
         return "complete_order" if self.items is None else "place_order"
 
+    @property
+    def intent_key(self) -> str | None:
+        """What finds attempts of the same items before anything is read; None where the cart says what is meant."""
+        return None if self.items is None else intent_key(self.items)
+
     def to_json(self) -> dict[str, Any]:
         """As the journal keeps it."""
         items = None if self.items is None else [[item.ref, item.quantity] for item in self.items]
@@ -59,3 +67,11 @@ class Wish:
             repeat=kept["repeat"],
             reference=kept["reference"],
         )
+
+
+def intent_key(items: Sequence[Item]) -> str:
+    """A digest of what items name: refs with quantities, in no order; equal refs are one."""
+    wanted: Counter[str] = Counter()
+    for item in items:
+        wanted[item.ref] += item.quantity
+    return hashlib.sha256(json.dumps(sorted(wanted.items())).encode()).hexdigest()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from firmly_mcp.errors import FirmlyError, MoneyMoved, QuoteChanged, RateLimited, RuleDenied, StoreError
 from firmly_mcp.store_text import clean
 from firmly_mcp.suspicion import suspicions
 
 from .views import View, with_next, yes_or_no
+
+if TYPE_CHECKING:
+    from firmly_mcp.checkout.earlier import Earlier
 
 # What helps, by the error's code, where the error itself names nothing better.
 NEXT: Final[Mapping[str, str]] = {
@@ -73,7 +76,8 @@ class ErrorView(View):
             code=error.code,
             message=error.message,
             money_moved=error.money_moved,
-            retry_safe=error.retry_safe,
+            # What may have been ordered is never found out by making the call again.
+            retry_safe=error.retry_safe and error.money_moved == "no",
             next=error.next or NEXT[error.code],
             store_says=clean(store.said, 300) or None if store else None,
             error_name=clean(store.name, 60) or None if store else None,
@@ -82,9 +86,18 @@ class ErrorView(View):
             rule=error.rule if isinstance(error, RuleDenied) else None,
             known=tuple(clean(name, 200) for name in error.known),
             difference=error.difference if isinstance(error, QuoteChanged) else (),
-            attempt=getattr(error, "attempt", None),
+            attempt=error.attempt,
             suspicious=suspicions(store.said) if store else (),
         )
+
+    def stating(self, earlier: Earlier | None) -> Self:
+        """The view of the same error that states an earlier order too, unless it names an attempt already."""
+        if earlier is None or self.attempt is not None or earlier.words in self.message:
+            return self
+        stated: dict[str, object] = {"message": f"{self.message} {earlier.words}", "attempt": earlier.attempt}
+        if earlier.in_doubt:
+            stated |= {"money_moved": "unknown", "retry_safe": False, "next": earlier.next or self.next}
+        return self.model_copy(update=stated)
 
     def text(self) -> str:
         lines = [self.message, *self.difference]

@@ -17,6 +17,7 @@ from .views import MoneyView, View, told, with_next
 
 if TYPE_CHECKING:
     from firmly_mcp.checkout.approvals import Approval
+    from firmly_mcp.checkout.earlier import Earlier
 
 OrderStatus = Literal["placed", "in_progress", "approval_required", "declined", "not_placed", "unknown"]
 
@@ -40,6 +41,15 @@ _NEXT: Final = {
     State.NOT_PLACED: "Tell the person why. The same call may be made again once the cause is gone.",
     State.UNKNOWN: "Tell the person to check with the store; get_order_status reads it again. "
     "Do not order again, by any tool.",
+}
+_PLACED_BEFORE: Final = (
+    "Tell the person that this order was placed before, with its number, its total and its time, and that no new one "
+    "was sent. Only if they want the same once more, {again} with repeat: true. That sends nothing by itself: it asks "
+    "the person, who sees this order."
+)
+_AGAIN: Final = {
+    "complete_order": "fill the cart again, then call complete_order",
+    "place_order": "make the same call",
 }
 
 
@@ -65,8 +75,11 @@ class OrderView(View):
     next: str
 
     @classmethod
-    def of(cls, attempt: Attempt, *, environment: str, joined: bool) -> Self:
-        """The view of an attempt; `joined` says that it was there before this call."""
+    def of(cls, attempt: Attempt, *, environment: str, joined: bool, earlier: Earlier | None = None) -> Self:
+        """The view of an attempt; `joined` says that it was there before this call.
+
+        `earlier` is another order at its store, which an attempt that was not placed states.
+        """
         draft, outcome = attempt.draft, attempt.outcome
         return cls(
             status=_STATUS[attempt.state],
@@ -79,10 +92,10 @@ class OrderView(View):
             charged=MoneyView.of(outcome.charged),
             card=f"{draft.card_label}, {draft.card_brand} ending {draft.card_last_four}",
             reason=clean(outcome.reason, 300) or None,
-            warnings=tuple(_warnings(attempt, joined=joined)),
+            warnings=(*_warnings(attempt, joined=joined), *_stated(earlier)),
             suspicious=suspicions(draft.lines),
             environment=environment,
-            next=_NEXT[attempt.state],
+            next=_next(attempt, joined=joined),
         )
 
     @classmethod
@@ -96,10 +109,12 @@ class OrderView(View):
         reached: bool = False,
         link: str | None = None,
         warning: str | None = None,
+        earlier: Earlier | None = None,
     ) -> Self:
         """The view of a question that waits for the person; `reached` says that they have it before them.
 
-        `warning` says what of their settings was not used to ask it.
+        `warning` says what of their settings was not used to ask it. `earlier` is an order at its store that is in
+        doubt, or was placed a short while ago.
         """
         until = f"{approval.expires_at:%H:%M} UTC"
         if reached:
@@ -113,11 +128,16 @@ class OrderView(View):
         following += "Their yes places the order; do not poll."
         view = cls._of_question(approval, "approval_required", environment, approval.reason, following)
         ways = {"card": card, "link": link, "command": None if reached else command}
-        return view.model_copy(update=ways | {"warnings": () if warning is None else (warning,)})
+        warnings = (*_stated(earlier), *(() if warning is None else (warning,)))
+        return view.model_copy(update=ways | {"warnings": warnings})
 
     @classmethod
-    def unanswered(cls, approval: Approval, *, environment: str) -> Self:
-        """The view of a question that can no longer be answered with yes."""
+    def unanswered(cls, approval: Approval, *, environment: str, earlier: Earlier | None = None) -> Self:
+        """The view of a question that can no longer be answered with yes; `earlier` as for `asking`."""
+        return cls._closed(approval, environment).model_copy(update={"warnings": _stated(earlier)})
+
+    @classmethod
+    def _closed(cls, approval: Approval, environment: str) -> Self:
         if approval.answer == "declined":
             until = f"{approval.expires_at:%H:%M} UTC"
             following = f"Do not ask for it again unless the person says so; before {until} it would be refused."
@@ -179,6 +199,7 @@ class OrderLineView(BaseModel):
     total: MoneyView | None = None
     at: str
     lines: tuple[str, ...] = ()
+    warning: str | None = None
 
     @classmethod
     def of(cls, attempt: Attempt) -> Self:
@@ -191,11 +212,13 @@ class OrderLineView(BaseModel):
             total=MoneyView.of(attempt.outcome.charged or attempt.draft.total),
             at=f"{attempt.begun_at:%Y-%m-%dT%H:%MZ}",
             lines=attempt.draft.lines[:3],
+            warning=attempt.alarm or None,
         )
 
     def __str__(self) -> str:
         number = f", order {self.order_number}" if self.order_number else ""
-        return f"{self.at} {self.store}: {self.status}{number}, {self.total}, {'; '.join(self.lines)} [{self.attempt}]"
+        line = f"{self.at} {self.store}: {self.status}{number}, {self.total}, {'; '.join(self.lines)} [{self.attempt}]"
+        return f"{line} Tell the person: {self.warning}" if self.warning else line
 
 
 class OrdersView(View):
@@ -221,8 +244,20 @@ class OrdersView(View):
         return with_next(lines, self.next)
 
 
+def _next(attempt: Attempt, *, joined: bool) -> str:
+    if joined and attempt.state is State.PLACED:
+        return _PLACED_BEFORE.format(again=_AGAIN["place_order" if attempt.draft.on_own_device else "complete_order"])
+    return _NEXT[attempt.state]
+
+
+def _stated(earlier: Earlier | None) -> tuple[str, ...]:
+    return () if earlier is None else (earlier.words,)
+
+
 def _warnings(attempt: Attempt, *, joined: bool) -> list[str]:
     warnings = []
+    if attempt.alarm:
+        warnings.append(f"Tell the person: {attempt.alarm}")
     if joined:
         warnings.append(f"No new order was sent: this is the attempt of {attempt.begun_at:%Y-%m-%d %H:%M} UTC.")
     charged, total = attempt.outcome.charged, attempt.draft.total

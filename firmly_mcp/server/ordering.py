@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from mcp.types import InputRequiredResult
 
+from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.checkout.wishes import Wish
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.settings import approve_command
@@ -25,6 +26,7 @@ from .tool import Ctx, services_of
 if TYPE_CHECKING:
     from firmly_mcp.checkout.approvals import Approval
     from firmly_mcp.checkout.desk import Asked
+    from firmly_mcp.checkout.earlier import Earlier
     from firmly_mcp.checkout.sending import Placing
     from firmly_mcp.services import Reach, Services
 
@@ -66,7 +68,7 @@ async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> Or
     services = services_of(ctx)
     environment = services.settings.environment
     if asked.approval.answer != "open":
-        return OrderView.unanswered(asked.approval, environment=environment)
+        return await question_view(services, asked.approval)
     invited = await _invited(ctx, asked, until)
     if isinstance(invited, InputRequiredResult):
         return invited
@@ -83,7 +85,7 @@ async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> Or
         if placing is not None:
             return await _followed(services, placing, progress, until, joined=False)
         if answered is not None:
-            return OrderView.unanswered(answered, environment=environment)
+            return await question_view(services, answered)
     payer = asked.quote.payer
     return OrderView.asking(
         asked.approval,
@@ -93,16 +95,29 @@ async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> Or
         reached=invited.reach == "shown",
         link=invited.link,
         warning=await services.pages_notice(),
+        earlier=await _earlier(services, asked.approval),
     )
 
 
 async def question_view(services: Services, approval: Approval) -> OrderView:
     """How a question stands that began no order."""
-    environment = services.settings.environment
+    environment, earlier = services.settings.environment, await _earlier(services, approval)
     if not (await services.placement()).desk.is_open(approval):
-        return OrderView.unanswered(approval, environment=environment)
+        return OrderView.unanswered(approval, environment=environment, earlier=earlier)
     command = approve_command(services.settings, approval.id)
-    return OrderView.asking(approval, environment=environment, command=command)
+    return OrderView.asking(approval, environment=environment, command=command, earlier=earlier)
+
+
+async def attempt_view(services: Services, attempt: Attempt, *, joined: bool) -> OrderView:
+    """How an attempt stands; where it was not placed, another order at its store is stated."""
+    earlier = None
+    if attempt.state is State.NOT_PLACED:
+        earlier = await (await services.placement()).earlier_at(attempt.draft.store)
+    return OrderView.of(attempt, environment=services.settings.environment, joined=joined, earlier=earlier)
+
+
+async def _earlier(services: Services, approval: Approval) -> Earlier | None:
+    return await (await services.placement()).earlier_at(approval.wish.store)
 
 
 async def _followed(
@@ -112,8 +127,7 @@ async def _followed(
         await progress.follow(placing.feed, until)
     placement = await services.placement()
     attempt = await placement.attempt(placing.attempt.id, asks_store=not services.ending.is_set())
-    attempt = attempt or placing.attempt
-    return OrderView.of(attempt, environment=services.settings.environment, joined=joined)
+    return await attempt_view(services, attempt or placing.attempt, joined=joined)
 
 
 async def _invited(ctx: Ctx, asked: Asked, until: float) -> _Invited | InputRequiredResult:

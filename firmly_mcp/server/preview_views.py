@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from pydantic import Field
 
 from firmly_mcp.checkout.rules import Allow, Ask
-from firmly_mcp.errors import FirmlyError
+from firmly_mcp.errors import FirmlyError, MoneyMoved
 from firmly_mcp.money import Money
 from firmly_mcp.store_text import clean
 from firmly_mcp.suspicion import suspicions
 
-from .views import MoneyView, View, with_next
+from .views import MoneyView, View, told, with_next
 
 if TYPE_CHECKING:
     from firmly_mcp.checkout.placement import Preview
 
-_NO_MONEY: Final = "Nothing was charged. money_moved: no."
+_NO_MONEY: Final = "The preview charged nothing. money_moved: {}."
 _AMOUNTS: Final = ("sub total", "shipping total", "tax total", "addon total", "total")
 
 Rules = Literal["allow", "ask", "refuse"]
@@ -41,12 +41,13 @@ class PreviewView(View):
     reason: str | None = None
     missing: str | None = None
     suspicious: tuple[str, ...] = ()
-    money_moved: Literal["no"] = "no"
+    warnings: tuple[str, ...] = ()
+    money_moved: MoneyMoved = "no"
     next: str | None = None
 
     @classmethod
     def of(cls, preview: Preview) -> Self:
-        """The view of a quote that could be ordered."""
+        """The view of a quote that could be ordered; an earlier order at the store is stated."""
         quote, verdict = preview.quote, preview.verdict
         rules: Rules = "allow" if isinstance(verdict, Allow) else "ask" if isinstance(verdict, Ask) else "refuse"
         return cls(
@@ -59,6 +60,8 @@ class PreviewView(View):
             rules=rules,
             reason=verdict.reason,
             suspicious=suspicions(quote.lines),
+            warnings=() if preview.earlier is None else (preview.earlier.words,),
+            money_moved="unknown" if preview.earlier is not None and preview.earlier.in_doubt else "no",
             next=_NEXT[rules],
         )
 
@@ -67,15 +70,19 @@ class PreviewView(View):
         """The view of what is missing, and of the tool that supplies it."""
         known = ", ".join(clean(label, 80) for label in getattr(error, "known", ()))
         missing = f"{error.message} Known: {known}." if known else error.message
-        return cls(store=clean(store, 253), ready=False, missing=missing, next=error.next)
+        return cls(
+            store=clean(store, 253), ready=False, missing=missing, money_moved=error.money_moved, next=error.next
+        )
 
     def text(self) -> str:
         if self.missing is not None:
-            return with_next([f"Not ready to order at {self.store}: {self.missing}", _NO_MONEY], self.next)
+            no_money = _NO_MONEY.format(self.money_moved)
+            return with_next([f"Not ready to order at {self.store}: {self.missing}", no_money], self.next)
         lines = [f"An order at {self.store} would be:", *(f"- {line}" for line in self.lines)]
         lines += [", ".join(f"{name} {amount}" for name, amount in self.amounts.items())]
         lines += [f"Total: {self.total}. Card: {self.card}."]
-        lines += [f"The rules say: {self.rules}. {self.reason}", _NO_MONEY]
+        lines += [f"The rules say: {self.rules}. {self.reason}", *told("Warning", self.warnings)]
+        lines += [_NO_MONEY.format(self.money_moved)]
         return with_next(lines, self.next, suspicious=self.suspicious)
 
 

@@ -55,13 +55,13 @@ def add_resources(server: MCPServer[Any], services: Services) -> None:
     @server.resource(ORDER, title="Order", mime_type=_JSON)
     async def order(attempt: str) -> str:
         """One attempt to order: how it stands, and what is known about the money."""
-        from .order_views import OrderView
+        from .ordering import attempt_view
 
         placement = await _told(services.placement())
         found = await _told(placement.attempt(attempt))
         if found is None:
             raise ResourceNotFoundError("There is no attempt of this id.")
-        return _object(OrderView.of(found, environment=services.settings.environment, joined=False))
+        return _object(await _told(attempt_view(services, found, joined=False)))
 
     @server.resource(CART, title="Cart", mime_type=_JSON)
     async def cart(store: str) -> str:

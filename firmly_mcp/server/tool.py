@@ -22,6 +22,7 @@ from firmly_mcp.errors import FirmlyError
 from firmly_mcp.store_text import clean
 
 from .bounds import excess
+from .earlier_orders import stating_earlier_order
 from .error_views import NEXT, ErrorView
 from .notices import Notices
 from .views import View
@@ -138,11 +139,11 @@ class StrictTool(Tool):
         if over := excess(arguments):
             return refused(f"The arguments hold {over}, so they were not read. Nothing was done.")
         if holds_card_number(arguments):
-            return _failed(_NO_CARD_NUMBERS)
+            return _failed(await self._in_full(_NO_CARD_NUMBERS, arguments, context))
         try:
             view = await self._uncut(arguments, context)
         except ToolError as error:
-            return _failed(_refusal(error))
+            return _failed(await self._in_full(_refusal(error), arguments, context))
         if view is None:
             return _failed(self._cut())
         if isinstance(view, CallToolResult | InputRequiredResult):
@@ -168,6 +169,10 @@ class StrictTool(Tool):
             return _ORDER_CUT
         reads = self.annotations is not None and bool(self.annotations.read_only_hint)
         return _READING_CUT if reads else _CHANGE_CUT
+
+    async def _in_full(self, view: ErrorView, arguments: dict[str, Any], context: Context[Any, Any]) -> ErrorView:
+        """What is stated about money comes from the journal, not from the call at hand alone."""
+        return await stating_earlier_order(view, self.name, arguments, services_of(context))
 
 
 def answer(view: View) -> CallToolResult:

@@ -134,6 +134,8 @@ async def _followed(placement: Placement, placing: Placing, terminal: TextIO) ->
         terminal.flush()
         told = len(placing.feed.steps)
     attempt = await placement.attempt(placing.attempt.id) or placing.attempt
+    if not placing.is_new:
+        terminal.write(f"No new order was sent: this is the order of {attempt.begun_at:%Y-%m-%d %H:%M} UTC.\n")
     terminal.write(_outcome(attempt) + "\n")
     return attempt
 
@@ -167,6 +169,8 @@ def _show(review: Review, write: Callable[[str], object]) -> None:
     environment = quote.payer.environment
     write(f"\n=== {'SIMULATOR: no money moves' if environment == 'simulator' else environment} ===\n")
     write(f"An assistant wants to order at {quote.store}. You are asked because: {review.approval.reason}\n\n")
+    for late in review.alarms:
+        write(f"WARNING about {'; '.join(late.draft.lines)} at {late.draft.store}: {late.alarm}\n")
     for doubt in review.doubts:
         write(f"IN DOUBT at this store since {doubt.begun_at:%Y-%m-%d %H:%M} UTC: {doubt.draft.total}, ")
         write(f"{'; '.join(doubt.draft.lines)}. It may have been placed.\n")

@@ -74,6 +74,7 @@ async def settle(
         with progress_bar("Reading how orders in doubt ended") as told:
             left = await placement.settle_all(told)
         if not as_json:
+            _warn(await placement.alarms())
             click.echo("No attempt is in doubt." if not left else "Still in doubt:", err=True)
         _list(left, as_json=as_json)
         return
@@ -123,6 +124,14 @@ async def accept_journal(vault: Vault, placement: Placement, *, as_json: bool) -
 
 def _list(attempts: Sequence[Attempt], *, as_json: bool) -> None:
     show([attempt_row(attempt) for attempt in attempts], _COLUMNS, as_json=as_json, colours=_COLOURS)
+    if not as_json:
+        _warn(attempts)
+
+
+def _warn(attempts: Sequence[Attempt]) -> None:
+    for attempt in attempts:
+        if attempt.alarm:
+            click.echo(f"Warning: {attempt.id}: {attempt.alarm}", err=True)
 
 
 _DIFFERS: Final = {
@@ -135,7 +144,10 @@ _DIFFERS: Final = {
 def _charge_in_words(attempt: Attempt) -> str:
     charged, approved = attempt.outcome.charged, attempt.draft.total
     if attempt.state is not State.PLACED:
-        return "Ended as not placed. Should your card's statement show a charge, ask the store."
+        return (
+            "Ended as not placed. The store is read for another 30 days: if the order turns up, it counts and you are "
+            "warned. Should your card's statement show a charge, ask the store."
+        )
     if charged is None:
         return f"What was charged is not known here: compare your card's statement with the approved {approved}."
     return f"Approved: {approved}. Charged: {charged}.{_DIFFERS[attempt.charge_differs]}"
@@ -152,4 +164,5 @@ def attempt_row(attempt: Attempt) -> dict[str, str | None]:
         "order_number": attempt.outcome.order_number,
         "what": "; ".join(attempt.draft.lines),
         "reason": attempt.outcome.reason,
+        "alarm": attempt.alarm or None,
     }

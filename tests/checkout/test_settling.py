@@ -199,11 +199,13 @@ async def by_asking_again(gate: Gate, doubt: Attempt) -> None:
     await gate.placement.order(ITEMS)
 
 
-async def by_hand(gate: Gate, doubt: Attempt) -> None:
+async def by_hand_and_by_reading(gate: Gate, doubt: Attempt) -> None:
     await gate.placement.settle_by_hand(doubt, None, proof=BY_PERSON)
+    assert gate.kept_devices()
+    await gate.placement.settle_all()
 
 
-@pytest.mark.parametrize("end", [by_reading, by_asking_again, by_hand])
+@pytest.mark.parametrize("end", [by_reading, by_asking_again, by_hand_and_by_reading])
 @pytest.mark.anyio
 async def test_the_device_of_an_attempt_is_forgotten_once_its_outcome_is_certain(
     gate: Gate, end: Callable[[Gate, Attempt], Awaitable[None]]

@@ -77,6 +77,10 @@ class Assistant:
         plain = {"n": key.n or "", "e": key.e or "", "kty": key.kty or ""}
         return thumbprint(PaymentKey(firmly.session.hosts.payment, key.kid, **plain))
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass for the simulator."""
+        self._control("clock", {"advance_seconds": seconds})
+
     @property
     def charges(self) -> list[tuple[str, int]]:
         """The order numbers and amounts in the books."""

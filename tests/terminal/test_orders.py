@@ -143,6 +143,23 @@ def test_a_person_who_ends_a_doubt_is_told_both_amounts(assistant: Assistant, ch
     assert told in settled(assistant, doubt.id, "--placed", "A-77", *charged)
 
 
+def test_an_order_that_turns_up_after_a_person_ended_it_warns_them(assistant: Assistant) -> None:
+    assistant.server.call("search_products", query="tee")  # there is a simulator from here on
+    assistant.fault("hide-order", seconds=60)
+    late = sent(assistant, 2, "lose-answer")
+    ended = orders(assistant, "settle", late.id, "--not-placed")
+    assert "The store is read for another 30 days" in ended.stderr
+    assistant.advance(61)
+    done = orders(assistant, "settle")
+    number = assistant.charges[0][0]
+    warning = f"Warning: {late.id}: You ended this order as not placed, but the store has it: order {number}, charged"
+    assert done.stderr.startswith(warning)
+    listed = orders(assistant, "list")
+    assert listed.stdout.split("\t")[4:6] == ["placed", number]
+    assert listed.stderr.startswith(warning)
+    assert json.loads(orders(assistant, "list", "--json").stdout)[0]["alarm"].startswith("You ended this order")
+
+
 def test_words_that_do_not_fit_together_end_nothing(assistant: Assistant) -> None:
     doubt = sent(assistant, 2, "reset-after-body")
     for arguments in (

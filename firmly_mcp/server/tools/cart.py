@@ -14,6 +14,7 @@ from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import CartNotFound, FirmlyError, NotFound
 from firmly_mcp.server.cart_views import CartsView, CartView
+from firmly_mcp.server.earlier_orders import firmly_to_change
 from firmly_mcp.server.tool import Ctx, offered, services_of
 from firmly_mcp.store_text import clean
 
@@ -85,7 +86,7 @@ async def add_line_item(
     quantity: Annotated[int, Field(ge=1, le=9999)] = 1,
 ) -> CartView:
     """Put a variant into the cart at a store. It costs nothing and orders nothing. Next: set_shipping_info."""
-    firmly = await services_of(ctx).firmly()
+    firmly = await firmly_to_change(services_of(ctx), store)
     cart = await firmly.add_line_item(store, refs.unpack(ref), quantity)
     return cart_view(firmly, store, cart)
 
@@ -98,7 +99,7 @@ async def update_line_item(
     quantity: Annotated[int, Field(description="0 removes the line", ge=0, le=9999)],
 ) -> CartView:
     """Set the quantity of a line in the cart; 0 removes it."""
-    firmly = await services_of(ctx).firmly()
+    firmly = await firmly_to_change(services_of(ctx), store)
     try:
         return cart_view(firmly, store, await firmly.update_line_item(store, line_item_id, quantity))
     except NotFound as error:
@@ -109,5 +110,5 @@ async def update_line_item(
 @offered("Empty the cart", destructive=True, idempotent=True)
 async def clear_cart(ctx: Ctx, store: Store) -> CartView:
     """Remove every line from the cart at a store."""
-    firmly = await services_of(ctx).firmly()
+    firmly = await firmly_to_change(services_of(ctx), store)
     return cart_view(firmly, store, await firmly.clear_cart(store))

@@ -11,6 +11,7 @@ from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import FirmlyError, NotAllowed
 from firmly_mcp.server.cart_views import CartView
 from firmly_mcp.server.delivery_views import AvailabilityView, PostalCodeView
+from firmly_mcp.server.earlier_orders import firmly_to_change
 from firmly_mcp.server.tool import Ctx, offered, services_of
 from firmly_mcp.store_text import clean
 
@@ -36,7 +37,7 @@ async def set_shipping_info(
     vault = await services.vault()
     shipping = await vault.address(address)
     billing = await vault.address(billing_address) if billing_address else None
-    firmly = await services.firmly()
+    firmly = await firmly_to_change(services, store)
     cart = await firmly.set_shipping_info(store, shipping.as_firmly())
     if billing is None:
         return cart_view(firmly, store, cart)
@@ -65,7 +66,7 @@ async def set_fulfillment(
     """
     if type is None and method is None:
         raise NotAllowed("Give a type or a method from the cart's shipments. Nothing was changed.", next="get_cart")
-    firmly = await services_of(ctx).firmly()
+    firmly = await firmly_to_change(services_of(ctx), store)
     cart = await firmly.get_cart(store)
     shipment = _shipment(cart, shipment_id)
     if type is not None:
@@ -96,7 +97,7 @@ async def set_postal_code(
     ctx: Ctx, postal_code: Annotated[str, Field(description="Such as 90210", min_length=1, max_length=20)]
 ) -> PostalCodeView:
     """Set the shopper's postal code for prices and stock at all stores, before there is an address."""
-    firmly = await services_of(ctx).firmly()
+    firmly = await firmly_to_change(services_of(ctx), None)
     return PostalCodeView(postal_code=clean(await firmly.set_postal_code(postal_code) or postal_code, 20))
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from firmly_mcp.errors import FirmlyError, NotAllowed
-from firmly_mcp.server.order_views import OrdersView, OrderView
-from firmly_mcp.server.ordering import question_view
+from firmly_mcp.server.order_views import OrdersView
+from firmly_mcp.server.ordering import attempt_view, question_view
 from firmly_mcp.server.status_views import StatusView
 from firmly_mcp.server.tool import Ctx, offered, services_of
 
@@ -38,7 +38,7 @@ async def get_order_status(
     found = await placement.attempt(attempt)
     if found is None:
         raise NotAllowed("There is no attempt of this id. Nothing was asked.", next="list_orders")
-    known = OrderView.of(found, environment=services.settings.environment, joined=False)
+    known = await attempt_view(services, found, joined=False)
     if found.outcome.order_number is None:
         return StatusView(store=found.draft.store, attempt=known, next=known.next)
     firmly = await services.firmly()

@@ -11,6 +11,7 @@ from pydantic import Field
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import FirmlyError, NotAllowed, NotFound
 from firmly_mcp.server.cart_views import CartView
+from firmly_mcp.server.earlier_orders import firmly_to_change
 from firmly_mcp.server.tool import Ctx, offered, services_of
 
 from .arguments import Store
@@ -31,7 +32,7 @@ async def set_promo_codes(
     ],
 ) -> CartView:
     """Set the promo codes of the cart. A code that does not count is missing from the answer's promo_codes."""
-    firmly = await services_of(ctx).firmly()
+    firmly = await firmly_to_change(services_of(ctx), store)
     if not promo_codes:
         return cart_view(firmly, store, await firmly.clear_promo_codes(store))
     cart = await firmly.add_promo_codes(store, promo_codes)
@@ -51,7 +52,7 @@ async def set_addon(
     child_ids: Annotated[list[Id], Field(description="Choices within the addon", max_length=50)] = [],  # noqa: B006 - as above
 ) -> CartView:
     """Add an addon that the cart offers, such as a warranty or gift wrap, or remove it. Some stores require one."""
-    firmly = await services_of(ctx).firmly()
+    firmly = await firmly_to_change(services_of(ctx), store)
     cart = Cart()
     if not remove:
         try:
