@@ -97,7 +97,10 @@ def _repeat(order: Order) -> Step:
 def _address(unknown: Refusal, order: Order) -> Step:
     if order.known_address:
         return Step("addresses.unknown", "holds", "You entered its address, or approved an order there before.")
-    reason = "It goes to an address that you did not enter and never approved an order to."
+    reason = (
+        "It goes to an address that you did not enter and never approved an order to, or that an entry which is not "
+        "yours repeats."
+    )
     return Step("addresses.unknown", unknown, reason)
 
 

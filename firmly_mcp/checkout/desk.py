@@ -20,7 +20,6 @@ from firmly_mcp.api.models import Cart
 from firmly_mcp.card_numbers import code_problem
 from firmly_mcp.errors import CardRefused, NotAllowed, WalletError
 from firmly_mcp.settings import PAGES_AN_HOUR
-from firmly_mcp.wallet.addresses import Address
 from firmly_mcp.wallet.person import PersonProof, require_person
 from firmly_mcp.wallet.vault import Vault
 
@@ -31,6 +30,7 @@ from .journal import Journal, Permit
 from .purchases import Purchase
 from .quote import Quote
 from .quoting import Quoting, tidied_on_error
+from .recipients import Recipient
 from .rules import Ask
 from .ruling import Ruling, refuse_denied
 from .sending import Placing, Sending, Yes
@@ -60,9 +60,9 @@ class Asked:
 class Review:
     """What a desk shows: the question, the quote as it is now, doubts at the store, what was bought just before.
 
-    `recipient` is the address book's entry that it goes to, if it is one. `pin_set`: there is a PIN, which
-    ending an earlier doubt takes. `pin_required`: the yes takes it too. `alarms` are orders, at any store, of which the
-    store shows something else than was recorded.
+    `recipient` is what the address book knows of where it goes. `pin_set`: there is a PIN, which ending an earlier
+    doubt takes. `pin_required`: the yes takes it too. `alarms` are orders, at any store, of which the store shows
+    something else than was recorded.
     """
 
     approval: Approval
@@ -71,7 +71,7 @@ class Review:
     cart: Cart | None
     doubts: tuple[Attempt, ...]
     just_bought: Attempt | None
-    recipient: Address | None
+    recipient: Recipient
     pin_set: bool
     pin_required: bool
     alarms: tuple[Attempt, ...] = ()
@@ -164,7 +164,7 @@ class Desk:
         cart = await self._quoting.priced(purchase)
         async with tidied_on_error(purchase):
             quoted = await self._quoting.quoted(purchase, approval.wish, cart)
-            recipient = await self._quoting.recipient(approval.wish, cart)
+            recipient = await self._quoting.recipient(approval.wish, cart, quoted.payer)
         keys = self._quoting.keys(purchase, approval.wish, cart)
         doubts = tuple(attempt for attempt in await journal.in_doubt() if attempt.draft.store == purchase.store)
         pin_set = await self._vault.pin.is_set()
@@ -213,10 +213,10 @@ class Desk:
         repeat = wish.repeat or review.just_bought is not None
         yes = Yes(review.quote, permit, code, repeat=repeat, reference=wish.reference)
         placing = await self._sending.start(review.purchase, yes)
-        if placing.is_new and review.recipient is not None:
+        if placing.is_new and (entry := review.recipient.shipped_to) is not None:
             # The order is under way, whatever becomes of the address book: at worst the next one asks again.
             with suppress(WalletError):
-                await self._vault.accept_address(review.recipient.label)
+                await self._vault.accept_address(entry)
         return placing
 
     async def answered(self, approval_id: str) -> Approval | None:

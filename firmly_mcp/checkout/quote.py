@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from firmly_mcp.api.models import Address, Cart, LineItem, Shipment
 from firmly_mcp.errors import MoneyMoved, NotAllowed
@@ -20,6 +20,7 @@ from firmly_mcp.store_text import clean, clean_markup
 from .receipt import Receipt, receipt
 from .recipients import address_hash
 
+T = TypeVar("T")
 Term = str | int | Money | None
 
 _TOTALS: Final = ("sub_total", "shipping_total", "tax_total", "addon_total", "total")
@@ -30,7 +31,8 @@ class Payer:
     """Whose card pays, and where the payment goes: the terms that are ours rather than the store's.
 
     `billing` holds Firmly's address fields; `payment_host` is the origin that the sealed card is sent to. `address_key`
-    turns an address into what the journal knows it by.
+    turns an address into what the journal knows it by. `ships_to` has the fields of the address that the order request
+    carries; None where it carries none, and the cart's own counts.
     """
 
     environment: str
@@ -41,6 +43,7 @@ class Payer:
     card_last_four: str
     billing: Mapping[str, str]
     address_key: bytes = field(default=b"", repr=False)
+    ships_to: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,15 @@ def quote(store: str, cart: Cart, payer: Payer) -> Quote:
         NotAllowed: the cart cannot be paid as it is; the message says what is missing and which tool supplies it.
     """
     _refuse_what_cannot_be_paid(store, cart)
-    assert cart.cart_id is not None
-    assert cart.total is not None
+    cart_id, total = cart.cart_id, cart.total
+    assert cart_id is not None
+    assert total is not None
+    # What a store writes about an address that goes out with the order is not what is sent.
+    cart = cart.model_copy(update={"shipping_info": shipping_of(cart, payer)})
     return Quote(
         store=store,
-        cart_id=cart.cart_id,
-        total=cart.total,
+        cart_id=cart_id,
+        total=total,
         lines=tuple(_line_in_words(line) for line in cart.line_items),
         payer=payer,
         terms=dict(_terms(store, cart, payer)),
@@ -93,6 +99,11 @@ def quote(store: str, cart: Cart, payer: Payer) -> Quote:
 def purchase_key(environment: str, shopper: str, store: str, cart: Cart) -> str:
     """What finds attempts: who buys what and how many, whatever the price, card, address, cart or tool."""
     return _digest([environment, shopper, store, sorted(_wanted(cart).items())])
+
+
+def shipping_of(cart: Cart, payer: Payer) -> Address | None:
+    """Where the order goes: the address that is sent with it, or else the cart's."""
+    return cart.shipping_info if payer.ships_to is None else Address.model_validate(dict(payer.ships_to))
 
 
 def rises(shown: Quote, now: Quote) -> tuple[str, ...]:
@@ -149,22 +160,37 @@ def _terms(store: str, cart: Cart, payer: Payer) -> Iterator[tuple[str, Term]]:
     yield from ((f"bill to {field}", value) for field, value in payer.billing.items())
     for number, shipment in enumerate(cart.shipments, start=1):
         yield from _shipment_terms(f"shipment {number}", shipment)
-    for selection in cart.addons.selections:
-        yield f"addon {clean(selection.addon_id, 60)}", _canonical(selection.model_dump(mode="json"))
-    yield "promo codes", ", ".join(sorted(clean(code, 60) for code in cart.coupons))
+    addons = sorted((_canonical(each.model_dump(mode="json")), each.addon_id) for each in cart.addons.selections)
+    for name, (term, _) in _distinct(("addon " + clean(addon_id, 60), (term, addon_id)) for term, addon_id in addons):
+        yield name, term
+    yield "promo codes", ", ".join(sorted(cart.coupons))
     yield from ((name.replace("_", " "), getattr(cart, name)) for name in _TOTALS)
 
 
 def _named(lines: Iterable[LineItem]) -> Iterator[tuple[str, LineItem]]:
     """Lines by their sku, in its order: the ids and the order of lines are the cart's own, and no terms."""
-    seen: dict[str, int] = {}
-    for line in sorted(lines, key=lambda line: (_variant(line), line.quantity or 0)):
-        name = clean(_variant(line), 80)
-        seen[name] = seen.get(name, 0) + 1
-        yield (name if seen[name] == 1 else f"{name} #{seen[name]}"), line
+    ordered = sorted(lines, key=lambda line: (_variant(line), line.quantity or 0))
+    return _distinct((clean(_variant(line), 80), line) for line in ordered)
+
+
+def _distinct(named: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+    """The same, each under a name that no other has: a second one of a name would hide the first one's terms."""
+    given: set[str] = set()
+    last: dict[str, int] = {}
+    for stem, value in named:
+        name, number = stem, last.get(stem, 1)
+        while name in given:
+            number += 1
+            name = f"{stem} #{number}"
+        last[stem] = number
+        given.add(name)
+        yield name, value
 
 
 def _line_terms(name: str, line: LineItem) -> Iterator[tuple[str, Term]]:
+    if name != _variant(line):
+        # The name is for reading: cleaned, cut, and numbered where two lines have one.
+        yield f"{name}: sku", _variant(line)
     yield f"{name}: variant", line.variant_id
     yield f"{name}: quantity", line.quantity
     yield f"{name}: price", line.price

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
 from firmly_mcp.api.names import store_name
 from firmly_mcp.errors import CartNotFound, FirmlyError
-from firmly_mcp.wallet.addresses import Address
 from firmly_mcp.wallet.vault import Vault
 
 from .belonging import PurchaseKeys
 from .purchases import CartPurchase, ItemsPurchase, Purchase, SendingDevices
-from .quote import Payer, Quote, purchase_key, quote
-from .recipients import entry_of
+from .quote import Payer, Quote, purchase_key, quote, shipping_of
+from .recipients import Recipient, recipient
 from .wishes import Wish
 
 
@@ -83,13 +83,15 @@ class Quoting:
             NotAllowed: it cannot be paid as it is; says what is missing.
             CardNotFound, AddressNotFound: no card has the wish's label, or its billing address is gone.
         """
-        return quote(purchase.store, cart or Cart(), await self._payer(wish.card))
+        payer = await self._payer(wish.card)
+        if isinstance(purchase, ItemsPurchase):
+            payer = replace(payer, ships_to=purchase.shipping)
+        return quote(purchase.store, cart or Cart(), payer)
 
-    async def recipient(self, wish: Wish, cart: Cart | None) -> Address | None:
-        """The address book's entry that the order goes to, if it is one."""
-        if wish.items is not None:
-            return await self._vault.address(wish.address)
-        return entry_of(await self._vault.addresses(), cart.shipping_info if cart else None)
+    async def recipient(self, wish: Wish, cart: Cart | None, payer: Payer) -> Recipient:
+        """What the address book knows of where the order goes."""
+        label = None if wish.items is None else (await self._vault.address(wish.address)).label
+        return recipient(await self._vault.addresses(), shipping_of(cart or Cart(), payer), label)
 
     async def _payer(self, card: str | None) -> Payer:
         summary = await self._vault.card_summary(card)

@@ -36,8 +36,7 @@ class Ruling:
             SettingsError: the rules cannot be read; while they cannot, no order may be sent.
         """
         rules = await self._rules()
-        recipient = await self._quoting.recipient(wish, cart)
-        known = recipient is not None and recipient.origin == "person"
+        recipient = await self._quoting.recipient(wish, cart, quoted.payer)
         order = Order(
             store=quoted.store,
             total=quoted.total,
@@ -45,7 +44,7 @@ class Ruling:
             quantities=quoted.quantities,
             tool="complete_order" if wish.items is None else "place_order",
             address_hash=quoted.address_hash,
-            known_address=known,
+            known_address=recipient.is_own,
             repeat=wish.repeat,
         )
         return lambda history: rules.verdict(lambda each: decide(each, order, history))

@@ -45,7 +45,7 @@ def approval_values(review: Review, refused: Quote | None) -> dict[str, Any]:
         "code_hint": f"{digits} digits, on the {'front' if digits == 4 else 'back'}. Used once, never stored.",
         "changed": changes(refused.terms, quote.terms) if refused is not None else (),
         "was_asked_at": review.approval.total if review.approval.total != quote.total else None,
-        "address_note": _address_note(recipient.origin if recipient is not None else None),
+        "address_note": _address_note(recipient.origin),
         "terms": [(name, in_words(term)) for name, term in quote.terms.items() if term not in {None, ""}],
     }
 

@@ -15,12 +15,11 @@ from typing import Any, Final, Literal
 
 import click
 
-from firmly_mcp.api.models import Address as CartAddress
 from firmly_mcp.api.names import store_name
 from firmly_mcp.checkout.accepted import WHERE, Accepted
 from firmly_mcp.checkout.in_force import in_force
 from firmly_mcp.checkout.placement import Placement
-from firmly_mcp.checkout.recipients import address_hash
+from firmly_mcp.checkout.recipients import address_hash, as_sent, recipient
 from firmly_mcp.checkout.rules import Allow, Ask, Deny, Order, Step, Verdict, decide, explain
 from firmly_mcp.checkout.ruling import in_practice
 from firmly_mcp.currencies import CURRENCIES, nearest_currency
@@ -110,7 +109,7 @@ def _assumed(step: Step, asked: Mapping[str, Any]) -> Step:
 async def _order(vault: Vault, asked: Mapping[str, Any]) -> Order:
     label = asked["address"]
     address = None if label is None else await vault.address(label)
-    where = None if address is None else CartAddress.model_validate(address.as_firmly())
+    where = None if address is None else as_sent(address)
     return Order(
         store=store_name(asked["store"].strip()),
         total=_money(asked["total"], asked["currency"]),
@@ -118,7 +117,7 @@ async def _order(vault: Vault, asked: Mapping[str, Any]) -> Order:
         quantities=(asked["quantity"],),
         tool=asked["tool"],
         address_hash=_USUAL_ADDRESS if where is None else address_hash(await vault.address_key(), where),
-        known_address=address is None or address.origin == "person",
+        known_address=where is None or recipient(await vault.addresses(), where, label).is_own,
         repeat=asked["repeat"],
     )
 

@@ -228,15 +228,17 @@ class Vault:
         """
         return await self._addresses.entry(await self._addresses.known(label))
 
-    async def accept_address(self, label: str) -> None:
-        """Take an address that came through a tool as the person's own: they approved an order to it.
+    async def accept_address(self, shipped_to: Address) -> None:
+        """Take the entry that an order was shipped to as the person's own: they approved that order.
+
+        An entry that stands under its label by now and is another one stays as it is.
 
         Raises:
             AddressNotFound: as for `address`.
         """
         async with self._lock():
-            entry = await self._addresses.entry(await self._addresses.known(label))
-            if entry.origin != "person":
+            entry = await self._addresses.entry(await self._addresses.known(shipped_to.label))
+            if entry == shipped_to and entry.origin != "person":
                 own = entry.model_copy(update={"origin": "person"})
                 await self._addresses.put(own.label, entry_of_address(own))
 

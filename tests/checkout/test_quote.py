@@ -140,6 +140,44 @@ def test_a_yes_is_bound_to_the_card_the_billing_address_and_where_the_card_goes(
     assert quoted(payer=payer).digest != quoted().digest
 
 
+def with_skus(*skus: str) -> Callable[[dict[str, Any]], object]:
+    """A cart of one line for each, at no price of its own."""
+
+    def change(cart: dict[str, Any]) -> None:
+        (line,) = cart["line_items"]
+        free = {"quantity": 1, "price": usd(0), "line_price": usd(0)}
+        cart["line_items"] = [line, *({**line, **free, "sku": sku, "line_item_id": sku} for sku in skus)]
+
+    return change
+
+
+# Two skus that read the same once they are cleaned and cut.
+ALIKE = [("A1", "A1\u200b"), ("X" * 80 + "1", "X" * 80 + "2"), ("A 1", "A  1")]
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE)
+def test_a_sku_that_only_reads_the_same_is_another_term(one: str, other: str) -> None:
+    shown, now = quoted(with_skus(one)), quoted(with_skus(other))
+    assert now.digest != shown.digest
+    assert rises(shown, now)
+
+
+@pytest.mark.parametrize("skus", [("A", "A", "A #2"), ("A #2", "A", "A"), ("A", "A\u200b", "A #2", "A #2")])
+def test_no_line_hides_the_terms_of_another(skus: tuple[str, ...]) -> None:
+    quantities = [name for name in quoted(with_skus(*skus)).terms if name.endswith(": quantity")]
+    assert len(quantities) == len(skus) + 1
+
+
+def test_an_addon_that_is_chosen_twice_is_two_terms() -> None:
+    def chosen(*lines: str) -> Callable[[dict[str, Any]], object]:
+        selections = [{"addon_id": "wrap", "selected_line_item_ids": [line]} for line in lines]
+        return lambda cart: cart["addons"].update(selections=selections)
+
+    shown, now = quoted(chosen("item-1", "item-2")), quoted(chosen("item-3", "item-2"))
+    assert now.digest != shown.digest
+    assert quoted(chosen("item-2", "item-1")).digest == shown.digest
+
+
 def test_a_difference_says_what_moved_from_what_to_what() -> None:
     assert rises(quoted(), quoted(dearer_shipping)) == (
         "shipment 1: method price: 5.00 USD → 7.00 USD",
