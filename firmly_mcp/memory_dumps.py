@@ -48,5 +48,6 @@ def _make_undumpable() -> bool:
         return False
     nothing = [c_ulong(0)] * 3
     # A change of account resets it, so each wallet looks.
-    is_off = prctl(c_int(_PR_GET_DUMPABLE), c_ulong(0), *nothing) == 0
-    return bool(is_off or prctl(c_int(_PR_SET_DUMPABLE), c_ulong(0), *nothing) == 0)
+    if prctl(c_int(_PR_GET_DUMPABLE), c_ulong(0), *nothing) != 0:
+        prctl(c_int(_PR_SET_DUMPABLE), c_ulong(0), *nothing)
+    return bool(prctl(c_int(_PR_GET_DUMPABLE), c_ulong(0), *nothing) == 0)

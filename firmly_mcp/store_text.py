@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -16,6 +17,9 @@ _BLANK: Final = frozenset(
 )
 # Some scripts stack three marks on a letter; no word needs more.
 _MOST_MARKS: Final = 3
+# A quotation mark in a text is mostly inches.
+_INNER_QUOTES: Final = str.maketrans({'"': "\u2033", "\uff02": "\u2033"})
+_PLAIN_WORD: Final = re.compile(r"[^\s\"\uff02()\[\],;]+")
 # Read at most this many times the limit: a megabyte of text is not searched for its last word.
 _READ_AHEAD: Final = 16
 
@@ -40,6 +44,16 @@ def clean_markup(html: str | None, limit: int = 400) -> str:
     reader.feed(head)
     reader.close()
     return clean(" ".join(reader.words), limit)
+
+
+def quoted(text: str) -> str:
+    """A clean text between quotes that it cannot end, as it stands in a line of ours."""
+    return f'"{text.translate(_INNER_QUOTES)}"'
+
+
+def named(name: str) -> str:
+    """An id or a name of the store's in a line of ours: as it is where it is one plain word, else between quotes."""
+    return name if _PLAIN_WORD.fullmatch(name) else quoted(name)
 
 
 def is_plain(text: str) -> bool:

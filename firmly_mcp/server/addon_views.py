@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.models import AddonOffer, Cart
-from firmly_mcp.store_text import clean, clean_markup
+from firmly_mcp.store_text import clean, clean_markup, named, quoted
 
 from .views import MoneyView
 
@@ -41,12 +41,12 @@ class AddonView(BaseModel):
         )
 
     def __str__(self) -> str:
-        facts = [self.name or "", str(self.price) if self.price else ""]
+        facts = [quoted(self.name) if self.name else "", str(self.price) if self.price else ""]
         facts += ["chosen"] if self.chosen else []
         facts += ["required"] if self.required else []
-        facts += [f"choices {', '.join(self.choices)}"] if self.choices else []
-        facts += [f"for lines {', '.join(self.line_item_ids)}"] if self.line_item_ids else []
-        return ", ".join(fact for fact in facts if fact) + f" [addon_id {self.addon_id}]"
+        facts += [f"choices {', '.join(map(named, self.choices))}"] if self.choices else []
+        facts += [f"for lines {', '.join(map(named, self.line_item_ids))}"] if self.line_item_ids else []
+        return ", ".join(fact for fact in facts if fact) + f" [addon_id {named(self.addon_id)}]"
 
 
 def addon_views(cart: Cart) -> tuple[AddonView, ...]:

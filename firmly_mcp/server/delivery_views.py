@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.orders import Availability, AvailableDate, DeliveryWindow
-from firmly_mcp.store_text import clean, clean_markup
+from firmly_mcp.store_text import clean, clean_markup, named, quoted
 from firmly_mcp.suspicion import suspicions
 
 from .views import MoneyView, View, with_next
@@ -32,7 +32,7 @@ class DateView(BaseModel):
         return cls(date=clean(day.date, 20), times=tuple(time for time in times if time))
 
     def __str__(self) -> str:
-        return self.date + (f" ({', '.join(self.times)})" if self.times else "")
+        return f"Day {named(self.date)}" + (f" ({', '.join(map(named, self.times))})" if self.times else "")
 
 
 class WindowView(BaseModel):
@@ -57,7 +57,8 @@ class WindowView(BaseModel):
         )
 
     def __str__(self) -> str:
-        facts = (self.name, f"{self.first} to {self.last}" if self.first else None, self.price)
+        days = f"{named(self.first)} to {named(self.last or 'open')}" if self.first else None
+        facts = (quoted(self.name) if self.name else None, days, self.price)
         return ", ".join(str(fact) for fact in facts if fact)
 
 
@@ -87,7 +88,7 @@ class AvailabilityView(View):
         )
 
     def text(self) -> str:
-        lines = [f"Shipment {self.shipment_id or ''} at {self.store}:"]
+        lines = [f"Shipment {named(self.shipment_id) if self.shipment_id else ''} at {self.store}:"]
         lines += [f"- {day}" for day in self.dates] or ["No dates are offered."]
         lines += [f"{self.more_dates} later dates are not shown."] if self.more_dates else []
         lines += [f"Window: {window}" for window in self.windows]

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from firmly_mcp.api.products import DiscoveryHit, ProductListing, SearchPage
 from firmly_mcp.api.session import Notice
 from firmly_mcp.money import Money
-from firmly_mcp.store_text import clean, clean_markup
+from firmly_mcp.store_text import clean, clean_markup, named, quoted
 from firmly_mcp.suspicion import suspicions
 
 from .views import MoneyView, View, shown_ref, told, with_next
@@ -52,9 +52,11 @@ class HitView(BaseModel):
 
     def __str__(self) -> str:
         price = f"{self.price}" + (f" to {self.price_to}" if self.price_to else "") if self.price else "no price"
-        facts = [self.title, self.brand or "", price, "out of stock" if self.available is False else ""]
-        place = f"store {self.store}, handle {self.handle}" + (f", ref {self.ref}" if self.ref else "")
-        return ", ".join(fact for fact in facts if fact) + f" [{place}]"
+        brand = f" by {quoted(self.brand)}" if self.brand else ""
+        stock = ", out of stock" if self.available is False else ""
+        place = f"store {named(self.store or 'unknown')}, handle {named(self.handle)}"
+        ref = f", ref {named(self.ref)}" if self.ref else ""
+        return f"Product {quoted(self.title)}{brand}, {price}{stock} [{place}{ref}]"
 
 
 class SearchView(View):
@@ -102,7 +104,7 @@ class ListedView(BaseModel):
     title: str
 
     def __str__(self) -> str:
-        return f"{self.title} [handle {self.handle}]"
+        return f"Product {quoted(self.title)} [handle {named(self.handle)}]"
 
 
 class ListingView(View):

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.checkout.attempts import Attempt, State
 from firmly_mcp.errors import MoneyMoved
-from firmly_mcp.store_text import clean
+from firmly_mcp.store_text import clean, named, quoted
 from firmly_mcp.suspicion import suspicions
 
 from .notices import order_resources
-from .views import MoneyView, View, told, with_next
+from .views import MoneyView, View, told, told_by_store, with_next
 
 if TYPE_CHECKING:
     from firmly_mcp.checkout.approvals import Approval
@@ -174,8 +174,8 @@ class OrderView(View):
     def in_lines(self) -> list[str]:
         """What is known, without what to do next."""
         lines = [_WORDS[self.status]]
-        lines += [f"Order number: {self.order_number} at {self.store}" if self.order_number else f"Store: {self.store}"]
-        lines += [f"- {line}" for line in self.lines]
+        number = f"Order number: {named(self.order_number)} at" if self.order_number else "Store:"
+        lines += [f"{number} {self.store}", *told_by_store("- Line", self.lines)]
         charged = f" Charged: {self.charged or 'not known'}." if self.money_moved != "no" else ""
         lines += [f"Total: {self.total}.{charged}" + (f" Card: {self.card}." if self.card else "")]
         lines += [f"Reason: {self.reason}"] if self.reason else []
@@ -216,8 +216,9 @@ class OrderLineView(BaseModel):
         )
 
     def __str__(self) -> str:
-        number = f", order {self.order_number}" if self.order_number else ""
-        line = f"{self.at} {self.store}: {self.status}{number}, {self.total}, {'; '.join(self.lines)} [{self.attempt}]"
+        number = f", order {named(self.order_number)}" if self.order_number else ""
+        bought = "; ".join(map(quoted, self.lines))
+        line = f"{self.at} {self.store}: {self.status}{number}, {self.total}, {bought} [{self.attempt}]"
         return f"{line} Tell the person: {self.warning}" if self.warning else line
 
 

@@ -9,10 +9,10 @@ from pydantic import Field
 from firmly_mcp.checkout.rules import Allow, Ask
 from firmly_mcp.errors import FirmlyError, MoneyMoved
 from firmly_mcp.money import Money
-from firmly_mcp.store_text import clean
+from firmly_mcp.store_text import clean, named
 from firmly_mcp.suspicion import suspicions
 
-from .views import MoneyView, View, told, with_next
+from .views import MoneyView, View, told, told_by_store, with_next
 
 if TYPE_CHECKING:
     from firmly_mcp.checkout.placement import Preview
@@ -68,7 +68,7 @@ class PreviewView(View):
     @classmethod
     def lacking(cls, store: str, error: FirmlyError) -> Self:
         """The view of what is missing, and of the tool that supplies it."""
-        known = ", ".join(clean(label, 80) for label in getattr(error, "known", ()))
+        known = ", ".join(named(clean(label, 80)) for label in getattr(error, "known", ()))
         missing = f"{error.message} Known: {known}." if known else error.message
         return cls(
             store=clean(store, 253), ready=False, missing=missing, money_moved=error.money_moved, next=error.next
@@ -78,7 +78,7 @@ class PreviewView(View):
         if self.missing is not None:
             no_money = _NO_MONEY.format(self.money_moved)
             return with_next([f"Not ready to order at {self.store}: {self.missing}", no_money], self.next)
-        lines = [f"An order at {self.store} would be:", *(f"- {line}" for line in self.lines)]
+        lines = [f"An order at {self.store} would be:", *told_by_store("- Line", self.lines)]
         lines += [", ".join(f"{name} {amount}" for name, amount in self.amounts.items())]
         lines += [f"Total: {self.total}. Card: {self.card}."]
         lines += [f"The rules say: {self.rules}. {self.reason}", *told("Warning", self.warnings)]

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from firmly_mcp.api.products import Product, Variant
 from firmly_mcp.api.session import Notice
 from firmly_mcp.money import Money
-from firmly_mcp.store_text import clean, clean_markup
+from firmly_mcp.store_addresses import shown_address
+from firmly_mcp.store_text import clean, clean_markup, named, quoted
 from firmly_mcp.suspicion import suspicions
 
 from .views import MoneyView, View, shown_ref, told, with_next
@@ -56,11 +57,12 @@ class VariantView(BaseModel):
 
     def row(self) -> str:
         """The variant in a line."""
-        facts = [" / ".join(self.options), str(self.price or "")]
+        facts = [quoted(" / ".join(self.options)) if self.options else "", str(self.price or "")]
         facts += [f"was {self.was}"] if self.was else []
         facts += ["out of stock"] if self.available is False else []
-        facts += [f"the store notes: {self.store_notes}"] if self.store_notes else []
-        return ", ".join(fact for fact in facts if fact) + f" [ref {self.ref or 'none'}]"
+        facts += [f"the store notes: {quoted(self.store_notes)}"] if self.store_notes else []
+        words = ", ".join(fact for fact in facts if fact)
+        return f"Variant {words} [ref {named(self.ref) if self.ref else 'none'}]"
 
 
 class ProductView(View):
@@ -96,7 +98,7 @@ class ProductView(View):
             title=clean_markup(product.title, 120),
             brand=clean_markup(product.brand, 60) or None,
             description=clean_markup(product.description or product.short_description, 300) or None,
-            page=clean(product.pdp_url, 300) or None,
+            page=shown_address(product.pdp_url),
             rating=_rating(product),
             price=price,
             was=was,
@@ -109,9 +111,10 @@ class ProductView(View):
         )
 
     def text(self) -> str:
-        at = f" at {self.store}" if self.store else ""
-        lines = [f"{self.title}{f' by {self.brand}' if self.brand else ''}{at} [handle {self.handle}]"]
-        lines += [f"The store's description: {self.description}"] if self.description else []
+        by = f" by {quoted(self.brand)}" if self.brand else ""
+        at = f" at {named(self.store)}" if self.store else ""
+        lines = [f"Product {quoted(self.title)}{by}{at} [handle {named(self.handle)}]"]
+        lines += [f"The store's description: {quoted(self.description)}"] if self.description else []
         lines += [f"Rated {self.rating}"] if self.rating else []
         lines += [self._head()] if self.variants else ["No variants are shown here."]
         lines += [f"- {variant.row()}" for variant in self.variants]
@@ -121,7 +124,7 @@ class ProductView(View):
         return with_next(lines, self.next, suspicious=self.suspicious)
 
     def _head(self) -> str:
-        by = f" by {' / '.join(self.options)}" if self.options else ""
+        by = f" by {quoted(' / '.join(self.options))}" if self.options else ""
         each = f", each {self.price}" if self.price else ""
         was = f", was {self.was}" if self.was else ""
         return f"Variants{by}{each}{was}:"

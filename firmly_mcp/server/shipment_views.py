@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.models import Shipment, ShippingMethod
-from firmly_mcp.store_text import clean, clean_markup
+from firmly_mcp.store_text import clean, clean_markup, named, quoted
 
 from .views import MoneyView
 
@@ -35,9 +35,10 @@ class MethodView(BaseModel):
         )
 
     def __str__(self) -> str:
-        facts = [self.name or self.id, str(self.price) if self.price else "", self.estimate or ""]
+        facts = [quoted(self.name or self.id), str(self.price) if self.price else ""]
+        facts += [quoted(self.estimate)] if self.estimate else []
         words = ", ".join(fact for fact in facts if fact)
-        return f"{words} [method {self.id}{', chosen' if self.chosen else ''}]"
+        return f"{words} [method {named(self.id)}{', chosen' if self.chosen else ''}]"
 
 
 class ShipmentView(BaseModel):
@@ -74,11 +75,12 @@ class ShipmentView(BaseModel):
 
     def __str__(self) -> str:
         methods = "; ".join(map(str, self.methods)) or "no method yet"
-        others = f"; other types: {', '.join(self.types)}" if self.types else ""
-        picked = "".join(
-            f"; {name} {value}" for name in ("date", "location", "notes") if (value := getattr(self, name))
-        )
-        return f"Shipment {self.shipment_id} ({self.type or 'no type yet'}): {methods}{picked}{others}"
+        others = f"; other types: {', '.join(map(named, self.types))}" if self.types else ""
+        picked = f"; date {named(self.date)}" if self.date else ""
+        picked += f"; location {quoted(self.location)}" if self.location else ""
+        picked += f"; notes {quoted(self.notes)}" if self.notes else ""
+        kind = named(self.type) if self.type else "no type yet"
+        return f"Shipment {named(self.shipment_id)} ({kind}): {methods}{picked}{others}"
 
 
 def _location(location: object) -> str | None:

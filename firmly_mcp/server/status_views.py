@@ -7,11 +7,12 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.orders import OrderStatus
-from firmly_mcp.store_text import clean
+from firmly_mcp.store_addresses import shown_address
+from firmly_mcp.store_text import clean, named, quoted
 from firmly_mcp.suspicion import suspicions
 
 from .order_views import OrderView
-from .views import MoneyView, View, told, with_next
+from .views import MoneyView, View, told, told_by_store, with_next
 
 
 class ItemStatusView(BaseModel):
@@ -27,9 +28,9 @@ class ItemStatusView(BaseModel):
     refund: MoneyView | None = None
 
     def __str__(self) -> str:
-        facts = [f"{self.quantity or 1} x {self.sku}: {self.status}"]
-        facts += [f"tracking {self.tracking}"] if self.tracking else []
-        facts += [f"delivered {self.delivered}"] if self.delivered else []
+        facts = [f"Item {self.quantity or 1} x {named(self.sku)}: {named(self.status)}"]
+        facts += [f"tracking {quoted(self.tracking)}"] if self.tracking else []
+        facts += [f"delivered {named(self.delivered)}"] if self.delivered else []
         facts += [f"refund {self.refund}"] if self.refund else []
         return ", ".join(facts)
 
@@ -59,7 +60,7 @@ class StatusView(View):
             items=tuple(_items(status)),
             returns=tuple(clean(f"{back.id}: {back.status}", 80) for back in status.returns),
             refunded=MoneyView.of(status.refund_total),
-            page=clean(status.order_status_page_url, 300) or None,
+            page=shown_address(status.order_status_page_url),
             attempt=attempt,
             suspicious=suspicions(status),
             next="To cancel or return, the person uses the store's own order page.",
@@ -73,9 +74,10 @@ class StatusView(View):
 
     def text(self) -> str:
         lines = self.attempt.in_lines() if self.attempt else []
-        lines += [f"Order {self.order_number} at {self.store}: {self.status}"] if self.status else []
+        number = named(self.order_number or "without a number")
+        lines += [f"Order {number} at {self.store}: the store says {named(self.status)}"] if self.status else []
         lines += [f"- {item}" for item in self.items]
-        lines += [f"Return {back}" for back in self.returns]
+        lines += told_by_store("Return", self.returns)
         lines += [f"Refunded: {self.refunded}"] if self.refunded else []
         lines += [f"Order page: {self.page}"] if self.page else []
         lines += told("Warning", self.warnings)

@@ -1,7 +1,7 @@
 """What a model sees of a product, a cart or an order: small, cleaned, typed.
 
 Each view states its facts twice, as an object and as a short text, because some hosts pass on only one of the two.
-Text that a store wrote is cleaned and stands in named fields alone.
+Text that a store wrote is cleaned and stands in named fields alone; in a text it stands behind a label of ours.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.money import Money
+from firmly_mcp.store_text import quoted
 
 _LONGEST_REF: Final = 1_000
 
@@ -133,6 +134,11 @@ def shown_ref(ref: str | None) -> str | None:
 def told(name: str, sentences: Iterable[str]) -> list[str]:
     """A line for each sentence, under a name."""
     return [f"{name}: {sentence}" for sentence in sentences]
+
+
+def told_by_store(name: str, texts: Iterable[str]) -> list[str]:
+    """A line for each text that a store wrote: our name for it, then the text between quotes that it cannot end."""
+    return told(name, map(quoted, texts))
 
 
 def yes_or_no(value: bool) -> str:

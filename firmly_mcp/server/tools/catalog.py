@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from pydantic import Field, WithJsonSchema
 
+from firmly_mcp.api.hosts import origin_of
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 from firmly_mcp.server.found_views import ListingView, SearchView
 from firmly_mcp.server.product_views import ProductView, rows_of
 from firmly_mcp.server.tool import Ctx, offered, services_of
+from firmly_mcp.store_addresses import percent_encoded
 
 from .arguments import Page, Store
 
 _SEARCH: Final = "/api/v1/discovery/search"
+_LONGEST_QUERY: Final = 1_900
 # Firmly's pages hold a hundred; a model reads half of one at a time.
 _SHOWN: Final = 50
 
@@ -66,7 +68,8 @@ async def search_products(
             page_size=page_size,
         )
     aliases = {} if services_of(ctx).settings.environment == "production" else _SANDBOX_ALIASES
-    return SearchView.of(page, _path_of(page.next_page), notices=firmly.take_notices(), aliases=aliases)
+    following = _path_of(page.next_page, firmly.session.hosts.api)
+    return SearchView.of(page, following, notices=firmly.take_notices(), aliases=aliases)
 
 
 @offered("Show a product", reads=True)
@@ -109,15 +112,22 @@ def _cents(price: Decimal | None) -> Money | None:
     return None if price is None else Money(price, "USD")
 
 
-def _path_of(next_page: str | None) -> str | None:
-    """The next page without its origin, which is the API's or is not followed."""
-    if next_page is None:
+def _path_of(next_page: str | None, api: str) -> str | None:
+    """The next page without its origin and percent-encoded; None where the origin is not the API's."""
+    if next_page is None or origin_of(next_page) != origin_of(api):
         return None
-    parts = urlsplit(next_page)
-    return f"{parts.path}?{parts.query}" if parts.path == _SEARCH else None
+    return _query_of("/" + next_page.partition("//")[2].partition("/")[2])
 
 
 def _checked(next_page: str) -> str:
-    if not next_page.startswith(f"{_SEARCH}?"):
+    path = _query_of(next_page)
+    if path is None:
         raise NotAllowed("next_page is not one that a search returned. Nothing was asked.", next="search_products")
-    return next_page
+    return path
+
+
+def _query_of(path: str) -> str | None:
+    """A search's path and query, percent-encoded; None where it is another path, or longer than the argument may be."""
+    start = f"{_SEARCH}?"
+    query = percent_encoded(path.removeprefix(start)) if path.startswith(start) else None
+    return None if query is None or len(query) > _LONGEST_QUERY else start + query
