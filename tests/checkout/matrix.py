@@ -157,7 +157,7 @@ class Stage:
         settings = await self.newcomer()
         buying = Buying(self, settings, Wished(AISLE, self._shoppers))
         async with buying.host() as host:
-            total = await host.fill(buying.wish)
+            total = (await host.fill(buying.wish)).total
             assert total is not None
             buying.host_one, buying.approved = host, {buying.wish.key: cents(total) or 0}
             try:

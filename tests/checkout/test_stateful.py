@@ -199,7 +199,7 @@ class Shopping(RuleBasedStateMachine):
 
     async def _priced(self, host: int, wish: Wished) -> Decimal | None:
         """Fill the cart with the wish alone; its total is what an order of it may cost from now on."""
-        total = await self._hosts[host].fill(wish)
+        total = (await self._hosts[host].fill(wish)).total
         if total is not None:
             self._approved[wish.key] = max(cents(total) or 0, self._approved.get(wish.key, 0))
         return total

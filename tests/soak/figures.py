@@ -29,6 +29,9 @@ class Outcome:
             unlocked=mine.unlocked + theirs.unlocked,
             faults=mine.faults + theirs.faults,
             answers=mine.answers + theirs.answers,
+            statements=[*mine.statements, *theirs.statements],
+            doubled=[*mine.doubled, *theirs.doubled],
+            unrecorded=[*mine.unrecorded, *theirs.unrecorded],
         )
         both = (self.verdict, other.verdict)
         summed = {field.name: sum(getattr(one, field.name) for one in both) for field in _COUNTED}
@@ -64,6 +67,8 @@ def line(outcome: Outcome) -> str:
         f"charged twice: {verdict.twice}",
         f"charged above what was approved: {verdict.above}",
         f"placed but lost: {verdict.lost}",
+        f"lines doubled: {verdict.doubled}",
+        f"money misstated: {verdict.misstated}",
     ]
     return "; ".join(parts)
 
@@ -71,4 +76,5 @@ def line(outcome: Outcome) -> str:
 def is_good(outcome: Outcome) -> bool:
     """Whether every promise was kept."""
     verdict = outcome.verdict
-    return not (verdict.twice or verdict.above or verdict.lost or outcome.untold)
+    broken = (verdict.twice, verdict.above, verdict.lost, verdict.doubled, verdict.misstated, outcome.untold)
+    return not any(broken)

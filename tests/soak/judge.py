@@ -50,9 +50,24 @@ class Row:
         return self.reason == "settled by a person"
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an agent was answered about a purchase. `before` and `after`: its charges in the books around the call.
+
+    `money_moved` is None where an error names the attempt that it does not deny.
+    """
+
+    key: Key
+    status: str
+    money_moved: str | None
+    order_number: str | None
+    before: int
+    after: int
+
+
 @dataclass(slots=True)
 class Verdict:
-    """What was found. `broken` names each breach of the three promises."""
+    """What was found. `broken` names each breach of a promise."""
 
     charges: int = 0
     placed: int = 0
@@ -63,6 +78,8 @@ class Verdict:
     twice: int = 0
     above: int = 0
     lost: int = 0
+    doubled: int = 0
+    misstated: int = 0
     risen: int = 0
     risen_in_doubt: int = 0
     broken: list[str] = field(default_factory=list)
@@ -119,6 +136,18 @@ def judge(
 def key_of(charge: Charge) -> Key:
     """Which wish a charge belongs to."""
     return charge.store, sum(line.quantity for line in charge.lines)
+
+
+def judge_statements(verdict: Verdict, charges: Sequence[Charge], statements: Iterable[Statement]) -> None:
+    """Compare what was stated with the books: no charge is denied, and no order number is another purchase's."""
+    keys = {charge.order_number: key_of(charge) for charge in charges}
+    for statement in statements:
+        if statement.money_moved == "no" and statement.before:
+            _broken(verdict, "misstated", f"{statement.key} had been charged, and the answer was {statement}")
+        if statement.status == "placed" and keys.get(statement.order_number or "") != statement.key:
+            _broken(verdict, "misstated", f"{statement.order_number} is no order of {statement.key}: {statement}")
+        if statement.status == "protocol_error" and statement.after > statement.before:
+            _broken(verdict, "misstated", f"{statement.key} was charged during a call that a protocol error ended")
 
 
 def _judge_charge(verdict: Verdict, charge: Charge, rows: Sequence[Row], approved: int, *, rises: bool) -> None:

@@ -28,7 +28,7 @@ from tests.secret_service import private_bus, secret_service
 from tests.shop import announce
 
 from .rooms import settings_in, vault_over
-from .scene import Answer, Gone, Tool
+from .scene import Answer, Filled, Gone, Tool
 from .wishes import Aisle, Wished, amount_of, open_aisles, stores
 
 BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
@@ -77,20 +77,40 @@ class Process:
         if server is not None:
             await asyncio.to_thread(server.end)
 
-    async def fill(self, wish: Wished) -> Decimal | None:
-        """Put the wish alone into the cart."""
+    async def fill(self, wish: Wished) -> Filled:
+        """Put the wish alone into the cart; an agent repeats a change only where its answer allows that."""
         store, quantity = wish.aisle.store, wish.quantity
         await self._call("clear_cart", store=store)
-        await self._call("add_line_item", store=store, ref=wish.aisle.sku, quantity=quantity)
+        for _ in range(2):
+            added = await self._call("add_line_item", store=store, ref=wish.aisle.sku, quantity=quantity)
+            if "code" not in added or not added.get("retry_safe"):
+                break
         cart = await self._call("set_shipping_info", store=store)
-        alone = [line["quantity"] for line in cart.get("lines", ())] == [quantity]
-        return amount_of(cart.get("total")) if alone else None
+        there = sum(line["quantity"] for line in cart.get("lines", ()))
+        return Filled(amount_of(cart.get("total")) if there == quantity else None, there)
+
+    async def empty(self, wish: Wished) -> bool:
+        """Call clear_cart."""
+        return "code" not in await self._call("clear_cart", store=wish.aisle.store)
+
+    async def order_and_leave(self, wish: Wished, tool: Tool, max_total: Decimal) -> Answer | None:
+        """Call an order tool, and end the server's input at once."""
+        server = self._server
+        assert server is not None
+        arguments = _arguments(wish, tool, max_total)
+        number = await asyncio.to_thread(server.begin, "tools/call", server.calling(tool, **arguments))
+        self._server = None
+        await asyncio.to_thread(server.close_input)
+        answers = [json.loads(line) for line in server.lines]
+        answer = next((answer for answer in answers if answer.get("id") == number), None)
+        server.end()
+        if answer is None:
+            return None
+        return Answer(_content(answer["result"]) if "result" in answer else {"code": "protocol_error"})
 
     async def order(self, wish: Wished, tool: Tool, max_total: Decimal) -> Answer:
         """Call an order tool."""
-        items = [{"ref": wish.aisle.sku, "quantity": wish.quantity}]
-        named: dict[str, Any] = {} if tool == "complete_order" else {"items": items}
-        return Answer(await self._call(tool, store=wish.aisle.store, max_total=str(max_total), **named))
+        return Answer(await self._call(tool, **_arguments(wish, tool, max_total)))
 
     async def status(self, attempt: str) -> Answer:
         """Call get_order_status; what it says of the attempt."""
@@ -107,8 +127,7 @@ class Process:
             if server is not self._server:
                 raise Gone from None
             raise RuntimeError(f"{tool} was not answered ({error!r}): {b''.join(server.errors)!r}") from error
-        content = result.get("structuredContent")
-        return content if isinstance(content, dict) else {"code": json.dumps(result)}
+        return _content(result)
 
 
 class Outside:
@@ -127,6 +146,17 @@ class Outside:
 
     async def later(self) -> None:
         """The machine's clock goes as it goes."""
+
+
+def _arguments(wish: Wished, tool: Tool, max_total: Decimal) -> dict[str, Any]:
+    items = [{"ref": wish.aisle.sku, "quantity": wish.quantity}]
+    named: dict[str, Any] = {} if tool == "complete_order" else {"items": items}
+    return {"store": wish.aisle.store, "max_total": str(max_total), **named}
+
+
+def _content(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    content = result.get("structuredContent")
+    return content if isinstance(content, dict) else {"code": json.dumps(result)}
 
 
 def _answered(server: Killable, tool: str, arguments: dict[str, Any]) -> Mapping[str, Any]:

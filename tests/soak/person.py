@@ -32,6 +32,8 @@ class Person:
         self._simulator = simulator
         self._rng = rng
         self.unlocked = 0
+        # Purchases of which the person once believed, wrongly, that they were not placed.
+        self.mistaken: set[tuple[str, int]] = set()
 
     async def answer(self, approval: str, wish: Wished) -> int | None:
         """Say yes to a question, mostly; the total that was said yes to, in cents, or None."""
@@ -58,6 +60,10 @@ class Person:
             return
         for doubt in doubts[:-BEARABLE]:
             await self._end(placement, doubt)
+        for doubt in doubts[-BEARABLE:]:
+            if self._appears_late(doubt) and self._rng.random() < 0.5:
+                self.mistaken.add((doubt.draft.store, _quantity(doubt)))
+                await placement.settle_by_hand(doubt, None)
 
     async def unlock_the_card(self) -> None:
         """Let it pay again, where payments that stores declined have locked it."""
@@ -69,7 +75,7 @@ class Person:
         """Ask the store, which looks into its books, and write down what it says."""
         if doubt.state is not State.UNKNOWN or self._simulator_is_busy():
             return
-        quantity = sum(int(line.partition(" x ")[0]) for line in doubt.draft.lines)
+        quantity = _quantity(doubt)
         known = (
             charge
             for charge in self._simulator.books.charges
@@ -82,7 +88,25 @@ class Person:
             charged = Money.from_minor(charge.amount, doubt.draft.total.currency)
             await placement.settle_by_hand(doubt, charge.order_number, charged, proof=BY_PERSON)
 
+    def _appears_late(self, doubt: Attempt) -> bool:
+        """Whether the store has the order, does not show it yet, and will show it on the attempt's own device."""
+        if doubt.state is not State.UNKNOWN or doubt.draft.cart_id is not None:
+            return False
+        charges = [
+            charge
+            for charge in self._simulator.books.charges
+            if charge.store == doubt.draft.store and charge.lines[0].quantity == _quantity(doubt)
+        ]
+        carts, now = self._simulator.world.carts, self._simulator.world.now().timestamp()
+        hidden = [carts._carts[charge.cart_id] for charge in charges]
+        until = [max(cart.hidden_until or 0, cart.gone_until or 0) for cart in hidden]
+        return bool(until) and now < until[0] < float("inf")
+
     def _simulator_is_busy(self) -> bool:
         return any(
             fault.action in {"delay", "delay-answer", "stall-stream"} for fault in self._simulator.faults.waiting
         )
+
+
+def _quantity(attempt: Attempt) -> int:
+    return sum(int(line.partition(" x ")[0]) for line in attempt.draft.lines)

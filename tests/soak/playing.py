@@ -12,7 +12,7 @@ from random import Random
 
 from .figures import Outcome
 from .inside import inside
-from .judge import judge, read_journal
+from .judge import judge, judge_statements, read_journal
 from .outside import outside
 from .rooms import RULES
 from .story import Story
@@ -37,6 +37,14 @@ async def _played(folder: Path, asked: argparse.Namespace, seed: int, purchases:
                 print(f"seed {seed}: {number + 1} purchases, {time.monotonic() - began:.0f} s", file=sys.stderr)
         answers = await story.settle()
         told, rows = story.told, read_journal(scene.journal)
-        verdict = judge(scene.simulator.books.charges, rows, told.approved, told.could_rise)
+        charges = scene.simulator.books.charges
+        verdict = judge(charges, rows, told.approved, told.could_rise)
+        judge_statements(verdict, charges, told.statements)
+        for key in told.unrecorded:
+            verdict.lost += 1
+            verdict.broken.append(f"{key} was ordered while the journal's files were gone")
+        for key in told.doubled:
+            verdict.doubled += 1
+            verdict.broken.append(f"{key} was in the cart twice, though every answer's advice was followed")
     risen = [row for row in rows if row.charged is not None and row.charged > row.total]
     return Outcome(told, verdict, untold=sum(not answers[row.id].tells_of_a_rise for row in risen))

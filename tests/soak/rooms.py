@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,12 +20,12 @@ from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.server.error_views import ErrorView
 from firmly_mcp.server.order_views import OrderView
-from firmly_mcp.services import Services, open_services
+from firmly_mcp.services import DRAIN_SECONDS, Services, open_services
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.keychain import Secrets
 from firmly_mcp.wallet.vault import Vault
 
-from .scene import Answer, Gone, Tool
+from .scene import Answer, Filled, Gone, Tool
 from .wishes import Wished
 
 ENVIRONMENT: Final = "simulator"
@@ -36,6 +36,7 @@ ask_above = "100000000"
 ask_above_a_day = "100000000000"
 """
 OUTCOME_SECONDS: Final = 30.0
+PAUSE: Final = 0.001
 # Loopback speaks no TLS; reading the system's certificates anew for every host takes longer than a purchase.
 NO_CERTIFICATES: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -108,18 +109,44 @@ class Rooms:
         assert isinstance(http, Http)
         return http
 
-    async def fill(self, wish: Wished) -> Decimal | None:
-        """Put the wish alone into the cart."""
+    async def fill(self, wish: Wished) -> Filled:
+        """Put the wish alone into the cart; an agent repeats a change only where its answer allows that."""
         firmly, vault = await self.services.firmly(), await self.services.vault()
         store, ref = wish.aisle.store, {"variant_id": wish.aisle.sku}
         try:
             address = (await vault.address(None)).as_firmly()
-            await firmly.add_line_item(store, ref, wish.quantity, flush_cart=True)
+            with suppress(FirmlyError):
+                await firmly.clear_cart(store)
+            try:
+                await firmly.add_line_item(store, ref, wish.quantity)
+            except FirmlyError as error:
+                if error.retry_safe:
+                    await firmly.add_line_item(store, ref, wish.quantity)
             cart = await firmly.set_shipping_info(store, address)
         except FirmlyError:
-            return None
-        alone = [line.quantity for line in cart.line_items] == [wish.quantity]
-        return cart.total.amount if alone and cart.total is not None else None
+            return Filled(None)
+        quantity = sum(line.quantity or 0 for line in cart.line_items)
+        return Filled(cart.total.amount if quantity == wish.quantity and cart.total else None, quantity)
+
+    async def empty(self, wish: Wished) -> bool:
+        """Empty the cart."""
+        try:
+            await (await self.services.firmly()).clear_cart(wish.aisle.store)
+        except FirmlyError:
+            return False
+        return True
+
+    async def order_and_leave(self, wish: Wished, tool: Tool, max_total: Decimal) -> Answer | None:
+        """Order, and close the rooms while the order is on its way."""
+        call = asyncio.create_task(self.order(wish, tool, max_total))
+        services = self.services
+        placement = await services.placement()
+        while not call.done() and not placement._sending._live:
+            await asyncio.wait([call], timeout=PAUSE)
+        await placement.drain(DRAIN_SECONDS)
+        answer = await call
+        await self.close()
+        return answer
 
     async def order(self, wish: Wished, tool: Tool, max_total: Decimal, *, repeat: bool = False) -> Answer:
         """Order, and follow the attempt to its end."""

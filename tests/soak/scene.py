@@ -52,11 +52,25 @@ class Answer:
         return amount_of(charged) is not None and all(view and view["amount"] in words for view in (charged, total))
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A cart after an agent filled it: its total, None where that did not work, and how many are in it."""
+
+    total: Decimal | None
+    quantity: int = 0
+
+
 class Host(Protocol):
     """One server, or its rooms."""
 
-    async def fill(self, wish: Wished) -> Decimal | None:
-        """Put the wish alone into the cart at its store; the total, or None where that did not work."""
+    async def fill(self, wish: Wished) -> Filled:
+        """Put the wish alone into the cart at its store; a change is repeated only where its answer allows that."""
+
+    async def empty(self, wish: Wished) -> bool:
+        """Empty the cart at the wish's store, as a tool does; False where the call is refused."""
+
+    async def order_and_leave(self, wish: Wished, tool: Tool, max_total: Decimal) -> Answer | None:
+        """Order, and end the input at once; the answer, or None where the server ended without one."""
 
     async def order(self, wish: Wished, tool: Tool, max_total: Decimal) -> Answer:
         """Order it by one of the two tools. Raises Gone if the host is killed meanwhile."""

@@ -6,22 +6,24 @@ Everything that is chosen is chosen from one seed. A person answers questions an
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from random import Random
 from typing import Final
 
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.simulator.faults import Fault
 
-from .judge import Key, newest_is_sending, read_journal
+from .judge import Key, Statement, key_of, newest_is_sending, read_journal
 from .person import Person
 from .scene import Answer, Gone, Host, Scene, Tool
-from .trouble import Trouble, pick
+from .trouble import Trouble, in_the_way, pick
 from .wishes import Aisle, Wished, cents, restore
 
 TOOLS: Final[tuple[Tool, Tool]] = ("complete_order", "place_order")
@@ -47,6 +49,9 @@ class Told:
     answers: Counter[str] = field(default_factory=Counter)
     approved: dict[Key, int] = field(default_factory=dict)
     could_rise: set[Key] = field(default_factory=set)
+    statements: list[Statement] = field(default_factory=list)
+    doubled: list[Key] = field(default_factory=list)
+    unrecorded: list[Key] = field(default_factory=list)
 
 
 class Story:
@@ -69,17 +74,19 @@ class Story:
             await self._person.look_after_doubts()
             await self._person.unlock_the_card()
         self.told.unlocked = self._person.unlocked
+        self._plant(in_the_way(self._rng))
         total = await self._filled(wish)
+        self._clear(wish)
         if total is None:
             self.told.unfilled += 1
             return
         self.told.approved[wish.key] = cents(total) or 0
-        planted = self._planted_now = [(trouble, self._planted(trouble)) for trouble in pick(self._rng, aisle)]
+        self._plant(pick(self._rng, aisle))
         for _ in range(self._rng.choice((1, 1, 2, 3))):
             await self._try(wish, total)
-        self._clear(wish, planted)
+        self._clear(wish)
         if self._rng.random() < 0.5:
-            await self._call(0, wish, total)
+            await self._afterwards(wish, total)
         await self._scene.later()
 
     async def settle(self) -> dict[str, Answer]:
@@ -91,13 +98,26 @@ class Story:
     async def _filled(self, wish: Wished) -> Decimal | None:
         host = await self._scene.host(0)
         for _ in range(FILLS):
-            total = await host.fill(wish)
-            if total is not None:
-                return total
+            filled = await host.fill(wish)
+            if filled.quantity > wish.quantity:
+                self.told.doubled.append(wish.key)
+            if filled.total is not None:
+                return filled.total
         return None
 
+    async def _afterwards(self, wish: Wished, total: Decimal) -> None:
+        """The call once more: as it was, with none left in stock, or after the cart was emptied."""
+        play = self._rng.choice(("plain", "none_left", "emptied"))
+        if play == "none_left":
+            self._scene.simulator.set_stock(wish.aisle.store, wish.aisle.sku, 0)
+        if play == "emptied":
+            await (await self._scene.host(0)).empty(wish)
+        await self._call(0, wish, total)
+        restore(self._scene.simulator, wish.aisle)
+
     async def _try(self, wish: Wished, total: Decimal) -> None:
-        play = self._rng.choices((self._plain, self._killed, self._both), (6, 2, 2))[0]
+        plays = (self._plain, self._killed, self._both, self._left, self._without_journal)
+        play = self._rng.choices(plays, (10, 4, 4, 2, 1))[0]
         await play(wish, total)
 
     async def _plain(self, wish: Wished, total: Decimal) -> None:
@@ -127,6 +147,33 @@ class Story:
         await asyncio.wait([call], timeout=CALL_SECONDS)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
+        if self._rng.random() < 0.3:
+            # The next host's first act destroys evidence, unless it reads that first.
+            await (await self._scene.host(0)).empty(wish)
+
+    async def _left(self, wish: Wished, total: Decimal) -> None:
+        """The client writes the call and ends its output: the order's answer is truthful, or there is none."""
+        host = await self._scene.host(0)
+        tool, before = self._rng.choice(TOOLS), self._charged(wish)
+        answer = await host.order_and_leave(wish, tool, total)
+        if answer is not None:
+            await self._heard(answer, wish, before)
+
+    async def _without_journal(self, wish: Wished, total: Decimal) -> None:
+        """The journal's files vanish under a live server, and come back after one call: nothing may be ordered."""
+        host, before = await self._scene.host(0), self._charged(wish)
+        if not await asyncio.to_thread(read_journal, self._scene.journal):
+            return  # a journal that never had an attempt cannot be missed
+        with moved_away(self._scene.journal):
+            # What it states of earlier orders is not judged: it cannot read them.
+            answer = await host.order(wish, self._rng.choice(TOOLS), total)
+            self.told.answers[answer.status] += 1
+            if self._charged(wish) > before:
+                self.told.unrecorded.append(wish.key)
+        await host.kill()  # it may have opened another file meanwhile
+
+    def _charged(self, wish: Wished) -> int:
+        return sum(key_of(charge) == wish.key for charge in self._scene.simulator.books.charges)
 
     def _moment(self) -> Callable[[], bool]:
         """When to kill: after a random while, or once a row, a request or a charge is there."""
@@ -152,24 +199,53 @@ class Story:
         await self._asked(host, wish, self._rng.choice(TOOLS), total)
 
     async def _asked(self, host: Host, wish: Wished, tool: Tool, total: Decimal) -> None:
+        before = self._charged(wish)
         with suppress(Gone):
-            answer = await host.order(wish, tool, total)
-            self.told.answers[answer.status] += 1
-            if answer.approval is not None:
-                approved = await self._person.answer(answer.approval, wish)
-                if approved is not None:
-                    self.told.approved[wish.key] = max(self.told.approved[wish.key], approved)
+            await self._heard(await host.order(wish, tool, total), wish, before)
+
+    async def _heard(self, answer: Answer, wish: Wished, before: int) -> None:
+        self.told.answers[answer.status] += 1
+        moved, number = answer.view.get("money_moved"), answer.view.get("order_number")
+        after = self._charged(wish)
+        if wish.key not in self._person.mistaken:
+            names_it = "code" in answer.view and answer.attempt is not None
+            said = None if names_it else moved
+            self.told.statements.append(Statement(wish.key, answer.status, said, number, before, after))
+        if answer.approval is not None:
+            approved = await self._person.answer(answer.approval, wish)
+            if approved is not None:
+                self.told.approved[wish.key] = max(self.told.approved[wish.key], approved)
+
+    def _plant(self, troubles: list[Trouble]) -> None:
+        self._planted_now = [(trouble, self._planted(trouble)) for trouble in troubles]
 
     def _planted(self, trouble: Trouble) -> Fault:
         return self._scene.simulator.faults.add(trouble.action, trouble.match, n=trouble.n, **trouble.options)
 
-    def _clear(self, wish: Wished, planted: list[tuple[Trouble, Fault]]) -> None:
-        for trouble, fault in planted:
+    def _clear(self, wish: Wished) -> None:
+        for trouble, fault in self._planted_now:
             self.told.faults[trouble.action] += fault.hits
             if fault.hits and trouble.raises_inside:
                 self.told.could_rise.add(wish.key)
+        self._planted_now = []
         self._scene.simulator.faults.clear()
         restore(self._scene.simulator, wish.aisle)
+
+
+@contextmanager
+def moved_away(journal: Path) -> Iterator[None]:
+    """Without the journal's files, which are back at the end, the same as they were."""
+    files = [path for path in journal.parent.glob(f"{journal.name}*") if path.is_file()]
+    with tempfile.TemporaryDirectory(dir=journal.parent) as elsewhere:
+        for path in files:
+            path.rename(Path(elsewhere) / path.name)
+        try:
+            yield
+        finally:
+            for path in journal.parent.glob(f"{journal.name}*"):
+                path.unlink()
+            for path in files:
+                (Path(elsewhere) / path.name).rename(path)
 
 
 def _arrived(simulator: Simulator) -> bool:

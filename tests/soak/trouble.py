@@ -11,6 +11,7 @@ from .wishes import PRICE, Aisle
 ORDER: Final = "*_order_v2"
 PLACE: Final = "place_order_v2"
 READ: Final = "get_cart_v2"
+ADD: Final = "add_line_item_v2"
 KEY: Final = "get_key"
 SESSION: Final = "browser_session"
 
@@ -50,7 +51,22 @@ def pick(rng: Random, aisle: Aisle) -> list[Trouble]:
 
 
 def _one(rng: Random, aisle: Aisle) -> list[Trouble]:
-    return rng.choice((_asked, _answered, _hidden, _streamed, _read, _turned, _keyed))(rng, aisle)
+    kinds = (_asked, _answered, _hidden, _streamed, _contradicted, _misstated, _read, _turned, _keyed)
+    return rng.choice(kinds)(rng, aisle)
+
+
+def in_the_way(rng: Random) -> list[Trouble]:
+    """Now and then, what makes the filling of a cart fail after the line was added."""
+    if rng.random() > 0.15:
+        return []
+    choices = (
+        Trouble("refuse-after", ADD, options={"error": "InternalServerError", "status": 502}),
+        Trouble("refuse-after", ADD, options={"error": "ErrorStoreUnavailable"}),
+        Trouble("gateway-timeout", ADD),
+        Trouble("lose-answer", ADD),
+        Trouble("not-json", ADD),
+    )
+    return [rng.choice(choices)]
 
 
 def _asked(rng: Random, _: Aisle) -> list[Trouble]:
@@ -85,9 +101,10 @@ def _answered(rng: Random, _: Aisle) -> list[Trouble]:
 def _hidden(rng: Random, _: Aisle) -> list[Trouble]:
     """Charged, and the cart reads active: for a moment, or for ever where the cart is the attempt's own."""
     lost = Trouble("lose-answer")
+    hide = rng.choice(("hide-order", "hide-cart"))
     if rng.random() < 0.5:
-        return [Trouble("hide-order", PLACE), lost]
-    return [Trouble("hide-order", options={"seconds": rng.choice((0.1, 2.0))}), lost]
+        return [Trouble(hide, PLACE), lost]
+    return [Trouble(hide, options={"seconds": rng.choice((0.1, 2.0, 60.0))}), lost]
 
 
 def _streamed(rng: Random, _: Aisle) -> list[Trouble]:
@@ -102,6 +119,25 @@ def _streamed(rng: Random, _: Aisle) -> list[Trouble]:
         Trouble("malformed-event", PLACE, options={"event": k}),
     )
     return [rng.choice(choices)]
+
+
+def _contradicted(rng: Random, _: Aisle) -> list[Trouble]:
+    """An error stands in the stream before, after or instead of what became of the order."""
+    options = {
+        "error": rng.choice(("ErrorNotEnoughStock", "ErrorPaymentDeclined", "ErrorCheckout")),
+        "event": rng.choice(("creating-cart", "item-added", "shipping-updated", "order-placed", "order-placed")),
+    }
+    choices = (
+        Trouble("error-before", PLACE, options=options),
+        Trouble("error-after", PLACE, options=options),
+        Trouble("error-then-cut", PLACE, options={**options, "goes_on": rng.random() < 0.5}),
+    )
+    return [rng.choice(choices)]
+
+
+def _misstated(rng: Random, _: Aisle) -> list[Trouble]:
+    """The order's answer states another total than the store charged."""
+    return [Trouble("lie-amount", options={"cents": rng.choice((-10_000, 0, 1, PRICE - 1, 10**7))})]
 
 
 def _read(rng: Random, _: Aisle) -> list[Trouble]:
