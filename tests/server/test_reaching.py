@@ -112,7 +112,6 @@ async def test_a_person_who_declines_the_link_has_declined_the_order_and_the_mod
     host = Host(gate, "decline")
     view: dict[str, Any] | None = None
     async with host.client(era) as client:
-        view: dict[str, Any] | None = None
         for _ in range(3):
             declined = await client.call_tool("complete_order", PAY)
             view = declined.structured_content

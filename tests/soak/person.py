@@ -63,7 +63,7 @@ class Person:
         for doubt in doubts[-BEARABLE:]:
             if self._appears_late(doubt) and self._rng.random() < 0.5:
                 self.mistaken.add((doubt.draft.store, _quantity(doubt)))
-                await placement.settle_by_hand(doubt, None)
+                await placement.settle_by_hand(doubt, None, proof=BY_PERSON)
 
     async def unlock_the_card(self) -> None:
         """Let it pay again, where payments that stores declined have locked it."""
