@@ -21,6 +21,7 @@ from firmly_mcp.card_numbers import code_problem
 from firmly_mcp.errors import CardRefused, NotAllowed, WalletError
 from firmly_mcp.settings import PAGES_AN_HOUR
 from firmly_mcp.wallet.person import PersonProof, require_person
+from firmly_mcp.wallet.security_code import OneUseCode
 from firmly_mcp.wallet.vault import Vault
 
 from .approvals import ANSWER_WITHIN, Answer, Approval
@@ -211,7 +212,7 @@ class Desk:
         )
         # The doubt and the earlier order were on the page: a yes to them is a yes to one more.
         repeat = wish.repeat or review.just_bought is not None
-        yes = Yes(review.quote, permit, code, repeat=repeat, reference=wish.reference)
+        yes = Yes(review.quote, permit, OneUseCode(code), repeat=repeat, reference=wish.reference)
         placing = await self._sending.start(review.purchase, yes)
         if placing.is_new and (entry := review.recipient.shipped_to) is not None:
             # The order is under way, whatever becomes of the address book: at worst the next one asks again.

@@ -21,6 +21,7 @@ from firmly_mcp.card_numbers import code_problem
 from firmly_mcp.errors import CardRefused, FirmlyError, NotAllowed
 from firmly_mcp.money import Money
 from firmly_mcp.wallet.person import PersonProof, require_person
+from firmly_mcp.wallet.security_code import OneUseCode
 from firmly_mcp.wallet.vault import Vault
 
 from .attempts import Attempt, State
@@ -316,7 +317,7 @@ class Placement:
         code = await self._security_code()
         if problem := code_problem(code, quoted.payer.card_brand):
             raise CardRefused(f"{problem} The cvv_command printed another one. Nothing was sent.")
-        yes = Yes(quoted, permit, code, reference=wish.reference)
+        yes = Yes(quoted, permit, OneUseCode(code), reference=wish.reference)
         return await self._sending.start(purchase, yes)
 
 

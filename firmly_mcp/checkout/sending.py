@@ -15,13 +15,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pydantic import SecretStr
-
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.locks import Hold
 from firmly_mcp.api.one_use import OneUseCard
 from firmly_mcp.errors import FirmlyError, NotAllowed, QuoteChanged
 from firmly_mcp.wallet.seal import Encryptor, PaymentKey
+from firmly_mcp.wallet.security_code import OneUseCode
 from firmly_mcp.wallet.vault import CardSummary, Vault
 
 from .attempts import Attempt, Draft, Outcome, State
@@ -71,7 +70,7 @@ class Yes:
 
     shown: Quote
     permit: Permit
-    code: SecretStr
+    code: OneUseCode
     repeat: bool = False
     reference: str | None = None
 
@@ -173,6 +172,8 @@ class Sending:
             else:
                 begun.set_exception(error)
         finally:
+            # An error that is handed on keeps this frame, and the frame what it was given.
+            yes.code.forget()
             begun.cancel()
             await purchase.tidy()
 
@@ -221,7 +222,7 @@ class Sending:
         encrypted_for = PaymentKey(
             payer.payment_host, key.kid, **plain, use=key.use, alg=key.alg, header_kid=key.header_kid
         )
-        encrypt = await self._vault.encryptor(payer.card_label, yes.code, encrypted_for)
+        encrypt = await self._vault.encryptor(payer.card_label, yes.code.take(), encrypted_for)
         _refuse_another_card(payer, encrypt.card)
         last_attempt = await (await self._journal()).last_kept()
         return _Payment(purchase, yes.permit.approval is None, encrypt, last_attempt, hold)

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from firmly_mcp.errors import CardRefused, UnexpectedAnswer
 
 from . import number as card_number
-from .cards import Card, CardSummary
+from .cards import Card
 
 ALGORITHM: Final = "RSA-OAEP-256"
 ENCRYPTION: Final = "A256GCM"
@@ -69,13 +69,13 @@ class PaymentKey:
 
 
 class Encryptor:
-    """A card, its security code and a payment key that passed every check. Each call returns a new JWE.
+    """A card, its security code and a payment key that passed every check. The one call returns a JWE.
 
-    A call only computes, for about a millisecond: all that waits is over before there is an encryptor. It shows
-    nothing of what it holds, and cannot be pickled.
+    The call only computes, for about a millisecond: all that waits is over before there is an encryptor. It shows
+    nothing of what it holds, cannot be pickled, and holds nothing once it was called.
     """
 
-    __slots__ = ("_card", "_cvv", "_jwk", "_kid")
+    __slots__ = ("_jwk", "_kid", "_secrets", "card")
 
     def __init__(self, card: Card, cvv: SecretStr, key: PaymentKeyLike, *, environment: str) -> None:
         """Check all that needs no memory.
@@ -88,22 +88,23 @@ class Encryptor:
         if problem is not None:
             raise CardRefused(f"{problem} {_NOTHING_SENT}")
         self._kid, self._jwk = checked_kid(key), _jwk(key)
-        self._card, self._cvv = card, cvv
+        self._secrets: tuple[Card, SecretStr] | None = (card, cvv)
+        self.card: Final = card.summary()
         # The first import takes longer than many encryptions.
         import_module("jwcrypto.jwe")
 
-    @property
-    def card(self) -> CardSummary:
-        """The card without its secrets, as the wallet has it now."""
-        return self._card.summary()
-
     def __call__(self) -> SecretStr:
-        """Encrypt the card and its security code for Firmly: JWE compact serialization, a new one for every attempt.
+        """Encrypt the card and its security code for Firmly (JWE compact serialization), and forget them.
 
         Raises:
             UnexpectedAnswer: encrypting failed.
+            RuntimeError: it was called before.
         """
-        sealed = _jwe(self._card, self._cvv, self._jwk, self._kid)
+        if self._secrets is None:
+            raise RuntimeError("an encryptor is used once")
+        card, cvv = self._secrets
+        self._secrets = None
+        sealed = _jwe(card, cvv, self._jwk, self._kid)
         if sealed is None:
             raise UnexpectedAnswer(f"Encrypting with Firmly's payment key failed. {_NOTHING_SENT}")
         return sealed

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import json
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,13 +18,15 @@ from types import FrameType, ModuleType
 
 import anyio
 import pytest
+from pydantic import SecretStr
 
 from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Wish
+from firmly_mcp.wallet.cards import Card
 from tests.api.loopback import reply
 from tests.secret_service import SecretService
 
-from .abroad import CART, ITEMS, open_abroad
+from .abroad import CART, CODE, ITEMS, open_abroad
 from .test_where_the_card_goes import ALLOW, KEY, MUCH, a_jwk, paying_at
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +108,12 @@ def holders(host: Silent) -> Iterator[str]:
                 left.append(held)
 
 
+def kept_secrets() -> Counter[str]:
+    """How many cards and security codes are alive."""
+    found = (each for each in gc.get_objects() if isinstance(each, Card | SecretStr))
+    return Counter(type(each).__name__ for each in found if isinstance(each, Card) or each == CODE)
+
+
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
@@ -118,6 +127,7 @@ async def test_nothing_holds_the_sealed_card_while_the_store_is_silent(
     async with open_abroad(tmp_path) as abroad, silent_host() as host:
         abroad.rules(ALLOW)
         async with paying_at(abroad, host.url) as services:
+            before = kept_secrets()
             placing = await (await services.placement()).order(wish, max_total=MUCH)
             assert isinstance(placing, Placing)
             with anyio.fail_after(30):
@@ -125,9 +135,10 @@ async def test_nothing_holds_the_sealed_card_while_the_store_is_silent(
             # The store may have the last byte before the writer continues.
             for _ in range(10):
                 await asyncio.sleep(0)
-            found = list(holders(host))
+            found, secrets = list(holders(host)), kept_secrets() - before
             host.may_answer.set()
             assert found == []
+            assert secrets == Counter()
             with anyio.fail_after(30):
                 while placing.feed is not None and not placing.feed.ended:
                     await placing.feed.more_than(len(placing.feed.steps))

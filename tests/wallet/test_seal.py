@@ -109,12 +109,14 @@ def test_a_seal_that_was_changed_on_the_way_does_not_open(part: int) -> None:
         opened(SecretStr(".".join(parts)), key.private)
 
 
-def test_an_encryptor_makes_a_new_jwe_at_every_call_and_shows_nothing_of_what_it_holds() -> None:
+def test_an_encryptor_makes_one_jwe_then_holds_nothing_and_shows_nothing_of_what_it_held() -> None:
     key = a_key_pair()
-    encrypt = Encryptor(a_card(), SecretStr("123"), key.public, environment="simulator")
-    one, other = encrypt(), encrypt()
+    encrypt, another = (Encryptor(a_card(), SecretStr("123"), key.public, environment="simulator") for _ in range(2))
+    one, other = encrypt(), another()
     assert one != other
     assert opened(one, key.private)[1] == opened(other, key.private)[1]
+    with pytest.raises(RuntimeError, match="used once"):
+        encrypt()
     assert encrypt.card == a_card().summary()
     assert repr(encrypt) == str(encrypt) == "Encryptor()"
     with pytest.raises(TypeError, match="not pickled"):
