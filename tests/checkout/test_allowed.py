@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from pydantic import SecretStr
 
 from firmly_mcp.checkout.approvals import Answer
 from firmly_mcp.checkout.attempts import State
@@ -17,7 +18,7 @@ from firmly_mcp.checkout.rules_file import read_rules
 from firmly_mcp.checkout.rules_remarks import Here
 from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
-from firmly_mcp.errors import NotAllowed, RuleDenied, SettingsError, WalletError
+from firmly_mcp.errors import CardRefused, NotAllowed, RuleDenied, SettingsError, WalletError
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate, open_gate
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
@@ -281,3 +282,24 @@ async def test_stores_that_were_asked_about_or_ordered_from_are_known_and_the_ot
     for label, known in (("TEST-visa", True), ("Test Vsia", False)):
         named = read_rules(f'[USD.cards."{label}"]\nrefuse_above = 1')
         assert (await here.remarks(named) == ()) == known
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_security_code_of_another_brand_uses_up_neither_a_question_nor_an_attempt(
+    gate: Gate, wish: Wish
+) -> None:
+    review = await gate.reviewed(wish)
+    await (await gate.services.vault()).pin.set(SecretStr("8305-7"))
+    with pytest.raises(CardRefused, match=r"it has 3 digits\. Nothing was sent"):
+        await gate.placement.desk.approve(review, SecretStr("1234"), "test", pin=SecretStr("9416"))
+    assert [asked.id for asked in await gate.placement.desk.open_approvals()] == [review.approval.id]
+    kept = await (await gate.services.vault()).pin._kept()
+    assert kept is not None
+    assert kept.misses == 0
+    gate.rules(ALLOW)
+    async with gate.another(cvv_command=(sys.executable, "-c", "print(1234)")) as alone:
+        with pytest.raises(CardRefused, match="The cvv_command printed another one"):
+            await alone.order(wish, max_total=MUCH)
+    assert not await gate.placement.attempts(limit=1)
+    assert not gate.orders_sent()
