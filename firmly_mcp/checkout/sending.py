@@ -302,8 +302,13 @@ def _refuse_another_card(payer: Payer, card: CardSummary) -> None:
 
 
 def draft_of(purchase: Purchase, yes: Yes, now: Quote | None = None) -> Draft:
-    """The attempt that a yes makes: of the quote as it now is, or as it was shown."""
-    return new_draft(purchase, now or yes.shown, yes.reference)
+    """The attempt that a yes makes: of the quote as it now is, or as it was shown.
+
+    Its total is what the yes was to. A price that falls before the send lowers it not: a store that states less and
+    charges as before would make room in every limit.
+    """
+    draft = new_draft(purchase, now or yes.shown, yes.reference)
+    return replace(draft, total=max(yes.shown.total, draft.total))
 
 
 def new_draft(purchase: Purchase, quoted: Quote, reference: str | None) -> Draft:

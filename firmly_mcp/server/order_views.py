@@ -265,6 +265,6 @@ def _warnings(attempt: Attempt, *, joined: bool) -> list[str]:
     if attempt.charge_differs:
         counts = f" Limits count {total}." if attempt.charge_differs == "below" else ""
         warnings.append(
-            f"The store charged {charged}; what was checked was {total}.{counts} Tell the person both amounts."
+            f"The store charged {charged}; what was approved was {total}.{counts} Tell the person both amounts."
         )
     return warnings

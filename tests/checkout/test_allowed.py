@@ -17,6 +17,7 @@ from firmly_mcp.checkout.rules import Allow, Ask
 from firmly_mcp.checkout.rules_file import read_rules
 from firmly_mcp.checkout.rules_remarks import Here
 from firmly_mcp.checkout.sending import Placing
+from firmly_mcp.checkout.spending import Order
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import CardRefused, NotAllowed, RuleDenied, SettingsError, WalletError
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate, open_gate
@@ -62,6 +63,19 @@ async def test_where_rules_allow_alone_the_call_has_to_say_the_most_it_may_cost(
         await gate.placement.order(wish, max_total=Decimal("53.39"))
     assert not gate.orders_sent()
     await placed(gate, wish, EXACT)
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_price_that_falls_before_the_send_makes_no_room_in_a_limit(gate: Gate, wish: Wish) -> None:
+    gate.rules(ALLOW)
+    # The second reading of the cart is the check.
+    gate.simulator.faults.add("set-price", "get_cart_v2", n=1 if wish.items else 2, store=STORE, sku=TEE, cents=1)
+    attempt = (await placed(gate, wish)).attempt
+    assert attempt.draft.total.plain == "53.40"
+    assert gate.charges[0] < 5340
+    order = Order(store=STORE, total=attempt.draft.total)
+    assert (await gate.placement.history(order)).spent.day.plain == "53.40"
 
 
 @BOTH

@@ -228,7 +228,10 @@ async def test_a_fall_right_before_paying_does_not_stop_the_order(ready: Shop) -
     ready.simulator.faults.add("set-price", "get_cart_v2", n=2, store=STORE, sku=TEE, cents=2000)
     placing = await pay_cart(ready)
     assert await ended(ready, placing) is State.PLACED
-    assert placing.attempt.draft.total.plain == f"{ready.charges[0][1] / 100:.2f}"
+    attempt = await (await ready.services.placement()).attempt(placing.attempt.id)
+    assert attempt is not None
+    assert attempt.outcome.charged is not None
+    assert attempt.outcome.charged.plain == f"{ready.charges[0][1] / 100:.2f}"
 
 
 @pytest.mark.anyio

@@ -34,7 +34,7 @@ def attempt(charged: Money | None) -> Attempt:
 def test_a_charge_that_differs_is_named_with_both_amounts(amount: str, currency: str, on_the_page: str) -> None:
     charged = Money.parse(amount, currency)
     (warning,) = OrderView.of(attempt(charged), environment="sandbox", joined=False).warnings
-    assert f"charged {charged}; what was checked was 53.40 USD." in warning
+    assert f"charged {charged}; what was approved was 53.40 USD." in warning
     assert ("Limits count 53.40 USD." in warning) == (currency == "USD" and amount != "60")
     page = outcome_of(attempt(charged), is_new=True)
     assert page is not None
