@@ -14,6 +14,8 @@ from .written_rules import HourRules, Refusal, Rules
 
 def refusing(rules: Rules, order: Order, history: History) -> Iterator[Step]:
     """What can refuse an order whatever it costs, in the order in which it is looked at."""
+    if order.total.amount < 0:
+        yield Step("negative_total", "refuse", "Its total is below zero, so it cannot be paid.")
     yield _card(order, history)
     yield from _stores(rules, order)
     yield from _orders(rules, order)
@@ -25,6 +27,8 @@ def refusing(rules: Rules, order: Order, history: History) -> Iterator[Step]:
 
 def asking(rules: Rules, order: Order, history: History) -> Iterator[Step]:
     """What can ask a person whatever it costs, in the order in which it is looked at."""
+    if order.total.amount == 0:
+        yield Step("zero_total", "ask", "Its total is zero: no limit tells whether that is meant.")
     yield _doubt(order, history)
     yield _repeat(order)
     if rules.addresses.unknown == "ask":
@@ -75,7 +79,10 @@ def _orders(rules: Rules, order: Order) -> Iterator[Step]:
     limit = rules.orders.largest_quantity
     if limit is not None:
         most = max(order.quantities, default=0)
-        if most > limit:
+        if min(order.quantities, default=0) < 1:
+            reason = "It is not known how many of one thing it has, and your rules set a limit to that."
+            yield Step("orders.largest_quantity", "refuse", reason)
+        elif most > limit:
             reason = f"{most} of one thing is more than the {limit} that your rules set."
             yield Step("orders.largest_quantity", "refuse", reason)
         else:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from firmly_mcp.api.models import Address, Cart, LineItem, Shipment
-from firmly_mcp.errors import MoneyMoved, NotAllowed
 from firmly_mcp.money import Money
 from firmly_mcp.store_text import clean, clean_markup
 
+from .payable import require_payable
 from .receipt import Receipt, receipt
 from .recipients import address_hash
 
@@ -76,7 +76,7 @@ def quote(store: str, cart: Cart, payer: Payer) -> Quote:
     Raises:
         NotAllowed: the cart cannot be paid as it is; the message says what is missing and which tool supplies it.
     """
-    _refuse_what_cannot_be_paid(store, cart)
+    require_payable(store, cart)
     cart_id, total = cart.cart_id, cart.total
     assert cart_id is not None
     assert total is not None
@@ -109,13 +109,15 @@ def shipping_of(cart: Cart, payer: Payer) -> Address | None:
 def rises(shown: Quote, now: Quote) -> tuple[str, ...]:
     """What moved against the shopper since the quote was shown, a sentence each; empty if nothing did.
 
-    An amount that fell is no reason to stop; an amount that rose, another currency or any other change is.
+    An amount that fell is no reason to stop; an amount that rose, another currency or any other change is. So is a
+    total that fell to zero: zero always asks.
     """
     names = list(dict.fromkeys((*shown.terms, *now.terms)))
     return tuple(
         f"{name}: {in_words(before)} → {in_words(after)}"
         for name in names
         if _moved_against(before := shown.terms.get(name), after := now.terms.get(name))
+        or (name == "total" and before != after and not now.total.amount)
     )
 
 
@@ -130,23 +132,6 @@ def _moved_against(before: Term, after: Term) -> bool:
     if isinstance(before, Money) and isinstance(after, Money) and before.currency == after.currency:
         return after > before
     return before != after
-
-
-def _refuse_what_cannot_be_paid(store: str, cart: Cart) -> None:
-    if not cart.line_items:
-        raise _not_payable(f"The cart at {store} is empty.", "add_line_item")
-    if cart.shipping_info is None and any(line.requires_shipping is not False for line in cart.line_items):
-        raise _not_payable(f"The cart at {store} has no shipping address.", "set_shipping_info")
-    if cart.cart_status not in {None, "active"}:
-        raise _not_payable(f"The cart at {store} is not active, so it cannot be paid now.", "get_cart")
-    if cart.cart_id is None or cart.total is None:
-        raise _not_payable(f"The cart at {store} has no final total yet.", "get_cart")
-    if cart.doubts:
-        raise _not_payable(f"The amounts of the cart at {store} contradict each other: {cart.doubts[0]}.", "get_cart")
-
-
-def _not_payable(what: str, next_tool: str, money_moved: MoneyMoved = "no") -> NotAllowed:
-    return NotAllowed(f"{what} Nothing was sent.", money_moved=money_moved, next=next_tool)
 
 
 def _terms(store: str, cart: Cart, payer: Payer) -> Iterator[tuple[str, Term]]:
@@ -169,7 +154,7 @@ def _terms(store: str, cart: Cart, payer: Payer) -> Iterator[tuple[str, Term]]:
 
 def _named(lines: Iterable[LineItem]) -> Iterator[tuple[str, LineItem]]:
     """Lines by their sku, in its order: the ids and the order of lines are the cart's own, and no terms."""
-    ordered = sorted(lines, key=lambda line: (_variant(line), line.quantity or 0))
+    ordered = sorted(lines, key=lambda line: (_variant(line), _quantity(line)))
     return _distinct((clean(_variant(line), 80), line) for line in ordered)
 
 
@@ -223,8 +208,13 @@ def _wanted(cart: Cart) -> dict[str, int]:
     wanted: dict[str, int] = {}
     for line in cart.line_items:
         variant = _variant(line)
-        wanted[variant] = wanted.get(variant, 0) + (line.quantity or 0)
+        wanted[variant] = wanted.get(variant, 0) + _quantity(line)
     return wanted
+
+
+def _quantity(line: LineItem) -> int:
+    assert line.quantity is not None, "a cart that can be paid states every quantity"
+    return line.quantity
 
 
 def _variant(line: LineItem) -> str:

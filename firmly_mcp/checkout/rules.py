@@ -45,6 +45,9 @@ def explain(rules: Rules, order: Order, history: History) -> tuple[Step, ...]:
 
 
 def pin_required(rules: Rules, total: Money) -> bool:
-    """Whether a yes to this total needs the PIN: it does, unless the rules let small amounts of the currency go."""
+    """Whether a yes to this total needs the PIN: it does, unless the rules let small amounts of the currency go.
+
+    A total of zero is no small amount: it is what a store states where it states nothing.
+    """
     limits = rules.limits.get(total.currency)
-    return limits is None or limits.pin_above is None or total.amount > limits.pin_above
+    return limits is None or limits.pin_above is None or not 0 < total.amount <= limits.pin_above

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from firmly_mcp.api.models import Cart
@@ -41,7 +41,8 @@ class Ruling:
             store=quoted.store,
             total=quoted.total,
             card_label=quoted.payer.card_label,
-            quantities=quoted.quantities,
+            # The store's cart and the call itself: what is sent is the call's, whatever the cart says.
+            quantities=(*quoted.quantities, *_asked_for(wish)),
             tool="complete_order" if wish.items is None else "place_order",
             address_hash=quoted.address_hash,
             known_address=recipient.is_own,
@@ -58,6 +59,14 @@ class Ruling:
 def in_practice(verdict: Verdict, *, prints_code: bool) -> Verdict:
     """What becomes of an order by this verdict: without a command that prints the security code, a person is asked."""
     return _NO_CODE if isinstance(verdict, Allow) and not prints_code else verdict
+
+
+def _asked_for(wish: Wish) -> Iterable[int]:
+    """How many of each variant the call names; none where it means the cart."""
+    asked: dict[str, int] = {}
+    for item in wish.items or ():
+        asked[item.ref] = asked.get(item.ref, 0) + item.quantity
+    return asked.values()
 
 
 def refuse_denied(verdict: Verdict) -> None:

@@ -22,8 +22,9 @@ WINDOWS: Final[Mapping[Window, timedelta]] = {
 class Order:
     """An order as the rules see it.
 
-    `quantities` has how many of each variant. `address_hash` is the keyed hash of where it goes; `known_address`: a
-    person entered that address, or approved an order to it before. `repeat`: the same once more is wished for.
+    `quantities` has how many of each variant; none is not known, and no zero. `address_hash` is the keyed hash of where
+    it goes; `known_address`: a person entered that address, or approved an order to it before. `repeat`: the same once
+    more is wished for.
     """
 
     store: str
@@ -32,7 +33,7 @@ class Order:
     quantities: tuple[int, ...] = ()
     tool: str = "complete_order"
     address_hash: str | None = None
-    known_address: bool = True
+    known_address: bool = False
     repeat: bool = False
 
 

@@ -78,7 +78,7 @@ STEPS = st.lists(st.tuples(HOURS, st.lists(TRY, min_size=1, max_size=3)), min_si
 
 def asked(journal: Journal, rules: Rules, made: Try, draft: Draft) -> Permit:
     """The permit of an order: by the rules alone, or by a person where they ask for one who says yes."""
-    order = Order(store=draft.store, total=draft.total, card_label=draft.card_label)
+    order = Order(store=draft.store, total=draft.total, card_label=draft.card_label, known_address=True)
 
     def check(history: History) -> None:
         # A doubt asks too, and is no limit.

@@ -190,6 +190,14 @@ def test_a_lower_amount_stops_nothing() -> None:
     assert rises(quoted(), quoted(cheaper_shipping)) == ()
 
 
+def test_a_total_that_falls_to_zero_stops_the_order() -> None:
+    def free(cart: dict[str, Any]) -> None:
+        cart.update(cart_discount=usd(5340), total=usd(0))
+
+    assert rises(quoted(), quoted(free)) == ("total: 53.40 USD → 0.00 USD",)
+    assert rises(quoted(free), quoted(free)) == ()
+
+
 def test_another_currency_stops_everything() -> None:
     def in_euros(cart: dict[str, Any]) -> None:
         for name in ("sub_total", "shipping_total", "tax_total", "addon_total", "total"):

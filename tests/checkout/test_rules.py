@@ -39,7 +39,8 @@ def usd(amount: str | int) -> Money:
 
 
 def order(amount: str | int = 1, **facts: Any) -> Order:
-    return replace(Order(store=STORE, total=usd(amount), card_label="Visa", quantities=(1,)), **facts)
+    usual = Order(store=STORE, total=usd(amount), card_label="Visa", quantities=(1,), known_address=True)
+    return replace(usual, **facts)
 
 
 def spent(day: str | int = 0, week: str | int = 0, month: str | int = 0) -> Spent:
@@ -56,7 +57,6 @@ def said(verdict: Verdict) -> tuple[type[Verdict], str]:
 
 # An order of so much after so much was spent in the day: just below, at and just above each limit.
 TABLE: list[tuple[str, str, type[Verdict], str]] = [
-    ("0", "0", Allow, "ask_above"),
     ("49.99", "0", Allow, "ask_above"),
     ("50", "0", Allow, "ask_above"),
     ("50.01", "0", Ask, "ask_above"),
@@ -180,6 +180,33 @@ def test_a_limit_over_any_time_is_one(window: str) -> None:
 def test_a_limit_of_zero_is_a_limit() -> None:
     rules = read_rules("[USD]\nask_above = 0\nask_above_a_day = 0\nrefuse_above_a_day = 0")
     assert said(decide(rules, order("0.01"), history())) == (Deny, "USD.refuse_above_a_day")
+
+
+@pytest.mark.parametrize("total", ["0", "0.00", "-0"])
+@pytest.mark.parametrize("text", ["", MUCH, FOUR, "[USD]\nask_above = 0\nask_above_a_day = 0", "[USD]\npin_above = 90"])
+def test_a_total_of_zero_always_asks_and_takes_the_pin(text: str, total: str) -> None:
+    rules = read_rules(text)
+    assert said(decide(rules, order(total), history())) == (Ask, "zero_total")
+    assert pin_required(rules, usd(total))
+
+
+@pytest.mark.parametrize("total", ["-0.01", "-470.80"])
+@pytest.mark.parametrize("text", ["", MUCH, "[USD]\npin_above = 90"])
+def test_a_total_below_zero_is_refused(text: str, total: str) -> None:
+    rules = read_rules(text)
+    assert said(decide(rules, order(total), history(spent=spent(900, 900, 900)))) == (Deny, "negative_total")
+    assert pin_required(rules, usd(total))
+
+
+@pytest.mark.parametrize("quantities", [(), (0,), (1, 0), (2, -5)])
+def test_a_quantity_that_is_not_known_is_above_every_largest_quantity(quantities: tuple[int, ...]) -> None:
+    rules = read_rules(MUCH + "[orders]\nlargest_quantity = 3")
+    assert said(decide(rules, order(quantities=quantities), history())) == (Deny, "orders.largest_quantity")
+
+
+def test_an_order_of_which_only_the_price_is_known_is_asked_about() -> None:
+    known = Order(store=STORE, total=usd(1))
+    assert said(decide(read_rules(MUCH), known, history())) == (Ask, "addresses.unknown")
 
 
 def test_one_currency_is_not_spent_from_another() -> None:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.checkout.attempts import State
 from firmly_mcp.checkout.sending import Placing
+from firmly_mcp.checkout.spending import History
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import RuleDenied
 from firmly_mcp.wallet.cards import new_card
@@ -53,6 +54,16 @@ async def test_every_kind_of_rule_meets_a_real_order(gate: Gate, wish: Wish, tex
     gate.rules(ALLOW + text)
     assert await rule_of(gate, wish) == rule
     assert not gate.orders_sent()
+
+
+@pytest.mark.anyio
+async def test_a_store_that_states_a_smaller_quantity_than_the_call_asks_for_passes_no_rule(gate: Gate) -> None:
+    gate.rules(ALLOW + "[orders]\nlargest_quantity = 1")
+    purchase = await gate.placement._quoting.purchase(ITEMS)
+    cart = await gate.placement._quoting.priced(purchase)
+    quoted = await gate.placement._quoting.quoted(purchase, ITEMS, cart)
+    decision = await gate.placement._ruling.over(ITEMS, cart, replace(quoted, quantities=(1,)))
+    assert decision(History.empty("USD", gate.clock())).rule == "orders.largest_quantity"
 
 
 @pytest.mark.anyio
