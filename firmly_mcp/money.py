@@ -58,10 +58,9 @@ class Money:
     @property
     def plain(self) -> str:
         """The amount alone with the currency's digits, `"53.40"`; more digits are kept, never rounded away."""
-        digits = minor_units(self.currency)
-        quantum = Decimal(1).scaleb(-digits)
-        exact = self.amount.quantize(quantum) if self.amount == self.amount.quantize(quantum) else self.amount
-        return f"{exact:f}"
+        # Formatted, not quantized: an amount of more digits than the context has is written too.
+        text = f"{self.amount:.{minor_units(self.currency)}f}"
+        return text if Decimal(text) == self.amount else f"{self.amount:f}"
 
     def __add__(self, other: Self) -> Self:
         return type(self)(self.amount + self._same(other), self.currency)

@@ -40,6 +40,11 @@ def test_digits_beyond_the_currencys_own_are_shown_and_not_rounded_away() -> Non
     assert Money.parse("1.005", "USD").plain == "1.005"
 
 
+@pytest.mark.parametrize(("amount", "shown"), [("1e30", f"1{'0' * 30}.00"), (f"{'9' * 40}.123", f"{'9' * 40}.123")])
+def test_an_amount_of_more_digits_than_a_sum_keeps_is_written_whole(amount: str, shown: str) -> None:
+    assert Money.parse(amount, "USD").plain == shown
+
+
 @given(st.integers(-(10**12), 10**12), st.sampled_from(["USD", "JPY", "KWD", "CLF"]))
 def test_every_minor_amount_reads_back_exactly(number: int, currency: str) -> None:
     money = Money.from_minor(number, currency)
