@@ -71,9 +71,14 @@ class Approvals:
         """Write a question down, or return the open one that was asked of the same quote and wish.
 
         One question is open at a time: a new one takes the place of another that nobody has answered.
+
+        Raises:
+            NotAllowed: the journal is not at its path any more.
         """
 
         def transaction(connection: Connection) -> Approval:
+            # A person would be asked about an order that cannot be made, and no other program would find the question.
+            self._file.refuse_unless_in_place()
             for row in connection.execute(_OPEN, {**self._owner, "at": stamp(self._now())}):
                 asked = _approval_of(row)
                 if (asked.wish, asked.digest) == (approval.wish, approval.digest):

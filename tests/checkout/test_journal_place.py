@@ -169,6 +169,14 @@ async def test_an_approval_is_no_way_round_it(gate: Gate, wish: Wish, damage: Ca
     assert not gate.kept_devices()
 
 
+@BOTH
+async def test_no_person_is_asked_about_an_order_that_the_journal_cannot_hold(gate: Gate, wish: Wish) -> None:
+    await gate.asked(wish)
+    all_are_deleted(journal_of(gate))
+    with pytest.raises(NotAllowed, match="removed or replaced"):
+        await gate.placement.order(wish)
+
+
 async def test_files_that_come_back_are_the_journal_again(gate: Gate) -> None:
     gate.rules(ALLOW)
     await placed(gate, FIRST)
