@@ -21,7 +21,7 @@ from firmly_mcp.checkout.spending import Order
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import CardRefused, NotAllowed, RuleDenied, SettingsError, WalletError
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate, open_gate
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, with_pin
 from tests.shop import STORE, TEE
 
 EXACT = Decimal("53.40")
@@ -304,9 +304,9 @@ async def test_a_security_code_of_another_brand_uses_up_neither_a_question_nor_a
     gate: Gate, wish: Wish
 ) -> None:
     review = await gate.reviewed(wish)
-    await (await gate.services.vault()).pin.set(SecretStr("8305-7"))
+    await (await gate.services.vault()).pin.set(SecretStr("8305-7"), BY_PERSON)
     with pytest.raises(CardRefused, match=r"it has 3 digits\. Nothing was sent"):
-        await gate.placement.desk.approve(review, SecretStr("1234"), "test", pin=SecretStr("9416"))
+        await gate.placement.desk.approve(review, SecretStr("1234"), with_pin("9416"))
     assert [asked.id for asked in await gate.placement.desk.open_approvals()] == [review.approval.id]
     kept = await (await gate.services.vault()).pin._kept()
     assert kept is not None
