@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, model_validator
@@ -27,6 +28,10 @@ _NOISE: Final = Decimal("0.000001")
 _CURRENCY: Final = re.compile("[A-Z]{3}")
 
 
+# One contradiction is enough to pay nothing; more than these tell a reader no more.
+_MOST_DOUBTS: Final = 10
+
+
 class _Wrong(ValueError):
     """A field of the wrong type, for pydantic to collect."""
 
@@ -39,8 +44,8 @@ class Reading:
     doubts: list[str] = field(default_factory=list)
 
     def doubt(self, sentence: str) -> None:
-        """Keep a contradiction, once."""
-        if sentence not in self.doubts:
+        """Keep a contradiction, once; of very many, the first ones."""
+        if len(self.doubts) < _MOST_DOUBTS and sentence not in self.doubts:
             self.doubts.append(sentence)
 
 
@@ -80,7 +85,7 @@ def read(model: type[Model], raw: object) -> Model:
         return value
     if len(currencies) > 1:
         reading.doubt("the amounts are in more than one currency")
-    for sentence in value.contradictions():
+    for sentence in islice(value.contradictions(), _MOST_DOUBTS):
         reading.doubt(sentence)
     return value.model_copy(update={"doubts": tuple(reading.doubts)})
 

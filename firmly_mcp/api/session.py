@@ -33,6 +33,8 @@ from .transport import Answer, Http, NoAnswer, NotSent, Request
 
 # A request that begins with this much life ends within it; an order may take longer, but is judged at its beginning.
 LIFE_SECONDS: Final = 120
+# What a store has to tell beside an answer; of very many notices, the first ones.
+_MOST_NOTICES: Final = 20
 # For an answer that tells no end at all; Firmly's tokens live an hour.
 _ASSUMED_LIFE: Final = 600
 _RENEWAL_SECONDS: Final = 10.0
@@ -252,7 +254,7 @@ class DeviceSession:
         self.kept = False
 
     def _tell(self, notice: Notice) -> None:
-        if notice not in self._notices:
+        if len(self._notices) < _MOST_NOTICES and notice not in self._notices:
             self._notices.append(notice)
 
     def _left(self, token: Token) -> float:

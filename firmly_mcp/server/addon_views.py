@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from firmly_mcp.api.models import AddonOffer, Cart
 from firmly_mcp.store_text import clean, clean_markup, named, quoted
 
-from .views import MoneyView
+from .views import MOST_LISTED, MoneyView
 
 
 class AddonView(BaseModel):
@@ -36,8 +36,8 @@ class AddonView(BaseModel):
             price=MoneyView.of(offer.price),
             chosen=True if chosen else None,
             required=True if required else None,
-            line_item_ids=tuple(clean(line, 200) for line in offer.eligible_line_item_ids),
-            choices=tuple(clean(child.addon_id, 200) for child in offer.child_offers if child.addon_id),
+            line_item_ids=tuple(clean(line, 200) for line in offer.eligible_line_item_ids[:MOST_LISTED]),
+            choices=tuple(clean(child.addon_id, 200) for child in offer.child_offers[:MOST_LISTED] if child.addon_id),
         )
 
     def __str__(self) -> str:
@@ -50,9 +50,10 @@ class AddonView(BaseModel):
 
 
 def addon_views(cart: Cart) -> tuple[AddonView, ...]:
-    """The addons that a cart offers, and those that were chosen and are no longer offered."""
+    """The addons that a cart offers, the chosen ones first, and those that were chosen and are no longer offered."""
     chosen = {selection.addon_id for selection in cart.addons.selections}
-    offers = tuple(AddonView.of(offer, chosen=offer.addon_id in chosen) for offer in cart.addons.offers)
+    offered = sorted(cart.addons.offers, key=lambda offer: offer.addon_id not in chosen)
+    offers = tuple(AddonView.of(offer, chosen=offer.addon_id in chosen) for offer in offered[:MOST_LISTED])
     gone = chosen - {offer.addon_id for offer in cart.addons.offers} - {None}
     return offers + tuple(
         AddonView(addon_id=clean(addon_id, 200), chosen=True) for addon_id in sorted(filter(None, gone))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +15,7 @@ from firmly_mcp.suspicion import suspicions
 
 from .addon_views import AddonView, addon_views
 from .shipment_views import ShipmentView
-from .views import MoneyView, View, told, told_by_store, with_next
+from .views import MOST_LISTED, MoneyView, View, told, told_by_store, with_next
 
 # More lines than these are on further pages.
 ROWS: Final = 40
@@ -87,12 +88,12 @@ class CartView(View):
             lines=tuple(LineView.of(line) for line in shown),
             next_page=page + 1 if len(cart.line_items) > page * ROWS else None,
             ship_to=_ship_to(cart),
-            shipments=tuple(ShipmentView.of(shipment) for shipment in cart.shipments),
-            offered_addons=addon_views(cart),
-            promo_codes=tuple(clean(code, 60) for code in cart.coupons),
+            shipments=tuple(ShipmentView.of(shipment) for shipment in cart.shipments[:MOST_LISTED]),
+            offered_addons=addon_views(cart)[:MOST_LISTED],
+            promo_codes=tuple(clean(code, 60) for code in cart.coupons[:MOST_LISTED]),
             **_amounts(cart),
-            store_notices=tuple(_notices(cart)),
-            warnings=(*warnings, *cart.doubts),
+            store_notices=tuple(islice(_notices(cart), MOST_LISTED)),
+            warnings=(*warnings, *cart.doubts, *_not_shown(cart)),
             suspicious=suspicions(shown, *written),
             next=_next(cart),
         )
@@ -167,6 +168,18 @@ def _notices(cart: Cart) -> Iterator[str]:
         words = clean_markup(": ".join(part for part in (notice.code, notice.message) if part), 160)
         if words:
             yield words
+
+
+def _not_shown(cart: Cart) -> Iterator[str]:
+    listed = {
+        "shipments": len(cart.shipments),
+        "addons": len(cart.addons.offers),
+        "promo codes": len(cart.coupons),
+        "store notices": len(cart.notices) + len(cart.notice),
+    }
+    for name, number in listed.items():
+        if number > MOST_LISTED:
+            yield f"Of {number} {name}, only {MOST_LISTED} are shown."
 
 
 def _next(cart: Cart) -> str | None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from firmly_mcp.api.models import Shipment, ShippingMethod
 from firmly_mcp.store_text import clean, clean_markup, named, quoted
 
-from .views import MoneyView
+from .views import MOST_LISTED, MoneyView
 
 
 class MethodView(BaseModel):
@@ -63,10 +63,10 @@ class ShipmentView(BaseModel):
         return cls(
             shipment_id=clean(shipment.shipment_id, 200),
             type=clean(kind.id, 60) or None if kind else None,
-            types=tuple(clean(name, 60) for name in types if kind is None or name != kind.id),
+            types=tuple(clean(name, 60) for name in types[:MOST_LISTED] if kind is None or name != kind.id),
             methods=(
                 *((MethodView.of(chosen, chosen=True),) if chosen else ()),
-                *(MethodView.of(option, chosen=False) for option in others),
+                *(MethodView.of(option, chosen=False) for option in others[:MOST_LISTED]),
             ),
             date=clean(shipment.selected_date, 20) or None,
             location=_location(shipment.selected_location),

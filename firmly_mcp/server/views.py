@@ -16,6 +16,9 @@ from firmly_mcp.store_text import quoted
 
 _LONGEST_REF: Final = 1_000
 
+# How many of each thing that a store lists are shown, where there are no pages.
+MOST_LISTED: Final = 20
+
 
 class View(BaseModel):
     """A tool's result: `structured()` for programs, `text()` for a model that gets only text."""

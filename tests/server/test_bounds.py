@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp import Client, MCPError
 from mcp.types import PromptReference
@@ -84,6 +84,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_what_is_within_all_limits_passes(value: Any) -> None:
     def depth(part: Any) -> int:

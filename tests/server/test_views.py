@@ -1,7 +1,7 @@
 """What a model is shown of payloads that were really observed, and of amounts that contradict each other."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from firmly_mcp.server.cart_views import CartView
 from firmly_mcp.server.found_views import SearchView
 from firmly_mcp.server.product_views import ProductView, rows_of
 from tests.checkout.test_quote import cart_json
+from tests.server.hostile_bodies import cart
 
 OBSERVED = Path(__file__).parents[1] / "api" / "observed"
 
@@ -81,3 +82,40 @@ def test_a_product_of_many_variants_is_read_and_shown_by_pages() -> None:
 
 def test_what_a_product_says_of_more_variants_is_not_the_stores_to_say() -> None:
     assert not product_page(observed("product-detail.json") | {"more_variants": True}, rows_of(1)).more_variants
+
+
+def _grown(value: Any, times: int) -> Iterator[tuple[str, Any]]:
+    """An answer with one of its lists grown, for each of them: where, and the answer."""
+
+    def lists(part: Any, place: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+        if isinstance(part, dict):
+            for name, inner in part.items():
+                yield from lists(inner, (*place, name))
+        elif isinstance(part, list) and part:
+            yield place
+            yield from lists(part[0], (*place, 0))
+
+    for place in lists(value, ()):
+        grown = json.loads(json.dumps(value))
+        inside = grown
+        for step in place[:-1]:
+            inside = inside[step]
+        text = json.dumps(inside[place[-1]][0])
+        inside[place[-1]] = [json.loads(text.replace("words", f"words{number}")) for number in range(times)]
+        yield ".".join(map(str, place)), grown
+
+
+def test_no_list_of_a_store_fills_the_answer_about_a_cart() -> None:
+    for place, answer in _grown(cart("words"), 2_000):
+        view = CartView.of("s.example", read(Cart, answer))
+        assert len(view.text()) < 10_000, place
+        assert len(json.dumps(view.structured())) < 20_000, place
+
+
+def test_of_contradictions_without_end_some_are_told() -> None:
+    amount = {"currency": "USD", "value": 1}
+    lines = [
+        {"line_item_id": str(number), "quantity": 2, "price": amount, "line_price": {**amount, "value": 5 + number}}
+        for number in range(2_000)
+    ]
+    assert 0 < len(read(Cart, {"line_items": lines}).doubts) <= 10
