@@ -42,7 +42,7 @@ from .wishes import Wish
 _A_SHORT_WHILE: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
 # An answer may come from another program, over the same journal. In seconds.
-_LOOK_EVERY: Final = 0.3
+LOOK_EVERY: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class Desk:
             found = await approvals.get(approval_id)
             if found is None or not found.is_open(self._now()):
                 return found
-            await anyio.sleep(_LOOK_EVERY)
+            await anyio.sleep(LOOK_EVERY)
 
     async def decline(self, review: Review, channel: str) -> bool:
         """A person's no; it holds until the question would have expired. False if it was answered before."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+import anyio
 from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
@@ -25,8 +26,8 @@ from firmly_mcp.wallet.security_code import OneUseCode
 from firmly_mcp.wallet.vault import Vault
 
 from .attempts import Attempt, State
+from .desk import LOOK_EVERY, Desk
 from .desk import Asked as Asked
-from .desk import Desk
 from .earlier import Earlier, earlier_order, stating_earlier
 from .in_force import InForce
 from .journal import PLACED_WINDOW, Journal, Permit
@@ -187,6 +188,14 @@ class Placement:
         if found is None:
             return None
         return await (self._lookup.settled(found) if asks_store else self._sending.as_it_stands(found))
+
+    async def outcome_elsewhere(self, attempt_id: str) -> None:
+        """Wait until an attempt that another program sends has its outcome in the journal, or that program is gone."""
+        while True:
+            found = await self.attempt(attempt_id, asks_store=False)
+            if found is None or found.state is not State.SENDING:
+                return
+            await anyio.sleep(LOOK_EVERY)
 
     async def of_approval(self, approval_id: str) -> Placing | None:
         """What a person's yes to this question began, as it now stands."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -187,7 +188,7 @@ class Sending:
             begun.set_result(await self.join(found))
             return
         attempt_id = "att_" + secrets.token_hex(8)
-        with self._senders.held(attempt_id):
+        with self._senders.held(attempt_id), self._followed(attempt_id, purchase) as feed:
             try:
                 payment = await self._payment(attempt_id, purchase, yes, hold)
                 check = await checked(purchase, yes.shown, hold, self._clock)
@@ -202,16 +203,21 @@ class Sending:
                 await purchase.settled(attempt_id)
                 begun.set_result(await self.join(written.attempt))
                 return
-            feed = self._live[attempt_id] = Feed(purchase.steps)
-            try:
-                ended = await self._attempt(written.attempt, payment, check, begun)
-                feed.add(Step(ended.state, _LAST_WORDS[ended.state], ended.money_moved))
-            finally:
-                del self._live[attempt_id]
-                feed.end()
+            ended = await self._attempt(written.attempt, payment, check, begun)
+            feed.add(Step(ended.state, _LAST_WORDS[ended.state], ended.money_moved))
         if ended.state is not State.UNKNOWN:
             await purchase.settled(attempt_id)
         await self._tell(ended)
+
+    @contextmanager
+    def _followed(self, attempt_id: str, purchase: Purchase) -> Iterator[Feed]:
+        """Let calls follow an attempt from before its row can be seen until its outcome is recorded."""
+        feed = self._live[attempt_id] = Feed(purchase.steps)
+        try:
+            yield feed
+        finally:
+            del self._live[attempt_id]
+            feed.end()
 
     async def _payment(self, attempt_id: str, purchase: Purchase, yes: Yes, hold: Hold | None) -> _Payment:
         """Have everything at hand that asks the network, the keyring or a command: the price is read after it."""

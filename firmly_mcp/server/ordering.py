@@ -36,6 +36,7 @@ WAIT_SECONDS: Final = 40.0
 # How a person answered who declined where their host showed the link.
 _CHANNEL: Final = "elicitation"
 _CHECKING: Final = "Checking the price and the terms; nothing is charged yet."
+_PLACING: Final = "The person approved; the order is being placed by the program in which they did."
 _WAITING: Final = "Waiting for the person's answer; nothing is charged yet."
 
 
@@ -83,6 +84,10 @@ async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> Or
             await page_done(ctx, asked.approval.id)
         placing = await placement.of_approval(asked.approval.id)
         if placing is not None:
+            if placing.feed is None:
+                # The person answered in another program, which places the order.
+                elsewhere = unless_ending(services, placement.outcome_elsewhere(placing.attempt.id))
+                await progress.until(elsewhere, until, _PLACING)
             return await _followed(services, placing, progress, until, joined=False)
         if answered is not None:
             return await question_view(services, answered)
