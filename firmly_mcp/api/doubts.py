@@ -22,19 +22,10 @@ def contradictions(cart: Cart) -> Iterator[str]:
     prices = [line.line_price for line in cart.line_items]
     if prices and not _sums_to(cart.sub_total, prices, _given_away(cart)):
         yield f"the lines do not add up to the sub_total of {_shown(cart.sub_total)}"
-    goods = cart.sub_total or _together(prices)
-    parts = [goods, cart.shipping_total, cart.tax_total, cart.addon_total]
+    parts = [cart.sub_total, cart.shipping_total, cart.tax_total, cart.addon_total]
     known = [part for part in parts if part is not None]
-    if goods is not None and not _sums_to(cart.total, known, _given_away(cart)):
+    if cart.sub_total is not None and not _sums_to(cart.total, known, _given_away(cart)):
         yield f"the parts do not add up to the total of {_shown(cart.total)}"
-
-
-def _together(prices: list[Money | None]) -> Money | None:
-    """The sum of the lines, which is the sub_total where a store sends none; None where it cannot be made."""
-    known = [price for price in prices if price is not None]
-    if len(known) < len(prices) or len({price.currency for price in known}) != 1:
-        return None
-    return Money(sum((price.amount for price in known), Decimal(0)), known[0].currency)
 
 
 def _in_line(position: int, line: LineItem) -> str | None:

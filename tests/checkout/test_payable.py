@@ -150,7 +150,11 @@ CARTS: dict[str, list[Change]] = {
         amounts(cart_discount=5000, total=5000),
         lambda cart: cart["total"].update(number=1),
         line(line_price=usd(4399)),
-        all_of(amounts(sub_total=None), amounts(total=1)),
+    ],
+    "unexplained_total": [
+        amounts(sub_total=None, total=1),
+        amounts(sub_total=None, total=5339),
+        all_of(line(line_price=None), amounts(sub_total=None, total=5341)),
     ],
 }
 
@@ -183,6 +187,8 @@ FINE: dict[str, Change] = {
     "a discount in the lines": all_of(line(line_discount=usd(15600)), amounts(cart_discount=15600)),
     "an addon that takes off": amounts(addon_total=-440, total=4900),
     "no shipping": all_of(line(requires_shipping=False), lambda cart: cart.pop("shipping_info")),
+    "no sub_total": amounts(sub_total=None),
+    "no sub_total and no price of the line": all_of(line(line_price=None), amounts(sub_total=None)),
     "no shipments": lambda cart: cart.pop("shipments"),
 }
 
