@@ -213,8 +213,8 @@ def _wanted(cart: Cart) -> dict[str, int]:
 
 
 def _quantity(line: LineItem) -> int:
-    assert line.quantity is not None, "a cart that can be paid states every quantity"
-    return line.quantity
+    # Only keys are made of an unknown quantity: `require_payable` refuses the cart before it is a quote.
+    return line.quantity or 0
 
 
 def _variant(line: LineItem) -> str:
