@@ -21,6 +21,7 @@ from tests.raw_server import environment, raw_server
 from tests.secret_service import SecretService
 from tests.server.test_stdio import attempts, fill_cart, slow_down, wait_for_row
 from tests.shop import RULES, STORE, TEE
+from tests.terminal.person import at_a_terminal, type_address
 
 CANARY = "4012888888881881"
 DECLINED = "4000000000000002"
@@ -73,6 +74,14 @@ def run(variables: dict[str, str], *arguments: str, entry: dict[str, str] | None
     return done.stdout + done.stderr
 
 
+def at_the_terminal(variables: dict[str, str]) -> bytes:
+    """The person adds their own address, to which rules may let orders go; what stood on the screen."""
+    with at_a_terminal("addresses", "add", environment=variables) as terminal:
+        type_address(terminal, ADDRESS)
+        assert terminal.end() == 0, terminal.screen
+    return terminal.screen.encode()
+
+
 def card(label: str, number: str) -> dict[str, str]:
     return {
         "label": label,
@@ -94,7 +103,7 @@ def written_files(home: Path) -> Iterator[tuple[Path, bytes]]:
 
 def test_a_card_number_is_nowhere_but_in_the_keyring(home: Path, variables: dict[str, str]) -> None:
     produced = [
-        run(variables, "addresses", "add", "--stdin", entry=ADDRESS),
+        at_the_terminal(variables),
         run(variables, "cards", "add", "--stdin", entry=card("good", CANARY)),
         run(variables, "cards", "add", "--stdin", entry=card("good", CANARY)),
         run(variables, "cards", "add", "--stdin", entry=card("declined", DECLINED)),
@@ -179,7 +188,7 @@ def test_a_traceback_with_all_its_variables_shows_no_card() -> None:
 
 def test_the_journal_of_a_purchase_knows_a_card_by_its_last_four(home: Path, variables: dict[str, str]) -> None:
     extra = {**variables, "FIRMLY_MCP_SHOPPER": "journal"}
-    run(extra, "addresses", "add", "--stdin", entry=ADDRESS)
+    at_the_terminal(extra)
     run(extra, "cards", "add", "--stdin", entry=card("good", CANARY))
     with raw_server(extra) as server:
         server.initialize()

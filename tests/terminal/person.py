@@ -9,7 +9,7 @@ import re
 import select
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,6 +85,25 @@ class Terminal:
             return False
         self.screen += self._decoder.decode(received)
         return bool(received)
+
+
+def type_address(terminal: Terminal, address: Mapping[str, str]) -> None:
+    """Answer every question of `addresses add` about an address."""
+    for question, field in (
+        ("Label, such as Home: ", "label"),
+        ("First name: ", "first_name"),
+        ("Last name: ", "last_name"),
+        ("Company (may be empty): ", ""),
+        ("Email: ", "email"),
+        ("Phone: ", "phone"),
+        ("Street and number: ", "address1"),
+        ("Apartment, floor (may be empty): ", ""),
+        ("City: ", "city"),
+        ("Country (two letters): ", "country"),
+        ("State or province: ", "state_or_province"),
+        ("Postal code: ", "postal_code"),
+    ):
+        terminal.answer(question, address[field] if field else "")
 
 
 @contextmanager

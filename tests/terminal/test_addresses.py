@@ -11,7 +11,7 @@ import pytest
 
 from tests.secret_service import DEADLINE, SecretService
 
-from .person import Terminal, an_environment, at_a_terminal, in_a_script
+from .person import an_environment, at_a_terminal, in_a_script, type_address
 from .test_cards import HOME, a_given_card
 
 
@@ -136,25 +136,6 @@ TYPE_PIN = "Approval PIN (not shown): "
 PIN = "8305-7"
 
 
-def type_home(terminal: Terminal) -> None:
-    """Answer every question about an address."""
-    for question, field in (
-        ("Label, such as Home: ", "label"),
-        ("First name: ", "first_name"),
-        ("Last name: ", "last_name"),
-        ("Company (may be empty): ", ""),
-        ("Email: ", "email"),
-        ("Phone: ", "phone"),
-        ("Street and number: ", "address1"),
-        ("Apartment, floor (may be empty): ", ""),
-        ("City: ", "city"),
-        ("Country (two letters): ", "country"),
-        ("State or province: ", "state_or_province"),
-        ("Postal code: ", "postal_code"),
-    ):
-        terminal.answer(question, HOME[field] if field else "")
-
-
 def origins(shopper: dict[str, str]) -> list[str]:
     return [row["origin"] for row in json.loads(in_a_script("addresses", "list", "--json", environment=shopper).stdout)]
 
@@ -165,7 +146,7 @@ def test_where_a_pin_is_set_a_person_s_own_address_takes_it(shopper: dict[str, s
         terminal.answer("The same once more (not shown): ", PIN)
         assert terminal.end() == 0
     with at_a_terminal("addresses", "add", environment=shopper) as terminal:
-        type_home(terminal)
+        type_address(terminal, HOME)
         terminal.answer(TYPE_PIN, "9416")
         terminal.until("The approval PIN is wrong.")
         assert origins(shopper) == []

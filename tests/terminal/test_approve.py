@@ -183,7 +183,7 @@ def test_what_is_piped_in_approves_nothing_where_there_is_no_terminal(assistant:
     approval = assistant.asked()
     done = in_a_script("approve", approval, environment=assistant.environment, given=f"53.40\n{SECRET}\n")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "needs a terminal, and this program has none. Nothing was sent or changed." in done.stderr
+    assert "Approving an order needs a terminal, and this program has none. Nothing was sent" in done.stderr
     assert assistant.open_approvals() == [approval]
     assert not assistant.orders_sent
 
