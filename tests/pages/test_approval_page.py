@@ -356,9 +356,10 @@ async def test_a_store_that_takes_its_time_to_say_the_price_gets_a_page_that_wai
     await expect(window.get_by_role("button", name="Pay $53.40")).to_be_visible()
 
 
-async def test_an_address_that_an_assistant_gave_is_marked(room: Room, window: Page) -> None:
+async def test_an_address_that_an_assistant_or_a_script_gave_is_marked(room: Room, window: Page) -> None:
     vault = await room.services.vault()
     home = await vault.address("home")
-    await vault.add_own_address(home.model_copy(update={"label": "elsewhere", "origin": "tool"}), BY_PERSON)
-    await window.goto(await room.link(Wish(STORE, (Item(TEE, 2),), address="elsewhere")))
-    await expect(window.locator("main")).to_contain_text("Your assistant gave this address")
+    for origin, gave in (("tool", "Your assistant"), ("script", "A script")):
+        await vault.add_address(home.model_copy(update={"label": origin, "origin": origin, "city": origin}))
+        await window.goto(await room.link(Wish(STORE, (Item(TEE, 2),), address=origin)))
+        await expect(window.locator("main")).to_contain_text(f"{gave} gave this address")

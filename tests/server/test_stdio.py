@@ -12,6 +12,7 @@ import pytest
 from tests.raw_server import RawServer, environment, raw_server
 from tests.secret_service import SecretService, private_bus, secret_service
 from tests.shop import CVV_COMMAND, RULES, STORE, TEE
+from tests.terminal.person import at_a_terminal, type_address
 
 
 @pytest.fixture
@@ -207,7 +208,7 @@ def own_bus() -> Iterator[SecretService]:
 
 
 def add_demo_card(home: Path, variables: dict[str, str]) -> None:
-    """An address and a card, as a person's script adds them."""
+    """A person's own address, typed at a terminal, and a card that a script gives."""
     import subprocess
     import sys
 
@@ -220,11 +221,13 @@ def add_demo_card(home: Path, variables: dict[str, str]) -> None:
         "label": "visa", "number": "4111111111111111", "name": "Ana Lima", "month": "12", "year": "2034",
         "billing_address": "home",
     }  # fmt: skip
-    for group, entry in (("addresses", address), ("cards", card)):
-        subprocess.run(
-            [sys.executable, "-m", "firmly_mcp", group, "add", "--stdin"],
-            input=json.dumps(entry), text=True, env=variables, check=True, timeout=60, cwd=Path(__file__).parents[2],
-        )  # fmt: skip
+    with at_a_terminal("addresses", "add", environment=variables) as terminal:
+        type_address(terminal, address)
+        assert terminal.end() == 0, terminal.screen
+    subprocess.run(
+        [sys.executable, "-m", "firmly_mcp", "cards", "add", "--stdin"],
+        input=json.dumps(card), text=True, env=variables, check=True, timeout=60, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
 
 
 def slow_down(home: Path, seconds: float = 1.0) -> None:
