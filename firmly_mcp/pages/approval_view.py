@@ -63,7 +63,7 @@ def outcome_of(attempt: Attempt, *, is_new: bool) -> Outcome | None:
         reason=clean(attempt.outcome.reason, 300),
         order_number=clean(attempt.outcome.order_number, 120),
         charged=attempt.outcome.charged,
-        warning=_warning(attempt),
+        warning=_warning(attempt) or attempt.alarm,
     )
 
 

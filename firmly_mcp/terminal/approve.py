@@ -149,7 +149,7 @@ def _outcome(attempt: Attempt) -> str:
     )
     if attempt.charge_differs:
         words += f" You approved {attempt.draft.total}: {_DIFFERS[attempt.charge_differs]}."
-    return words
+    return f"{words} {attempt.alarm}" if attempt.alarm else words
 
 
 async def _meant(placement: Placement, approval_id: str | None) -> Approval:
