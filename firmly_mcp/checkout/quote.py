@@ -78,8 +78,10 @@ def quote(store: str, cart: Cart, payer: Payer) -> Quote:
     """
     require_payable(store, cart)
     cart_id, total = cart.cart_id, cart.total
+    key = purchase_key(payer.environment, payer.shopper, store, cart)
     assert cart_id is not None
     assert total is not None
+    assert key is not None
     # What a store writes about an address that goes out with the order is not what is sent.
     cart = cart.model_copy(update={"shipping_info": shipping_of(cart, payer)})
     return Quote(
@@ -89,15 +91,20 @@ def quote(store: str, cart: Cart, payer: Payer) -> Quote:
         lines=tuple(_line_in_words(line) for line in cart.line_items),
         payer=payer,
         terms=dict(_terms(store, cart, payer)),
-        purchase_key=purchase_key(payer.environment, payer.shopper, store, cart),
+        purchase_key=key,
         receipt=receipt(cart, payer.billing),
         quantities=tuple(_wanted(cart).values()),
         address_hash=address_hash(payer.address_key, cart.shipping_info),
     )
 
 
-def purchase_key(environment: str, shopper: str, store: str, cart: Cart) -> str:
-    """What finds attempts: who buys what and how many, whatever the price, card, address, cart or tool."""
+def purchase_key(environment: str, shopper: str, store: str, cart: Cart) -> str | None:
+    """What finds attempts: who buys what and how many, whatever the price, card, address, cart or tool.
+
+    None where the cart is empty, or does not state how many of a line it holds.
+    """
+    if cart.is_empty or any(line.quantity is None for line in cart.line_items):
+        return None
     return _digest([environment, shopper, store, sorted(_wanted(cart).items())])
 
 

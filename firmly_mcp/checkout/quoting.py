@@ -65,13 +65,10 @@ class Quoting:
 
     def keys(self, purchase: Purchase, wish: Wish, cart: Cart | None) -> PurchaseKeys:
         """What finds the attempts of this purchase, once its cart was read; it takes no card and no keyring."""
-        lines = cart is not None and not cart.is_empty
         return PurchaseKeys(
             store=purchase.store,
             intent_key=purchase.intent_key,
-            purchase_key=purchase_key(self._environment, self._shopper, purchase.store, cart)
-            if cart and lines
-            else None,
+            purchase_key=None if cart is None else purchase_key(self._environment, self._shopper, purchase.store, cart),
             cart_id=cart.cart_id if cart is not None and purchase.sends_cart else None,
             reference=wish.reference,
         )

@@ -13,7 +13,9 @@ from firmly_mcp.api.fields import read
 from firmly_mcp.api.models import Cart
 from firmly_mcp.checkout.payable import OBSTACLES, require_payable
 from firmly_mcp.checkout.quote import quote
+from firmly_mcp.checkout.wishes import Wish
 from firmly_mcp.errors import NotAllowed
+from tests.checkout.gate import BOTH, Gate
 from tests.checkout.test_quote import PAYER, STORE, cart_json, usd
 
 Change = Callable[[dict[str, Any]], object]
@@ -222,3 +224,16 @@ def test_no_cart_with_a_number_that_is_missing_or_cannot_be_is_paid(
     assert found.total.amount >= 0
     assert all(each > 0 for each in found.quantities)
     assert found.quantities
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_cart_that_does_not_state_a_quantity_is_refused_in_words_and_nothing_is_sent(
+    gate: Gate, wish: Wish
+) -> None:
+    sent = cart_json()
+    line(quantity=None)(sent)
+    gate.simulator.faults.add("not-json", "*cart*" if wish.items is None else "*shipping_info*", body=json.dumps(sent))
+    with pytest.raises(NotAllowed, match="does not say how many of a line are bought"):
+        await gate.placement.order(wish)
+    assert not gate.orders_sent()
