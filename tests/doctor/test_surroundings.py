@@ -201,5 +201,5 @@ def test_a_record_of_a_host_that_is_spoilt_is_none(person: Person) -> None:
 def accept(person: Person) -> None:
     """Accept what counts only then, as a person at a terminal."""
     with at_a_terminal("rules", "accept", environment=dict(person.environment)) as terminal:
-        terminal.answer("Type accept to accept all of this, anything else to leave it: ", "accept")
+        terminal.answer("Type accept to accept all of this, or no to leave it: ", "accept")
         assert terminal.end() == 0, terminal.screen
