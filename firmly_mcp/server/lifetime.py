@@ -17,6 +17,8 @@ import anyio
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.services import DRAIN_SECONDS, JOURNAL, Services
 
+from .progress import accompanied
+
 T = TypeVar("T")
 
 # No call takes longer: hosts give up on one after 60 s.
@@ -84,16 +86,5 @@ async def let_orders_end(services: Services) -> None:
 
 
 async def unless_ending(services: Services, awaited: Awaitable[T]) -> T | None:
-    """What is waited for; None once the process is about to end."""
-    found: T | None = None
-
-    async def wait() -> None:
-        nonlocal found
-        found = await awaited
-        first.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as first:
-        first.start_soon(wait)
-        await services.ending.wait()
-        first.cancel_scope.cancel()
-    return found
+    """Wait for something; None once the process is about to end."""
+    return await accompanied(awaited, services.ending.wait())

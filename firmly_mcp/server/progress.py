@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 
+from firmly_mcp.errors import FirmlyError
+
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
@@ -23,6 +25,31 @@ PACE: Final = 0.1
 HEARTBEAT: Final = 10.0
 # A client on a busy machine reads late, and then a step and its result at once: 30 ms were too few for one.
 QUIET: Final = 0.25
+
+
+async def accompanied(awaited: Awaitable[T], company: Awaitable[object]) -> T | None:
+    """Wait for something while its company goes on; None where the company ends first.
+
+    An error of ours comes out as it is: in a task group's own error a call's edge would not find it.
+    """
+    found: T | None = None
+    failed: FirmlyError | None = None
+
+    async def wait() -> None:
+        nonlocal found, failed
+        try:
+            found = await awaited
+        except FirmlyError as error:
+            failed = error
+        tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await company
+        tasks.cancel_scope.cancel()
+    if failed is not None:
+        raise failed
+    return found
 
 
 class Progress:
@@ -56,20 +83,15 @@ class Progress:
 
     async def until(self, awaited: Awaitable[T], deadline: float, words: str) -> T | None:
         """Wait for something, with a sign of life every ten seconds; None when the time is up first."""
-        result: T | None = None
 
-        async def wait() -> None:
-            nonlocal result
-            result = await awaited
-            waiting.cancel_scope.cancel()
+        async def signs_of_life() -> None:
+            while True:
+                await self.say(words, by=0.01)
+                await anyio.sleep(HEARTBEAT)
 
         with anyio.CancelScope(deadline=deadline):
-            async with anyio.create_task_group() as waiting:
-                waiting.start_soon(wait)
-                while True:
-                    await self.say(words, by=0.01)
-                    await anyio.sleep(HEARTBEAT)
-        return result
+            return await accompanied(awaited, signs_of_life())
+        return None
 
     async def follow(self, feed: Feed, deadline: float) -> None:
         """Report a feed's steps as they happen, until it ends or the time is up.

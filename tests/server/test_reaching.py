@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,10 +18,11 @@ from mcp.types import CallToolResult, ElicitRequestParams, ElicitRequestURLParam
 
 from firmly_mcp.checkout.desk import Asked
 from firmly_mcp.server.app import build_server
+from firmly_mcp.services import JOURNAL
 from firmly_mcp.settings import PAGES_AN_HOUR
 from tests.checkout.gate import CODE, Gate, open_gate
 from tests.proofs import BY_PERSON
-from tests.shop import STORE, TEE, call
+from tests.shop import STORE, TEE, call, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -103,6 +105,21 @@ async def test_a_persons_no_is_told_in_the_same_call_and_in_the_next(gate: Gate,
             declined = await call(client, "complete_order", **PAY)
             assert (declined["status"], declined["money_moved"]) == ("declined", "no")
     assert len(host.links) == 1
+    assert not gate.orders_sent()
+
+
+async def test_a_journal_that_fails_while_the_person_is_asked_is_an_error_that_states_it(
+    gate: Gate, era: Any
+) -> None:
+    async def damage(gate: Gate) -> None:
+        with closing(sqlite3.connect(gate.settings.data_dir / JOURNAL, isolation_level=None)) as journal:
+            journal.execute("ALTER TABLE approvals RENAME TO lost")
+
+    host = Host(gate, "accept", damage)
+    async with host.client(era) as client:
+        error = await refused(client, "complete_order", **PAY)
+    assert (error["code"], error["money_moved"]) == ("not_allowed", "no")
+    assert "journal" in error["message"]
     assert not gate.orders_sent()
 
 
