@@ -6,7 +6,6 @@ short while ago, is stated with it, so that nothing concludes from the error tha
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,14 +15,13 @@ from typing import Final
 from firmly_mcp.api.names import store_name
 from firmly_mcp.errors import FirmlyError, InvalidRequest, MoneyMoved
 
+from .alarms import plain_number
 from .attempts import IN_DOUBT, Attempt, State
 from .journal import Journal
 
 # An order that was placed longer ago is no news for a call of now.
 FRESH: Final = timedelta(days=1)
 _NEXT: Final = "get_order_status"
-# An order number is the store's text: one that is more than a number stands in its own field, and in no sentence.
-_PLAIN_NUMBER: Final = re.compile(r"[A-Za-z0-9#][A-Za-z0-9#/_.-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +102,3 @@ def _state(error: FirmlyError, earlier: Earlier | None) -> None:
     if earlier.in_doubt:
         error.money_moved = "unknown"
         error.next = earlier.next or error.next
-
-
-def plain_number(order_number: str | None) -> str:
-    """An order number that may stand in a sentence of ours; empty where there is none, or it holds more."""
-    return order_number if order_number is not None and _PLAIN_NUMBER.fullmatch(order_number) else ""

@@ -19,6 +19,7 @@ from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.money import Money
 
 from . import belonging
+from .alarms import contradiction, contradicts
 from .approvals import Approvals
 from .attempts import LEGAL, Attempt, Draft, Outcome, State
 from .belonging import Keys
@@ -279,25 +280,30 @@ class Journal:
         await self._kept.save(mark.to_text())
 
     async def end(
-        self, attempt: Attempt, outcome: Outcome, *, watch: timedelta | None = None, alarm: str | None = None
+        self, attempt: Attempt, outcome: Outcome, *, watch: timedelta | None = None, is_reading: bool = False
     ) -> Attempt:
         """Move an attempt to its outcome, if the table of legal moves allows it, and return it as it now is.
 
         A move that is not legal (an order that is placed never becomes anything else) changes nothing. The store is
-        read further for as long as `watch`. An outcome with an `alarm` contradicts what was recorded: it changes
-        nothing where its order number is, or may be, another attempt's. An outcome that no other program can read,
-        because the file is gone or damaged, is logged.
+        read further for as long as `watch`. An order where none was recorded raises an alarm, whoever recorded that,
+        and however short a while before. `is_reading`: the outcome was read off a cart, so such an order changes
+        nothing where its number is, or may be, another attempt's. An outcome that no other program can read, because
+        the file is gone or damaged, is logged.
         """
         before = [state for state, after in LEGAL.items() if outcome.state in after]
         now = self._now()
-        values = {**outcome_columns(outcome), "ended_at": stamp(now), "alarm": alarm}
+        values = {**outcome_columns(outcome), "ended_at": stamp(now)}
         values["watched_until"] = None if watch is None else stamp(now + watch)
 
         def transaction(connection: Connection) -> Attempt:
-            if alarm is None or not self._is_anothers(connection, attempt, outcome):
-                change = update(attempts).where(self._mine, attempts.c.id == attempt.id, attempts.c.state.in_(before))
-                if connection.execute(change.values(values)).rowcount:
-                    self._log(connection, attempt.id, outcome.state)
+            recorded = _current(connection, attempt)
+            contradicted = contradicts(recorded, outcome)
+            if contradicted and is_reading and self._is_anothers(connection, attempt, outcome):
+                return recorded
+            change = update(attempts).where(self._mine, attempts.c.id == attempt.id, attempts.c.state.in_(before))
+            raised = contradiction(recorded, outcome) if contradicted else None
+            if connection.execute(change.values(alarm=raised, **values)).rowcount:
+                self._log(connection, attempt.id, outcome.state)
             return _current(connection, attempt)
 
         ended = await self._file.write(transaction, money_moved="unknown")

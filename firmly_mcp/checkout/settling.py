@@ -19,8 +19,8 @@ from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import CartNotFound, FirmlyError, WalletError
 from firmly_mcp.money import Money
 
+from .alarms import plain_number
 from .attempts import BY_A_PERSON, Attempt, Outcome, State
-from .earlier import plain_number
 from .journal import Journal
 from .proof import outcome_of_answer
 from .purchases import SendingDevices
@@ -118,12 +118,10 @@ class Settling:
         journal = await self._journal()
         if attempt.state is State.PLACED:
             return await journal.note(attempt, *_noted(attempt, outcome)) if attempt.watched_until else attempt
-        if attempt.state is not State.NOT_PLACED:
-            return await journal.end(attempt, outcome)
-        ended = await journal.end(attempt, outcome, alarm=_alarm(attempt, outcome))
-        if ended.state is State.PLACED:
+        ended = await journal.end(attempt, outcome, is_reading=True)
+        if ended.alarm:
             _log.warning("attempt %s was recorded as not placed, and the store has the order", attempt.id)
-        elif ended.watched_until is not None:
+        elif ended.state is State.NOT_PLACED and ended.watched_until is not None:
             # The number is another attempt's: this cart has shown all that it can.
             ended = await journal.unwatch(ended)
         return ended
@@ -137,15 +135,6 @@ class Settling:
         if attempt.state is State.UNKNOWN:
             return await self._explained(attempt, _DEVICE_GONE)
         return await (await self._journal()).unwatch(attempt)
-
-
-def _alarm(attempt: Attempt, outcome: Outcome) -> str:
-    recorded = "You ended this order" if attempt.outcome.reason == BY_A_PERSON else "This order was recorded"
-    number = plain_number(outcome.order_number)
-    return (
-        f"{recorded} as not placed, but the store has it: {f'order {number}, ' if number else ''}charged "
-        f"{outcome.charged or 'an amount that is not known'}. Ask the store if you do not want it."
-    )
 
 
 def _noted(attempt: Attempt, shown: Outcome) -> tuple[Money | None, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from firmly_mcp.checkout.attempts import LEGAL, Draft, Outcome, State
+from firmly_mcp.checkout.attempts import BY_A_PERSON, LEGAL, Draft, Outcome, State
 from firmly_mcp.checkout.journal import PLACED_WINDOW, Journal, Permit
 from firmly_mcp.checkout.spending import History
 from firmly_mcp.errors import NotAllowed
@@ -183,6 +183,15 @@ async def test_only_legal_moves_are_made(journal: Journal, before: State, after:
 def test_an_order_that_turns_up_is_placed_whatever_was_thought_before() -> None:
     assert all(State.PLACED in LEGAL[state] for state in State if state is not State.PLACED)
     assert not LEGAL[State.PLACED]
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_is_recorded_after_a_person_ended_its_attempt_raises_the_alarm(journal: Journal) -> None:
+    begun = (await journal.begin("att_1", DRAFT, PERMIT)).attempt
+    await journal.end(await journal.end(begun, DOUBT), Outcome(State.NOT_PLACED, reason=BY_A_PERSON))
+    found = await journal.end(begun, PLACED)
+    assert found.state is State.PLACED
+    assert found.alarm.startswith("You ended this order as not placed, but the store has it: order SIM-1, charged")
 
 
 @pytest.mark.anyio

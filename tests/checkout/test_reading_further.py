@@ -92,6 +92,20 @@ async def test_an_order_that_turns_up_after_a_person_ended_it_is_placed_counted_
     assert gate.orders_sent() == 1
 
 
+@BOTH
+@pytest.mark.anyio
+async def test_a_person_who_ends_a_doubt_while_the_store_is_read_learns_of_the_order(gate: Gate, wish: Wish) -> None:
+    doubt = await in_doubt(gate, wish, CHARGED)
+    as_the_reading_began = await gate.placement.attempt(doubt.id, asks_store=False)
+    assert as_the_reading_began is not None
+    await gate.placement.settle_by_hand(as_the_reading_began, None, proof=BY_PERSON)
+    found = (await gate.placement._settling.read(as_the_reading_began)).attempt
+    number = gate.simulator.books.charges[0].order_number
+    assert (found.state, found.outcome.order_number) == (State.PLACED, number)
+    assert found.alarm.startswith(f"You ended this order as not placed, but the store has it: order {number}")
+    assert [one.id for one in await gate.placement.alarms()] == [found.id]
+
+
 @pytest.mark.anyio
 async def test_the_alarm_stands_in_every_view_of_the_order_and_beside_the_next_question(gate: Gate) -> None:
     await ended_as_not_placed(gate, ITEMS)
