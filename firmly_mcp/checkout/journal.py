@@ -330,10 +330,18 @@ class Journal:
         raise NotAllowed(reason, next="firmly-mcp doctor")
 
     async def _remember(self, attempt: Attempt) -> None:
-        """Keep the new number outside the file too; an attempt that cannot be remembered is not sent."""
+        """Keep the new number outside the file too; an attempt that cannot be remembered is not sent.
+
+        Another process may have kept a later number while this one was being written. Its row was there before that,
+        so the journal is looked at afterwards, and the number never stays below its last attempt's.
+        """
+        mark = Mark(self._id, attempt.number)
         try:
-            await keep(self._kept, Mark(self._id, attempt.number))
-        except WalletError as error:
+            await keep(self._kept, mark)
+            while (last := await self._file.read(self._mark)).number > mark.number:
+                mark = last
+                await keep(self._kept, mark)
+        except (NotAllowed, WalletError) as error:
             await self._unsent(attempt, Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code))
             raise
 

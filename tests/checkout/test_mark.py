@@ -127,6 +127,33 @@ async def test_two_processes_that_keep_their_marks_at_once_both_go_on(theirs: Ma
     assert Mark.from_text(kept.text) == then
 
 
+class Slow(Kept):
+    """A keyring that two programs share. The first save of this one takes until another program's order is counted."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.is_first = True
+
+    async def save(self, text: str) -> None:
+        if self.is_first:
+            self.is_first = False
+            theirs = Kept()
+            async with await journal_in(self.path, theirs) as other:
+                await other.begin("att_other", a_draft(2), PERMIT)
+            assert Mark.from_text(theirs.text) == Mark(other._id, 2)
+        self.text = text
+
+
+@pytest.mark.anyio
+async def test_a_slow_keyring_does_not_put_an_earlier_number_over_a_later_one(tmp_path: Path) -> None:
+    kept = Slow(tmp_path / "j")
+    async with await journal_in(tmp_path / "j", kept) as journal:
+        begun = await journal.begin("att_mine", a_draft(1), PERMIT)
+        assert (begun.is_new, begun.attempt.number) == (True, 1)
+        assert Mark.from_text(kept.text) == Mark(journal._id, 2)
+
+
 @pytest.mark.anyio
 async def test_a_mark_that_another_journal_overwrites_is_not_kept() -> None:
     with pytest.raises(WalletError, match="did not keep"):
