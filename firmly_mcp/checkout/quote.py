@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from firmly_mcp.api.models import Address, Cart, LineItem, Shipment
 from firmly_mcp.money import Money
-from firmly_mcp.store_text import clean, clean_markup
+from firmly_mcp.store_text import clean, clean_markup, named
 
 from .payable import require_payable
 from .receipt import Receipt, receipt
@@ -153,8 +153,8 @@ def _terms(store: str, cart: Cart, payer: Payer) -> Iterator[tuple[str, Term]]:
     for number, shipment in enumerate(cart.shipments, start=1):
         yield from _shipment_terms(f"shipment {number}", shipment)
     addons = sorted((_canonical(each.model_dump(mode="json")), each.addon_id) for each in cart.addons.selections)
-    for name, (term, _) in _distinct(("addon " + clean(addon_id, 60), (term, addon_id)) for term, addon_id in addons):
-        yield name, term
+    for name, term in _distinct((_behind("addon", addon_id, 60), term) for term, addon_id in addons):
+        yield f"{name}: choice", term
     yield "promo codes", ", ".join(sorted(cart.coupons))
     yield from ((name.replace("_", " "), getattr(cart, name)) for name in _TOTALS)
 
@@ -162,7 +162,12 @@ def _terms(store: str, cart: Cart, payer: Payer) -> Iterator[tuple[str, Term]]:
 def _named(lines: Iterable[LineItem]) -> Iterator[tuple[str, LineItem]]:
     """Lines by their sku, in its order: the ids and the order of lines are the cart's own, and no terms."""
     ordered = sorted(lines, key=lambda line: (_variant(line), _quantity(line)))
-    return _distinct((clean(_variant(line), 80), line) for line in ordered)
+    return _distinct((_behind("line", _variant(line), 80), line) for line in ordered)
+
+
+def _behind(label: str, store_id: str | None, limit: int) -> str:
+    """A store's id in the name of a term: behind a word of ours, so that no id is taken for a term of ours."""
+    return f"{label} {named(clean(store_id, limit))}"
 
 
 def _distinct(named: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
@@ -180,8 +185,8 @@ def _distinct(named: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
 
 
 def _line_terms(name: str, line: LineItem) -> Iterator[tuple[str, Term]]:
-    if name != _variant(line):
-        # The name is for reading: cleaned, cut, and numbered where two lines have one.
+    if name != f"line {_variant(line)}":
+        # The name is for reading: cleaned, cut, in quotes where it is no word, and numbered where two lines have one.
         yield f"{name}: sku", _variant(line)
     yield f"{name}: variant", line.variant_id
     yield f"{name}: quantity", line.quantity

@@ -186,7 +186,7 @@ async def test_a_price_that_rises_after_it_was_shown_stops_the_order_and_leaves_
     gate.simulator.set_price(STORE, TEE, 2201)
     with pytest.raises(QuoteChanged) as caught:
         await gate.placement.desk.approve(review, CODE, BY_PERSON)
-    assert f"{TEE}: price: 22.00 USD → 22.01 USD" in caught.value.difference
+    assert f"line {TEE}: price: 22.00 USD → 22.01 USD" in caught.value.difference
     assert not gate.orders_sent()
     again = await gate.placement.desk.review(review.approval.id)
     assert (await gate.ended(await gate.placement.desk.approve(again, CODE, BY_PERSON))).state is State.PLACED

@@ -178,6 +178,29 @@ def test_an_addon_that_is_chosen_twice_is_two_terms() -> None:
     assert quoted(chosen("item-2", "item-1")).digest == shown.digest
 
 
+@pytest.mark.parametrize("addon_id", ["total", "total #2", "", None])
+def test_an_addon_is_a_term_whatever_its_id_is(addon_id: str | None) -> None:
+    def chosen(child: str) -> Callable[[dict[str, Any]], object]:
+        selection = {"addon_id": addon_id, "selected_child_ids": [child]}
+        return lambda cart: cart["addons"].update(selections=[selection])
+
+    assert len({quoted().digest, quoted(chosen("card")).digest, quoted(chosen("ring")).digest}) == 3
+    assert len(rises(quoted(chosen("card")), quoted(chosen("ring")))) == 1
+    assert quoted(chosen("card")).terms["addon total"] == Money(Decimal("0.00"), "USD")
+
+
+@pytest.mark.parametrize("store_id", ["ship to", "ship to Eve", "total", "TOTAL 0.01 USD", "store", "shipment 1"])
+def test_a_store_s_id_stands_behind_a_word_of_ours_in_the_name_of_a_term(store_id: str) -> None:
+    def named_so(cart: dict[str, Any]) -> None:
+        cart["line_items"][0]["sku"] = store_id
+        cart["addons"].update(selections=[{"addon_id": store_id}])
+
+    ours = {name for name in quoted().terms if not name.startswith("line ")}
+    added = [name for name in quoted(named_so).terms if name not in ours]
+    assert added
+    assert all(name.startswith(("line ", "addon ")) and store_id in name for name in added)
+
+
 def test_a_difference_says_what_moved_from_what_to_what() -> None:
     assert rises(quoted(), quoted(dearer_shipping)) == (
         "shipment 1: method price: 5.00 USD → 7.00 USD",

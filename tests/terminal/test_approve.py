@@ -245,7 +245,7 @@ def test_a_price_that_rises_while_a_person_reads_is_shown_and_asked_about_again(
         terminal.type("53.40\n")
         terminal.answer(CODE, SECRET)
         terminal.until("Nothing was sent.")
-        terminal.until("WS12-XS-Orange: price: 22.00 USD → 23.00 USD")
+        terminal.until("line WS12-XS-Orange: price: 22.00 USD → 23.00 USD")
         terminal.until("Type the amount to pay (")
         assert not assistant.orders_sent
         total = total_on(terminal)
