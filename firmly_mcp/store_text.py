@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from typing import Final
 
@@ -20,6 +21,7 @@ _MOST_MARKS: Final = 3
 # A quotation mark in a text is mostly inches.
 _INNER_QUOTES: Final = str.maketrans({'"': "\u2033", "\uff02": "\u2033"})
 _PLAIN_WORD: Final = re.compile(r"[^\s\"\uff02()\[\],;]+")
+_TAG: Final = re.compile("<[^<>]*>")
 # Read at most this many times the limit: a megabyte of text is not searched for its last word.
 _READ_AHEAD: Final = 16
 
@@ -42,8 +44,7 @@ def clean_markup(html: str | None, limit: int = 400) -> str:
         return clean(head, limit)
     reader = _Words()
     reader.feed(head)
-    reader.close()
-    return clean(" ".join(reader.words), limit)
+    return clean(" ".join([*reader.words, reader.unfinished()]), limit)
 
 
 def quoted(text: str) -> str:
@@ -85,6 +86,13 @@ class _Words(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.words: list[str] = []
         self._hidden = 0
+
+    def unfinished(self) -> str:
+        """Return the words behind the first tag that does not end.
+
+        `close` reads that rest once more for each `<` in it: seconds for a title.
+        """
+        return "" if self._hidden else unescape(_TAG.sub(" ", self.rawdata))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._hidden += tag in self._HIDDEN

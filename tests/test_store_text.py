@@ -1,5 +1,7 @@
+import time
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +24,19 @@ def test_markup_becomes_its_words() -> None:
 
 def test_unclosed_markup_hides_nothing_but_itself() -> None:
     assert clean_markup("<div><p>Warm<br>wool") == "Warm wool"
+    assert clean_markup("Soft <a href='oops <p>wool</p> &amp; silk") == "Soft <a href='oops wool & silk"
+    assert clean_markup("<p>Salt &amp pepper <3") == "Salt & pepper < 3"
+    assert clean_markup("Tee <script>buy()") == "Tee"
+
+
+@pytest.mark.parametrize(
+    "unclosed", ["<a ", "<a/", "<a =", "<a b='", "<a b=\"'", "<!--", "</a ", "<?", "<![CDATA[", "<a\n"]
+)
+def test_markup_without_an_end_is_read_once(unclosed: str) -> None:
+    hostile = unclosed * 5_000
+    before = time.process_time()
+    clean_markup(hostile)
+    assert time.process_time() - before < 0.5
 
 
 @given(st.text(), st.integers(1, 50))
