@@ -108,9 +108,7 @@ async def test_a_persons_no_is_told_in_the_same_call_and_in_the_next(gate: Gate,
     assert not gate.orders_sent()
 
 
-async def test_a_journal_that_fails_while_the_person_is_asked_is_an_error_that_states_it(
-    gate: Gate, era: Any
-) -> None:
+async def test_a_journal_that_fails_while_the_person_is_asked_is_an_error_that_states_it(gate: Gate, era: Any) -> None:
     async def damage(gate: Gate) -> None:
         with closing(sqlite3.connect(gate.settings.data_dir / JOURNAL, isolation_level=None)) as journal:
             journal.execute("ALTER TABLE approvals RENAME TO lost")
