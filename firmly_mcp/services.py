@@ -81,6 +81,8 @@ class Services:
     # Why the pages are not where the settings say; None where they are.
     pages_notice: Callable[[], Awaitable[str | None]]
     close: Callable[[], Awaitable[None]]
+    # Whether there is an order journal: at its path, or open here though it was removed from there.
+    has_journal: Callable[[], bool]
     # Told of every order that ends here, whether a call waits for it or not.
     on_order_end: list[Callable[[Attempt], Awaitable[None]]] = field(default_factory=list)
     # Which pages were put before the person from here, and what came of it.
@@ -113,6 +115,7 @@ async def open_services(
         pages=Once(rooms.pages),
         pages_notice=rooms.pages_notice,
         close=rooms.close,
+        has_journal=rooms.has_journal,
     )
     try:
         yield services
@@ -194,7 +197,11 @@ class _Rooms:
         return await self._device(self._settings.shopper, tokens, self._locks)
 
     async def _journal_if_any(self) -> Journal | None:
-        return await self._opened_journal() if (self._settings.data_dir / JOURNAL).exists() else None
+        return await self._opened_journal() if self.has_journal() else None
+
+    def has_journal(self) -> bool:
+        """Whether earlier orders are recorded; one that was removed while it is open here still has them."""
+        return self._opened_journal.made is not None or (self._settings.data_dir / JOURNAL).exists()
 
     async def new_device(self) -> FirmlyClient:
         """Firmly for a device that lives in memory, and whose locks nobody else needs."""

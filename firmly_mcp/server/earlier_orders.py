@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from firmly_mcp.errors import FirmlyError
-from firmly_mcp.services import JOURNAL
 
 from .error_views import ErrorView
 
@@ -26,7 +25,7 @@ async def stating_earlier_order(
     view: ErrorView, tool: str, arguments: Mapping[str, Any], services: Services
 ) -> ErrorView:
     """An error's view, with the order that is in doubt at the call's store, or was placed there within a day."""
-    if view.attempt is not None or not _has_journal(services):
+    if view.attempt is not None or not services.has_journal():
         return view
     try:
         placement = await services.placement()
@@ -49,10 +48,6 @@ async def firmly_to_change(services: Services, store: str | None) -> FirmlyClien
     Raises:
         BeingPaid, NotAllowed: the cart is being paid, or what became of an earlier order with it cannot be read now.
     """
-    if _has_journal(services):
+    if services.has_journal():
         await (await services.placement()).read_before_change(store)
     return await services.firmly()
-
-
-def _has_journal(services: Services) -> bool:
-    return (services.settings.data_dir / JOURNAL).exists()

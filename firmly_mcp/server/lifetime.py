@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import anyio
 
 from firmly_mcp.errors import FirmlyError
-from firmly_mcp.services import DRAIN_SECONDS, JOURNAL, Services
+from firmly_mcp.services import DRAIN_SECONDS, Services
 
 from .progress import accompanied
 
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 async def settle_doubts(services: Services) -> None:
     """Find out how orders ended whose server was killed, once this one serves."""
-    if not (services.settings.data_dir / JOURNAL).exists():
+    if not services.has_journal():
         return
     await anyio.sleep(_AFTER_START)
     try:

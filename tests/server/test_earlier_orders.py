@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import time
@@ -257,6 +258,22 @@ async def test_a_journal_that_cannot_be_read_hides_no_error_and_no_doubt(client:
         assert "not known here whether an earlier order was placed" in error["message"]
         order = await refused(later, "place_order", store=STORE, items=TWO)
         assert (order["code"], order["money_moved"]) == ("not_allowed", "unknown")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems let no file go that is open")
+@pytest.mark.anyio
+async def test_a_journal_that_is_removed_under_the_server_hides_no_order_and_lets_no_evidence_go(
+    client: Client, gate: Gate
+) -> None:
+    doubt = await doubted(gate, CART, "lose-answer")
+    for suffix in ("", "-wal", "-shm"):
+        (gate.settings.data_dir / f"{JOURNAL}{suffix}").unlink()
+    error = await refused(client, "get_product", store=STORE, handle="none")
+    assert (error["money_moved"], error["attempt"]) == ("unknown", doubt)
+    gate.simulator.faults.add("unavailable", "get_cart_v2", times=None)
+    refusal = await refused(client, "clear_cart", store=STORE)
+    assert (refusal["money_moved"], refusal["attempt"]) == ("unknown", doubt)
+    assert not any(request.method == "DELETE" for request in gate.simulator.requests)
 
 
 @pytest.mark.anyio
