@@ -1,8 +1,8 @@
 """A form that is saved once: what was typed is checked field by field, and nothing secret comes back on the page.
 
-A page that was saved shows what was saved; a second click, an old form or the way back saves nothing more. What was
-wrong with a form is shown at the address that the browser is sent to, so that a reload sends nothing again; until then
-only what is no secret of it is kept.
+A page that was saved shows what was saved; a second click, an old form or the way back saves nothing more and tries no
+PIN. What was wrong with a form is shown at the address that the browser is sent to, so that a reload sends nothing
+again; until then only what is no secret of it is kept.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _READABLE: Final = timedelta(minutes=10)
 # What has more digits than such a field needs may be a card number in the wrong place.
 _MOST_DIGITS: Final = {"phone": 13}
 _MOST_DIGITS_ELSEWHERE: Final = 9
+
+_SENT_BEFORE: Final = Problem("This form was sent before, so it was not taken again. Fill in this one.")
 
 
 @dataclass(slots=True)
@@ -98,9 +100,14 @@ class SavingPage:
         return await self._show(asking, self._typed, self._problems)
 
     async def post(self, asking: Asking, form: Form) -> Response:
-        """Save the form, or keep what is wrong with it for the page that the browser is sent to."""
+        """Save the form, or keep what is wrong with it for the page that the browser is sent to.
+
+        A form that was sent before saves nothing and tries no PIN: what came of it the first time stays on the page.
+        """
         async with self._one_at_a_time:
-            if self._saved is None:
+            if self._saved is None and not asking.claim():
+                self._problems = self._problems or [_SENT_BEFORE]
+            elif self._saved is None:
                 problems = await self._problems_with(asking, form)
                 self._problems = self._remarks(form, problems)
                 self._typed = no_secrets(form, self._fields) if problems else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.wallet.samples import an_address
 
 from .browser import a_window
 from .desk import ADDRESS, PIN, VISA, Desk, described, expect_title, open_desk, save, type_address, type_card
+from .wire import wire_to
 
 pytestmark = pytest.mark.anyio
 
@@ -107,6 +109,24 @@ async def test_where_a_pin_is_set_an_address_of_the_person_s_own_takes_it(desk: 
     await save(window)
     await expect_title(window, "The address is saved")
     assert [entry.origin for entry in await desk.vault.addresses()] == ["person"]
+
+
+@pytest.mark.parametrize("kind", ["address", "card"])
+async def test_clicks_on_one_form_try_its_pin_once(desk: Desk, kind: str) -> None:
+    await desk.vault.pin.set(SecretStr(PIN), BY_PERSON)
+    link = await (desk.pages.address_link() if kind == "address" else desk.pages.card_link())
+    wire = wire_to(link)
+    typed = an_address(label="Home").as_firmly() | {"address_label": "Home", "own_pin": "9017"}
+    typed |= {"label": "Visa", "number": VISA, "expiry": "8/2031", "name": "Ana Lima", "billing": "new"}
+    form = typed | {"csrf": (await wire.enter(link)).hidden("csrf")}
+    for answer in await asyncio.gather(*(wire.post(form) for _ in range(4))):
+        assert answer.status == 303
+    page = await wire.get()
+    assert "4 tries are left" in page.body
+    await wire.post(form | {"own_pin": PIN})
+    assert await desk.vault.addresses() == []
+    await wire.post(form | {"own_pin": PIN, "csrf": page.hidden("csrf")})
+    assert [entry.label for entry in await desk.vault.addresses()] == ["Home"]
 
 
 async def test_a_new_address_of_a_card_takes_the_pin_too(desk: Desk, window: Page) -> None:
