@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from firmly_mcp.api.session import TokensInMemory
 from firmly_mcp.checkout.approvals import Answer, Approval, Approvals
+from firmly_mcp.checkout.attempts import Attempt, Outcome, State
 from firmly_mcp.checkout.journal import Journal
 from firmly_mcp.checkout.wishes import Wish
 from firmly_mcp.errors import NotAllowed
@@ -112,6 +113,7 @@ async def test_a_cancelled_call_ends_only_when_its_transaction_has(
         assert file.execute("SELECT reason FROM attempts").fetchall() == [("written",)]
 
 
+ATTEMPT = Attempt("att_1", 1, DRAFT, Outcome(State.UNKNOWN), NOW, None)
 # Every way into the file, and what is then known of the money.
 CALLS: dict[str, tuple[Callable[[Journal], Awaitable[object]], str]] = {
     "begin": (lambda journal: journal.begin("att_2", OTHER_CART, PERMIT), "no"),
@@ -125,6 +127,8 @@ CALLS: dict[str, tuple[Callable[[Journal], Awaitable[object]], str]] = {
     "earlier_at": (lambda journal: journal.earlier_at(DRAFT.store, within=timedelta(days=1)), "unknown"),
     "read_further": (lambda journal: journal.read_further(DRAFT.store), "unknown"),
     "no_longer_read": (lambda journal: journal.no_longer_read(), "unknown"),
+    "note": (lambda journal: journal.note(ATTEMPT, None, ""), "yes"),
+    "unwatch": (lambda journal: journal.unwatch(ATTEMPT), "unknown"),
     "alarms": (lambda journal: journal.alarms(within=timedelta(days=1)), "unknown"),
     "attempt": (lambda journal: journal.attempt("att_1"), "unknown"),
     "attempts": (lambda journal: journal.attempts(limit=5), "unknown"),
