@@ -110,9 +110,16 @@ def newest_is_sending(path: Path) -> bool:
 
 
 def judge(
-    charges: Sequence[Charge], rows: Iterable[Row], approved: Mapping[Key, int], could_rise: Iterable[Key]
+    charges: Sequence[Charge],
+    rows: Iterable[Row],
+    approved: Mapping[Key, int],
+    could_rise: Iterable[Key],
+    misled: Iterable[Key] = (),
 ) -> Verdict:
-    """Compare. `approved` is the most that was said yes to for a wish, `could_rise`: a fault raised it inside."""
+    """Compare. `approved` is the most that was said yes to for a wish, `could_rise`: a fault raised it inside.
+
+    `misled`: the store stated another total than it charged, so nobody could name the amount that it took.
+    """
     verdict = Verdict(charges=len(charges))
     attempts: dict[Key, list[Row]] = defaultdict(list)
     for row in rows:
@@ -128,7 +135,14 @@ def judge(
             verdict.twice += len(paid) - 2
             _broken(verdict, "twice", f"{key} was charged {len(paid)} times: {[c.order_number for c in paid]}")
         for charge in paid:
-            _judge_charge(verdict, charge, attempts[key], approved.get(key, 0), rises=key in set(could_rise))
+            _judge_charge(
+                verdict,
+                charge,
+                attempts[key],
+                approved.get(key, 0),
+                rises=key in set(could_rise),
+                misled=key in set(misled),
+            )
     _judge_placed(verdict, attempts, booked)
     return verdict
 
@@ -150,7 +164,9 @@ def judge_statements(verdict: Verdict, charges: Sequence[Charge], statements: It
             _broken(verdict, "misstated", f"{statement.key} was charged during a call that a protocol error ended")
 
 
-def _judge_charge(verdict: Verdict, charge: Charge, rows: Sequence[Row], approved: int, *, rises: bool) -> None:
+def _judge_charge(
+    verdict: Verdict, charge: Charge, rows: Sequence[Row], approved: int, *, rises: bool, misled: bool
+) -> None:
     placed = [row for row in rows if row.state == "placed" and row.order_number == charge.order_number]
     doubtful = [row for row in rows if row.state in {"unknown", "sending"}]
     if not placed and not doubtful:
@@ -162,7 +178,7 @@ def _judge_charge(verdict: Verdict, charge: Charge, rows: Sequence[Row], approve
         _broken(verdict, "above", f"{charge.order_number} took {charge.amount} cents, {approved} were approved")
     elif not placed:
         verdict.risen_in_doubt += 1
-    elif all(row.charged == charge.amount for row in placed):
+    elif misled or all(row.charged == charge.amount for row in placed):
         verdict.risen += 1
     else:
         _broken(verdict, "above", f"{charge.order_number} rose to {charge.amount} cents, untold: {placed}")

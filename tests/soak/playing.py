@@ -38,7 +38,7 @@ async def _played(folder: Path, asked: argparse.Namespace, seed: int, purchases:
         answers = await story.settle()
         told, rows = story.told, read_journal(scene.journal)
         charges = scene.simulator.books.charges
-        verdict = judge(charges, rows, told.approved, told.could_rise)
+        verdict = judge(charges, rows, told.approved, told.could_rise, told.misled)
         judge_statements(verdict, charges, told.statements)
         for key in told.unrecorded:
             verdict.lost += 1

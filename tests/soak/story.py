@@ -49,6 +49,7 @@ class Told:
     answers: Counter[str] = field(default_factory=Counter)
     approved: dict[Key, int] = field(default_factory=dict)
     could_rise: set[Key] = field(default_factory=set)
+    misled: set[Key] = field(default_factory=set)
     statements: list[Statement] = field(default_factory=list)
     doubled: list[Key] = field(default_factory=list)
     unrecorded: list[Key] = field(default_factory=list)
@@ -225,6 +226,8 @@ class Story:
     def _clear(self, wish: Wished) -> None:
         for trouble, fault in self._planted_now:
             self.told.faults[trouble.action] += fault.hits
+            if fault.hits and trouble.action == "lie-amount":
+                self.told.misled.add(wish.key)
             if fault.hits and trouble.raises_inside:
                 self.told.could_rise.add(wish.key)
         self._planted_now = []
