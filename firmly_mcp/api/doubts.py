@@ -19,13 +19,24 @@ if TYPE_CHECKING:
 def contradictions(cart: Cart) -> Iterator[str]:
     """A sentence for each sum that does not hold; nothing for one that cannot be made."""
     yield from (doubt for position, line in enumerate(cart.line_items, start=1) if (doubt := _in_line(position, line)))
-    prices = [line.line_price for line in cart.line_items]
+    prices = [_of_line(line) for line in cart.line_items]
     if prices and not _sums_to(cart.sub_total, prices, _given_away(cart)):
         yield f"the lines do not add up to the sub_total of {_shown(cart.sub_total)}"
     parts = [cart.sub_total, cart.shipping_total, cart.tax_total, cart.addon_total]
     known = [part for part in parts if part is not None]
     if cart.sub_total is not None and not _sums_to(cart.total, known, _given_away(cart)):
         yield f"the parts do not add up to the total of {_shown(cart.total)}"
+
+
+def _of_line(line: LineItem) -> Money | None:
+    """Return what a line costs: where the store does not state it, its price as often as it is bought.
+
+    None where that is less a discount, or not known.
+    """
+    if line.line_price is not None or line.price is None or line.quantity is None:
+        return line.line_price
+    is_reduced = line.discounts or line.discount is not None or line.line_discount is not None
+    return None if is_reduced else line.price * line.quantity
 
 
 def _in_line(position: int, line: LineItem) -> str | None:

@@ -152,11 +152,15 @@ CARTS: dict[str, list[Change]] = {
         amounts(cart_discount=5000, total=5000),
         lambda cart: cart["total"].update(number=1),
         line(line_price=usd(4399)),
+        # The line's own sum is not stated: its price is.
+        line(line_price=None, quantity=100),
     ],
     "unexplained_total": [
         amounts(sub_total=None, total=1),
         amounts(sub_total=None, total=5339),
         all_of(line(line_price=None), amounts(sub_total=None, total=5341)),
+        all_of(line(line_price=None), amounts(sub_total=None, total=1)),
+        all_of(one_more_line(price=usd(2200), line_price=None), amounts(sub_total=None, total=2200)),
     ],
 }
 
@@ -181,6 +185,8 @@ FINE: dict[str, Change] = {
     "as it is": lambda _: None,
     "no unit price": line(price=None),
     "no price of the line": line(line_price=None),
+    "no price of the line, and no sum of the lines": all_of(line(line_price=None), amounts(sub_total=None)),
+    "no price of a line that is reduced": line(line_price=None, price=usd(10000), discount=usd(7800)),
     "a free gift": one_more_line(),
     "nothing to pay": amounts(cart_discount=5340, total=0),
     "a discount in the total": amounts(cart_discount=1000, total=4340),
