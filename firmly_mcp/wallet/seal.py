@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from firmly_mcp.card_numbers import code_problem
 from firmly_mcp.errors import CardRefused, UnexpectedAnswer
 
 from . import number as card_number
@@ -84,7 +85,8 @@ class Encryptor:
             CardRefused: the card is of another environment, or the security code has not the form that its brand has.
             UnexpectedAnswer: the payment key is not one to encrypt a card with.
         """
-        problem = _mismatch(card, key.host, environment) or security_code_problem(card, cvv)
+        brand = "" if card.brand is None else card.brand.name
+        problem = _mismatch(card, key.host, environment) or code_problem(cvv, brand)
         if problem is not None:
             raise CardRefused(f"{problem} {_NOTHING_SENT}")
         self._kid, self._jwk = checked_kid(key), _jwk(key)
@@ -119,16 +121,6 @@ class Encryptor:
 def seal(card: Card, cvv: SecretStr, key: PaymentKeyLike, *, environment: str) -> SecretStr:
     """Encrypt a card and its security code at once. Raises as an `Encryptor` does."""
     return Encryptor(card, cvv, key, environment=environment)()
-
-
-def security_code_problem(card: Card, cvv: SecretStr) -> str | None:
-    """Why this is no security code for this card; None when it could be. Never holds a digit of it."""
-    brand = card.brand
-    wanted = 3 if brand is None else brand.code_length
-    code = cvv.get_secret_value()
-    if code.isascii() and code.isdigit() and len(code) == wanted:
-        return None
-    return f"The security code of this {'card' if brand is None else brand.name + ' card'} has {wanted} digits."
 
 
 def checked_kid(key: PaymentKeyLike) -> str:
