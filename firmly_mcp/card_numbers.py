@@ -75,11 +75,6 @@ def passes_luhn(digits: str) -> bool:
     return bool(luhn.is_valid(digits))
 
 
-def is_card_number(digits: str) -> bool:
-    """Whether these digits, and nothing else, could be charged."""
-    return brand_of(digits) is not None and passes_luhn(digits)
-
-
 def holds_card_number(value: object) -> bool:
     """Whether a card number stands anywhere in a JSON value: in text, as a number, in a list or object, or as a key."""
     return any(_spans(text) for text in _texts(value))

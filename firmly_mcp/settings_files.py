@@ -90,13 +90,6 @@ def _meant(name: str, known: Mapping[str, str], fields: Collection[str]) -> str:
     return f" (did you mean {names[nearest[0]]}?)" if nearest else "; README, Settings, lists them"
 
 
-def _missing(path: Path, named_by: str | None) -> str:
-    if named_by is None:
-        return f"{path} is a link to a file that does not exist."
-    hint = " Variables such as $HOME are not expanded; ~ is." if "$" in str(path) else ""
-    return f"{named_by} names {path}, which does not exist.{hint}"
-
-
 def _leads_nowhere(path: Path) -> bool:
     """Whether somebody put a link where the file is looked for, and what it leads to is gone."""
     return any(place.is_symlink() and not place.exists() for place in (path, path.parent))
