@@ -96,9 +96,11 @@ def _state(error: FirmlyError, earlier: Earlier | None) -> None:
     """Let an error state the earlier order, unless it names an attempt already."""
     if earlier is None or error.attempt is not None or earlier.words in error.message:
         return
-    error.message = f"{error.message} {earlier.words}"
-    error.args = (error.message,)
+    error.restate(
+        f"{error.message} {earlier.words}",
+        next=earlier.next or error.next,
+        retry_safe=error.retry_safe and not earlier.in_doubt,
+    )
     error.attempt = earlier.attempt
     if earlier.in_doubt:
         error.money_moved = "unknown"
-        error.next = earlier.next or error.next
