@@ -60,9 +60,9 @@ def test_no_refusal_of_a_number_echoes_it(typed: str) -> None:
         digits = re.findall(r"\d{3,}", refusal.message)
         assert not digits, "a refusal counts digits, it does not quote them"
     else:
-        digits = re.sub(r"\D", "", typed)
-        assert brand_of(digits) is not None
-        assert passes_luhn(digits)
+        taken = re.sub(r"\D", "", typed)
+        assert brand_of(taken) is not None
+        assert passes_luhn(taken)
 
 
 @pytest.mark.parametrize(
