@@ -18,6 +18,7 @@ from typing import Final
 
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.locks import Hold
+from firmly_mcp.api.models import PaymentKey as FirmlyKey
 from firmly_mcp.api.one_use import OneUseCard
 from firmly_mcp.errors import FirmlyError, NotAllowed, QuoteChanged
 from firmly_mcp.wallet.seal import Encryptor, PaymentKey
@@ -223,11 +224,8 @@ class Sending:
         """Have everything at hand that asks the network, the keyring or a command: the price is read after it."""
         firmly = await self._firmly()
         key, _ = await together(firmly.payment_key(), purchase.prepare(attempt_id))
-        plain = {"n": key.n or "", "e": key.e or "", "kty": key.kty or ""}
         payer = yes.shown.payer
-        encrypted_for = PaymentKey(
-            payer.payment_host, key.kid, **plain, use=key.use, alg=key.alg, header_kid=key.header_kid
-        )
+        encrypted_for = key_at(payer.payment_host, key)
         encrypt = await self._vault.encryptor(payer.card_label, yes.code.take(), encrypted_for)
         _refuse_another_card(payer, encrypt.card)
         last_attempt = await (await self._journal()).last_kept()
@@ -291,6 +289,12 @@ class Sending:
             _log.exception("an order request ended in a way that proves nothing")
             return Outcome(State.UNKNOWN, reason="the request broke off in a way that proves nothing")
         return outcome_of_answer(order)
+
+
+def key_at(host: str, key: FirmlyKey) -> PaymentKey:
+    """Return a key that Firmly shows at this payment host, as the wallet takes it."""
+    plain = {"n": key.n or "", "e": key.e or "", "kty": key.kty or ""}
+    return PaymentKey(host, key.kid, **plain, use=key.use, alg=key.alg, header_kid=key.header_kid)
 
 
 def _unsent(error: FirmlyError) -> Outcome:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from firmly_mcp.api.hosts import PRODUCTION, SANDBOX, Hosts
 from firmly_mcp.api.reachability import ASKED, NotReached, Reached, Stage, reach
+from firmly_mcp.checkout.sending import key_at
 from firmly_mcp.errors import UnexpectedAnswer
 from firmly_mcp.services import simulator_dir
 from firmly_mcp.simulator.joining import running_in
@@ -87,8 +88,7 @@ async def payment_key(examined: Examined) -> Sequence[Finding]:
     key = reached.key
     if key is None:
         return [skipped("payment key", "The payment host showed none.")]
-    plain = {"n": key.n or "", "e": key.e or "", "kty": key.kty or ""}
-    shown = PaymentKey(hosts.payment, key.kid, **plain, use=key.use, alg=key.alg, header_kid=key.header_kid)
+    shown = key_at(hosts.payment, key)
     accept = examined.command("orders", "accept-payment-key")
     try:
         is_new = await check_pinned(shown, _OnlyLooks(examined.vault), accept)

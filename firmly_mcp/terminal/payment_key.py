@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.checkout.accepted import Accepted
+from firmly_mcp.checkout.sending import key_at
 from firmly_mcp.store_text import clean
 from firmly_mcp.wallet.pinned_keys import ComparedKey
-from firmly_mcp.wallet.seal import PaymentKey
 from firmly_mcp.wallet.vault import Vault
 
 from .controlling import Word, by_person, controlling_terminal
@@ -30,7 +30,7 @@ async def accept_payment_key(firmly: FirmlyClient, vault: Vault, accepted: Accep
         PinRefused: the PIN was wrong too often. Nothing was changed.
         UnexpectedAnswer: the key cannot be used at all.
     """
-    key = await _fetched(firmly)
+    key = key_at(firmly.session.hosts.payment, await firmly.payment_key())
     compared = await vault.compare_payment_key(key)
     if not compared.is_refused:
         tell(_nothing_to_accept(compared), _facts(compared, accepted=False), as_json=as_json)
@@ -41,13 +41,6 @@ async def accept_payment_key(firmly: FirmlyClient, vault: Vault, accepted: Accep
         terminal.writelines(f"{line}\n" for line in _shown(compared))
         await by_person(vault.pin, terminal, lambda proof: vault.accept_payment_key(key, proof), without_pin=_ACCEPT)
     tell("Accepted. Cards are encrypted for this key from now on.", _facts(compared, accepted=True), as_json=as_json)
-
-
-async def _fetched(firmly: FirmlyClient) -> PaymentKey:
-    key = await firmly.payment_key()
-    plain = {"n": key.n or "", "e": key.e or "", "kty": key.kty or ""}
-    host = firmly.session.hosts.payment
-    return PaymentKey(host, key.kid, **plain, use=key.use, alg=key.alg, header_kid=key.header_kid)
 
 
 def _shown(compared: ComparedKey) -> Iterator[str]:
