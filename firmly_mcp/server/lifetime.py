@@ -17,8 +17,6 @@ import anyio
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.services import DRAIN_SECONDS, Services
 
-from .progress import accompanied
-
 T = TypeVar("T")
 
 # No call takes longer: hosts give up on one after 60 s.
@@ -87,4 +85,6 @@ async def let_orders_end(services: Services) -> None:
 
 async def unless_ending(services: Services, awaited: Awaitable[T]) -> T | None:
     """Wait for something; None once the process is about to end."""
+    from .progress import accompanied
+
     return await accompanied(awaited, services.ending.wait())

@@ -147,13 +147,12 @@ def test_an_order_that_turns_up_after_a_person_ended_it_warns_them(assistant: As
     assistant.server.call("search_products", query="tee")  # there is a simulator from here on
     assistant.fault("hide-order", seconds=60)
     late = sent(assistant, 2, "lose-answer")
-    ended = orders(assistant, "settle", late.id, "--not-placed")
-    assert "The store is read for another 30 days" in ended.stderr
+    assert "The store is read for another 30 days" in settled(assistant, late.id, "--not-placed")
     assistant.advance(61)
     done = orders(assistant, "settle")
     number = assistant.charges[0][0]
     warning = f"Warning: {late.id}: You ended this order as not placed, but the store has it: order {number}, charged"
-    assert warning in done.stderr
+    assert any(line.startswith(warning) for line in done.stderr.splitlines())
     listed = orders(assistant, "list")
     assert listed.stdout.split("\t")[4:6] == ["placed", number]
     assert listed.stderr.startswith(warning)

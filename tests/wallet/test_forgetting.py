@@ -48,7 +48,7 @@ class Breaking:
 
 async def test_a_card_is_held_no_longer_than_it_is_kept_or_sealed(keyring_bus: SecretService, tmp_path: Path) -> None:
     vault, canary = a_vault(tmp_path, Keychain(), environment="sandbox"), Canary.number()
-    await vault.add_address(an_address())
+    await vault.add_own_address(an_address(), BY_PERSON)
     key = a_key_pair(host=HOST).public
     with nothing_collected():
         await vault.add_card(a_card(number=canary.secret(), environment="sandbox", billing_address="Home"))
@@ -123,7 +123,7 @@ except HTTPError as error:
 
 async def test_what_a_person_types_on_the_card_page_is_not_held_on(keyring_bus: SecretService, tmp_path: Path) -> None:
     vault = a_vault(tmp_path, Keychain(), environment="sandbox")
-    await vault.add_address(an_address())
+    await vault.add_own_address(an_address(), BY_PERSON)
     pages = Pages(placement=_nobody, vault=partial(_found, vault), environment="sandbox", now=vault.now)
     mistyped, pin = Canary("4539", "0", 15), Canary.pin()
     try:
