@@ -25,6 +25,7 @@ from .orders import Availability, OrderStatus
 from .payments import NotConfirmed, Payments, SealedCard
 from .refusals import invalid, method_kept
 from .session import DeviceSession, Notice
+from .transport import LastLook as LastLook
 
 
 class FirmlyClient:
@@ -239,8 +240,11 @@ class FirmlyClient:
         *,
         captcha_token: str | None = None,
         hold: Hold | None = None,
+        last_look: LastLook | None = None,
     ) -> Order | NotConfirmed:
         """Pay the store's cart: one request, never repeated (Firmly: complete-order-v2).
+
+        `last_look` is awaited once the connection is open; what it raises is raised here, and nothing was sent.
 
         Raises:
             Unreachable: nothing was sent.
@@ -250,7 +254,7 @@ class FirmlyClient:
         name = store_name(store)
         body = {"billing_info": address_body(billing_info)} | given({"captcha_token": captcha_token})
         async with self.session.locks.cart(name, hold):
-            return await self._payments.complete(name, body, encrypted_card)
+            return await self._payments.complete(name, body, encrypted_card, last_look)
 
     @asynccontextmanager
     async def place_order(
@@ -263,6 +267,7 @@ class FirmlyClient:
         *,
         captcha_token: str | None = None,
         hold: Hold | None = None,
+        last_look: LastLook | None = None,
     ) -> AsyncIterator[AsyncGenerator[OrderEvent, None]]:
         """Buy items in one streamed request, never repeated (Firmly: place-order-v2); gives its events.
 
@@ -273,10 +278,10 @@ class FirmlyClient:
             "billing_info": address_body(billing_info),
             "shipping_info": address_body(shipping_info),
             "items": items_body(items),
-        }
+        } | given({"captcha_token": captcha_token})
         async with (
             self.session.locks.cart(name, hold),
-            self._payments.place(name, body | given({"captcha_token": captcha_token}), encrypted_card) as events,
+            self._payments.place(name, body, encrypted_card, last_look) as events,
         ):
             yield events
 

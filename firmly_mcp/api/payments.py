@@ -20,7 +20,7 @@ from .one_use import OneUseBody
 from .one_use import SealedCard as SealedCard
 from .refusals import NoProof, proves_not_placed, refusal
 from .session import DeviceSession
-from .transport import Answer, NoAnswer, NotSent, Request, Stream, json_bytes
+from .transport import Answer, LastLook, NoAnswer, NotSent, Request, Stream, json_bytes
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,11 @@ class Payments:
         self._session = session
         self._calls = calls
 
-    async def complete(self, store: str, body: Mapping[str, object], sealed: SealedCard | str) -> Order | NotConfirmed:
+    async def complete(
+        self, store: str, body: Mapping[str, object], sealed: SealedCard | str, last_look: LastLook | None = None
+    ) -> Order | NotConfirmed:
         """POST /api/v2/payment/domains/{d}/complete-order (Firmly: complete-order-v2). Raises as the module says."""
-        request = await self._prepared(f"/api/v2/payment/domains/{store}/complete-order", body, sealed)
+        request = await self._prepared(f"/api/v2/payment/domains/{store}/complete-order", body, sealed, last_look)
         try:
             answer = await self._session.http.send_alone(request)
         except NotSent as failure:
@@ -50,13 +52,14 @@ class Payments:
 
     @asynccontextmanager
     async def place(
-        self, store: str, body: Mapping[str, object], sealed: SealedCard | str
+        self, store: str, body: Mapping[str, object], sealed: SealedCard | str, last_look: LastLook | None = None
     ) -> AsyncIterator[AsyncGenerator[OrderEvent, None]]:
         """POST /api/v2/payment/domains/{d}/place-order?sse=true (Firmly: place-order-v2). Raises as the module says.
 
         `events.read_to_end` makes of the events what they prove together.
         """
-        request = await self._prepared(f"/api/v2/payment/domains/{store}/place-order?sse=true", body, sealed)
+        path = f"/api/v2/payment/domains/{store}/place-order?sse=true"
+        request = await self._prepared(path, body, sealed, last_look)
         try:
             async with self._session.http.stream_alone(request) as answer, aclosing(_events(answer)) as events:
                 yield events
@@ -65,7 +68,9 @@ class Payments:
         except NoAnswer as failure:
             raise NoProof(f"The order was sent, but {failure}.") from None
 
-    async def _prepared(self, path: str, body: Mapping[str, object], sealed: SealedCard | str) -> Request:
+    async def _prepared(
+        self, path: str, body: Mapping[str, object], sealed: SealedCard | str, last_look: LastLook | None
+    ) -> Request:
         try:
             token = await self._session.token(for_order=True)
         except FirmlyError as error:
@@ -73,7 +78,7 @@ class Payments:
         url = self._session.hosts.payment + path
         card = sealed if isinstance(sealed, str) else sealed.get_secret_value()
         content = OneUseBody(json_bytes({**body, "encrypted_card": card}))
-        return Request("POST", url, self._calls.authorization(token), content)
+        return Request("POST", url, self._calls.authorization(token), content, last_look)
 
 
 def _outcome(answer: Answer) -> Order | NotConfirmed:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import anyio
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
+# Awaited on the open connection, right before the first byte of a request; what it raises keeps the request unsent.
+LastLook = Callable[[], Awaitable[None]]
 
 LARGEST_ANSWER: Final = 16 * 1024 * 1024
 LARGEST_EVENT: Final = 4 * 1024 * 1024
@@ -55,12 +57,16 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request; `body` is JSON, or the bytes of JSON that are sent once, or None for no body."""
+    """One HTTP request; `body` is JSON, or the bytes of JSON that are sent once, or None for no body.
+
+    Opening a connection may take seconds. `last_look` comes after that.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: object = field(default=None, repr=False)
+    last_look: LastLook | None = field(default=None, repr=False)
 
     @property
     def content(self) -> bytes | OneUseBody | None:
@@ -250,8 +256,21 @@ def _written(
         _parsed(request.url),
         headers=headers,
         content=content,
-        extensions={"timeout": client.timeout.as_dict()},
+        extensions={"timeout": client.timeout.as_dict()} | _traced(request),
     )
+
+
+def _traced(request: Request) -> dict[str, Any]:
+    """The extension by which httpcore2 awaits the last look."""
+    if (look := request.last_look) is None:
+        return {}
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        # A proxy is asked for a tunnel first, with a request of its own.
+        if event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
+            await look()
+
+    return {"trace": trace}
 
 
 @lru_cache(maxsize=256)

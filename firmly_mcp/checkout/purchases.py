@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from firmly_mcp.api import ref
-from firmly_mcp.api.client import FirmlyClient
+from firmly_mcp.api.client import FirmlyClient, LastLook
 from firmly_mcp.api.events import (
     CreatingCart,
     ItemAdded,
@@ -99,9 +99,13 @@ class Purchase(Protocol):
         """Let go of that: the outcome is certain."""
 
     async def send(
-        self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell
+        self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell, last_look: LastLook
     ) -> Order | StreamResult | None:
-        """Send the order request, once, and read its answer to the end. None is an answer without an order."""
+        """Send the order request, once, and read its answer to the end. None is an answer without an order.
+
+        `last_look` is awaited right before the request's first byte; what it raises is raised here, and nothing was
+        sent.
+        """
 
     async def tidy(self) -> None:
         """Leave nothing behind that was made only to learn a price."""
@@ -139,8 +143,10 @@ class CartPurchase:
     async def settled(self, attempt_id: str) -> None:
         return None
 
-    async def send(self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> Order | None:
-        answer = await self.firmly.complete_order(self.store, sealed, billing, hold=hold)
+    async def send(
+        self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell, last_look: LastLook
+    ) -> Order | None:
+        answer = await self.firmly.complete_order(self.store, sealed, billing, hold=hold, last_look=last_look)
         return answer if isinstance(answer, Order) else None
 
     async def tidy(self) -> None:
@@ -206,10 +212,13 @@ class ItemsPurchase:
     async def settled(self, attempt_id: str) -> None:
         await self.senders.forget(attempt_id)
 
-    async def send(self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell) -> StreamResult:
+    async def send(
+        self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell, last_look: LastLook
+    ) -> StreamResult:
         items = [(ref.unpack(item.ref), item.quantity) for item in self.items]
         assert self._sender is not None, "an attempt is prepared before it is sent"
-        async with self._sender.place_order(self.store, items, self.shipping, billing, sealed) as events:
+        order = self._sender.place_order(self.store, items, self.shipping, billing, sealed, last_look=last_look)
+        async with order as events:
             return await read_to_end(events, lambda event: tell(_in_words(event)))
 
     async def tidy(self) -> None:

@@ -2,8 +2,8 @@
 
 An order request is sent at most once. The attempt's row is on disk before its first byte; nothing here resends;
 whatever is not proven is `unknown`. What waits for the network, the keyring or a command comes before the last read of
-the price; only the attempt's row and number come after it, and a price that is older than a second by then is read
-again. The send is a task of the process: the call that asked may be cancelled, it goes on to its end.
+the price; only the attempt's row and number and the connection come after it, and a price that is older than a second
+by then is read again. The send is a task of the process: the call that asked may be cancelled, it goes on to its end.
 """
 
 from __future__ import annotations
@@ -275,20 +275,38 @@ class Sending:
             sealed = OneUseCard(payment.encrypt())
         except FirmlyError as error:
             return _unsent(error)
-        # Nothing waits between these two looks and the request.
-        if is_too_old(check, self._clock):
-            return Outcome(State.NOT_PLACED, reason=_TOO_OLD, error_name=NotAllowed.code)
         if not payment.purchase.is_ready:
             return Outcome(State.NOT_PLACED, reason=_SESSION_ENDS, error_name=NotAllowed.code)
-        feed.add(Step("sending", "Payment sent; waiting for the store's answer.", "unknown"))
+        unsent: list[FirmlyError] = []
+
+        async def last_look() -> None:
+            try:
+                await self._refuse_old(check, payment)
+            except FirmlyError as error:
+                unsent.append(error)
+                raise
+            feed.add(Step("sending", "Payment sent; waiting for the store's answer.", "unknown"))
+
         try:
-            order = await payment.purchase.send(sealed, check.quote.payer.billing, payment.hold, feed.add)
+            order = await payment.purchase.send(sealed, check.quote.payer.billing, payment.hold, feed.add, last_look)
         except FirmlyError as error:
-            return outcome_of_error(error)
+            return _unsent(error) if error in unsent else outcome_of_error(error)
         except Exception:  # noqa: BLE001 - after the send, even a bug of ours is a doubt and not a failure
             _log.exception("an order request ended in a way that proves nothing")
             return Outcome(State.UNKNOWN, reason="the request broke off in a way that proves nothing")
         return outcome_of_answer(order)
+
+    async def _refuse_old(self, check: PriceCheck, payment: _Payment) -> None:
+        """Make the check once more where opening the connection took long. Nothing waits between this and the request.
+
+        Raises:
+            NotAllowed: the store answers too slowly; or as for `checked`.
+        """
+        if not is_too_old(check, self._clock):
+            return
+        check = await checked(payment.purchase, check.quote, payment.hold, self._clock)
+        if is_too_old(check, self._clock):
+            raise NotAllowed(_TOO_OLD)
 
 
 def key_at(host: str, key: FirmlyKey) -> PaymentKey:

@@ -192,6 +192,31 @@ async def test_an_order_goes_over_a_connection_of_its_own(tmp_path: Path, order:
         assert server.connections == 3
 
 
+@pytest.mark.parametrize("way", ["complete_order", "place_order"])
+async def test_the_last_look_comes_with_the_connection_open_and_after_what_it_raises_nothing_is_sent(
+    tmp_path: Path, way: str
+) -> None:
+    async with loopback(lambda _: [reply(200, ORDER)]) as server, client_of(server.url, tmp_path) as client:
+        await client.session.token()
+        asked, connections = len(server.asked), server.connections
+
+        async def look() -> None:
+            seen.append((len(server.asked) - asked, server.connections - connections))
+            raise OutOfStock("gone", status=0, name="Gone")
+
+        async def order() -> None:
+            if way == "complete_order":
+                await client.complete_order(LUMA, JWE, ADDRESS, last_look=look)
+            async with client.place_order(LUMA, [(TEE, 1)], ADDRESS, ADDRESS, JWE, last_look=look):
+                raise AssertionError("it was sent")
+
+        seen: list[tuple[int, int]] = []
+        with pytest.raises(OutOfStock, match="gone"):
+            await order()
+        assert seen == [(0, 1)]
+        assert len(server.asked) == asked
+
+
 @both_ways
 async def test_a_certificate_that_nobody_vouches_for_gets_nothing(tmp_path: Path, order: Way) -> None:
     async with (

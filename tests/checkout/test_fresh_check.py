@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import anyio
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import event
@@ -271,7 +277,7 @@ async def test_a_price_that_cannot_be_read_again_ends_the_order_unsent(shop: Slo
 
 @BOTH
 @pytest.mark.parametrize(
-    ("step", "state", "reads"), [(0.3, State.PLACED, 2), (0.6, State.PLACED, 5), (1.1, State.NOT_PLACED, 5)]
+    ("step", "state", "reads"), [(0.3, State.PLACED, 2), (0.6, State.PLACED, 5), (1.1, State.NOT_PLACED, 6)]
 )
 async def test_a_store_that_answers_slowly_is_asked_a_few_times_and_nothing_is_sent_on_an_old_answer(
     shop: Slow, wish: Wish, step: float, state: State, reads: int
@@ -353,3 +359,80 @@ async def test_a_price_that_rises_while_the_cards_command_runs_is_not_paid(shop:
     assert runs == 2
     assert not shop.gate.orders_sent()
     assert not await shop.gate.placement.attempts(limit=5)
+
+
+class Door:
+    """The payment host behind a port that answers one connection, and the next ones once they are let in."""
+
+    def __init__(self, payment_url: str) -> None:
+        self._behind = urlsplit(payment_url)
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self._listening.setblocking(False)
+        self._crowd = socket.socket()
+        self._is_open = anyio.Event()
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        async with anyio.create_task_group() as passing:
+            passing.start_soon(self._pass_on, (await loop.sock_accept(self._listening))[0])
+            # The system answers no connection while another one waits to be taken.
+            self._crowd.connect(self._listening.getsockname())
+            await self._is_open.wait()
+            self._crowd.close()
+            while True:
+                passing.start_soon(self._pass_on, (await loop.sock_accept(self._listening))[0])
+
+    def let_in(self) -> None:
+        self._is_open.set()
+
+    def close(self) -> None:
+        self._listening.close()
+        self._crowd.close()
+
+    async def _pass_on(self, taken: socket.socket) -> None:
+        asked, answering = await asyncio.open_connection(sock=taken)
+        answered, asking = await asyncio.open_connection(self._behind.hostname, self._behind.port)
+        try:
+            async with anyio.create_task_group() as both:
+                both.start_soon(_copy, asked, asking)
+                both.start_soon(_copy, answered, answering)
+        finally:
+            answering.transport.abort()
+            asking.transport.abort()
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while content := await source.read(65536):
+            target.write(content)
+        target.write_eof()
+
+
+@BOTH
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a connection opens before it is taken")
+async def test_a_price_that_rises_while_the_connection_of_the_order_opens_is_not_paid(
+    tmp_path: Path, wish: Wish
+) -> None:
+    async with open_gate(tmp_path) as gate, anyio.create_task_group() as beside:
+        door, seconds = Door(gate.simulator.payment_url), Seconds()
+        where = tmp_path / "data/simulator/simulator.json"
+        where.write_text(json.dumps(json.loads(where.read_text("utf-8")) | {"payment_url": door.url}), "utf-8")
+        beside.start_soon(door.run)
+        gate.placement._sending._clock = seconds
+        await gate.fill_cart()
+        review = await gate.reviewed(wish)
+        assert review.quote.payer.payment_host == door.url
+        shop = Slow(gate, SlowKeychain(), seconds)
+        before = shop.reads()
+        placing = await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        shop.a_rise()()
+        door.let_in()
+        ended = await gate.ended(placing)
+        assert shop.reads() == before + 2
+        assert (ended.state, ended.money_moved, ended.outcome.error_name) == (State.NOT_PLACED, "no", "quote_changed")
+        assert "total: 53.40 USD" in ended.outcome.reason
+        assert not gate.charges
+        assert not gate.orders_sent()
+        beside.cancel_scope.cancel()
+        door.close()

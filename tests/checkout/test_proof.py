@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -161,7 +161,7 @@ async def test_an_error_in_a_stream_is_a_step_that_confirms_nothing(tmp_path: Pa
         purchase = ItemsPurchase(LUMA, (Item("WS12-XS-Orange", 1),), ADDRESS, client, Senders())  # type: ignore[arg-type]  # one device for all attempts
         await purchase.prepare("att_1")
         told: list[object] = []
-        result = await purchase.send(_Card(), ADDRESS, None, told.append)
+        result = await purchase.send(_Card(), ADDRESS, None, told.append, anyio.lowlevel.checkpoint)
     assert [(step.name, step.money_moved) for step in told] == [  # type: ignore[attr-defined]  # steps
         ("item-added", "unknown"),
         ("error", "unknown"),
