@@ -90,7 +90,10 @@ class BeingPaid(NotAllowed):
     """An order at this store is being placed; its cart cannot change meanwhile."""
 
     code = "being_paid"
-    retry_safe = True
+
+    def __init__(self, message: str) -> None:
+        # This call sent nothing, and another one is paying at this moment.
+        super().__init__(message, money_moved="unknown")
 
 
 class QuoteChanged(FirmlyError):

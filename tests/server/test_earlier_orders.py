@@ -260,6 +260,17 @@ async def test_a_journal_that_cannot_be_read_hides_no_error_and_no_doubt(client:
         assert (order["code"], order["money_moved"]) == ("not_allowed", "unknown")
 
 
+@pytest.mark.parametrize("tool", ["complete_order", "set_shipping_info", "get_cart", "clear_cart"])
+@pytest.mark.anyio
+async def test_a_call_at_a_cart_that_is_about_to_be_paid_does_not_state_that_no_money_moves(
+    client: Client, gate: Gate, tool: str
+) -> None:
+    async with (await gate.services.firmly()).hold(STORE):
+        # As it is before the attempt of the other call is on disk.
+        error = await refused(client, tool, store=STORE)
+    assert (error["code"], error["money_moved"], error["retry_safe"]) == ("being_paid", "unknown", False)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="other systems let no file go that is open")
 @pytest.mark.anyio
 async def test_a_journal_that_is_removed_under_the_server_hides_no_order_and_lets_no_evidence_go(
