@@ -179,7 +179,7 @@ def order_event(name: str, data: str, *, request_id: str | None = None) -> Order
             return StreamError(stream_refusal(fields, request_id=request_id))
         case "error":
             return UnclearEvent(name)
-        case _ if names_an_order(fields):
+        case _ if names_an_order(read_data):
             return UnclearEvent(name[:64])
         case "creating-cart":
             return CreatingCart()

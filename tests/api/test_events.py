@@ -197,6 +197,7 @@ async def test_an_outcome_that_cannot_be_read_is_unclear_and_the_stream_is_read_
         ("item-added", '{"cart":{"cart_status":"submitted"}}'),
         ("creating-cart", '{"order":{"platform_order_number":7}}'),
         ("order-confirmed", '{"order":{"platform_order_number":"L-1"}}'),
+        ("order-confirmed", '[{"order":{"platform_order_number":"L-1"}}]'),
     ],
 )
 async def test_an_event_that_may_concern_an_order_is_unclear(name: str, data: str) -> None:
