@@ -119,8 +119,10 @@ _HERE_OR_ANYWHERE: Final = or_(_HERE, bindparam("its_store").is_(None))
 # What is no cart and what has no reference is NULL, which is the same as nothing.
 _WANTED: Final = or_(_column.purchase_key == bindparam("its_wish"), _column.intent_key == bindparam("its_intent"))
 _WISH: Final = or_(_WANTED, _column.reference == bindparam("its_reference"))
-_PLACED: Final = and_(_column.state == State.PLACED, _column.ended_at >= bindparam("placed_since"))
-_RECENT: Final = and_(bindparam("placed_counts"), _PLACED)
+_RECENT: Final = and_(
+    bindparam("placed_counts"), _column.state == State.PLACED, _column.ended_at >= bindparam("placed_since")
+)
+_PLACED: Final = and_(_column.state == State.PLACED, _column.ended_at > bindparam("placed_since"))
 _CART: Final = _column.cart_id == bindparam("its_cart")
 # A cart id is sent once, ever; the same wish may be sent again when its last order is old and certain.
 _SPENT_CART: Final = and_(_CART, _column.state != State.NOT_PLACED)

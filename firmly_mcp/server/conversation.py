@@ -24,8 +24,6 @@ from mcp.types import (
     RequestId,
 )
 
-from .unread import refusal_of_unreadable
-
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -59,6 +57,8 @@ class Conversation:
         """Hand what the client says to the server, until its input ends. What is no message is refused here."""
         async for item in received:
             if isinstance(item, Exception):
+                from .unread import refusal_of_unreadable
+
                 refusal = refusal_of_unreadable(item)
                 if refusal is not None:
                     await sent.send(SessionMessage(refusal))

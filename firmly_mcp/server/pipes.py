@@ -19,8 +19,10 @@ from typing import Final, Protocol
 
 import anyio
 
-from .unread import KEPT, LONGEST_FRAME
-
+# The longest frame that is read: the SDK's own limit for a body over HTTP. What a call may hold is bounded further.
+LONGEST_FRAME: Final = 4 * 1024 * 1024
+# How much of a longer one is kept: an id and a method stand within it.
+KEPT: Final = 1024
 _READ_AT_ONCE: Final = 65_536
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 

@@ -22,7 +22,6 @@ from .app import build_server
 from .conversation import Conversation, Sink
 from .lifetime import CALL_SECONDS, leave, leave_in_time, let_calls_end, let_orders_end, settle_doubts
 from .pipes import standard_pipes
-from .unread import refusal_of_long
 
 _LAST_WRITE: Final = 1.0
 
@@ -91,6 +90,8 @@ async def _listen(
 
 
 async def _refuse_long(sent: Sink, head: bytes, tail: bytes) -> None:
+    from .unread import refusal_of_long
+
     await sent.send(SessionMessage(refusal_of_long(head, tail)))
 
 

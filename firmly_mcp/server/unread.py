@@ -13,10 +13,7 @@ from typing import Final
 from mcp.types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCResponse, RequestId
 from pydantic import ValidationError
 
-# The longest frame that is read: the SDK's own limit for a body over HTTP. What a call may hold is bounded further.
-LONGEST_FRAME: Final = 4 * 1024 * 1024
-# How much of a longer one is kept: an id and a method stand within it.
-KEPT: Final = 1024
+from .pipes import KEPT, LONGEST_FRAME
 
 _WORD: Final = r'"[^"\\]{0,200}"'
 _ID: Final = rf'"id"\s{{0,9}}:\s{{0,9}}(?P<id>-?\d{{1,18}}|{_WORD})'

@@ -73,11 +73,19 @@ async def answered(ask: Callable[[TextIO], T], terminal: TextIO) -> T:
         termios.tcsetattr(terminal.fileno(), termios.TCSANOW, before)
 
 
-def decided(question: str, read: Callable[[str], T | None], *, again: str, unanswered: str) -> Callable[[TextIO], T]:
+def decided(
+    question: str,
+    read: Callable[[str], T | None],
+    *,
+    again: str,
+    unanswered: str,
+    money_moved: MoneyMoved = "no",
+) -> Callable[[TextIO], T]:
     """A question for `answered` that is asked again until `read` knows the line: a slip of the hand decides nothing.
 
     Raises:
-        NotAllowed: the input ended, or no line of many was an answer; `unanswered` says what that means.
+        NotAllowed: the input ended, or no line of many was an answer; `unanswered` says what that means, and
+            `money_moved` is what is known about the money.
     """
 
     def ask(terminal: TextIO) -> T:
@@ -90,7 +98,7 @@ def decided(question: str, read: Callable[[str], T | None], *, again: str, unans
             if (answer := read(line.strip())) is not None:
                 return answer
             terminal.write(f"{again}\n")
-        raise NotAllowed(unanswered)
+        raise NotAllowed(unanswered, money_moved=money_moved)
 
     return ask
 
@@ -166,17 +174,12 @@ async def by_person(
 
 
 async def _typed_word(wanted: Word, terminal: TextIO, money_moved: MoneyMoved) -> None:
-    question = f"Type {wanted.word} to {wanted.purpose}, anything else to leave it: "
-    if await answered(line(question), terminal) != wanted.word:
-        raise NotAllowed(f"The answer was not {wanted.word}. Nothing was changed.", money_moved=money_moved)
-
-
-def line(question: str) -> Callable[[TextIO], str]:
-    """A question for `answered` whose answer is one line, without spaces at its ends."""
-
-    def ask(terminal: TextIO) -> str:
-        terminal.write(question)
-        terminal.flush()
-        return terminal.readline().strip()
-
-    return ask
+    asked = decided(
+        f"Type {wanted.word} to {wanted.purpose}, or no to leave it: ",
+        lambda line: {wanted.word: True, "no": False, "n": False}.get(line.casefold()),
+        again=f"That is neither {wanted.word} nor no.",
+        unanswered="No answer came. Nothing was changed.",
+        money_moved=money_moved,
+    )
+    if not await answered(asked, terminal):
+        raise NotAllowed("The answer was no. Nothing was changed.", money_moved=money_moved)

@@ -59,7 +59,7 @@ def test_a_pin_that_was_set_is_given(shopper: dict[str, str]) -> None:
 def test_a_card_that_was_unlocked_is_given(shopper: dict[str, str]) -> None:
     given(shopper, "cards", "add", "--stdin", typed=a_given_card(label="Visa"))
     with at_a_terminal("cards", "unlock", "Visa", "--json", environment=shopper) as terminal:
-        terminal.answer("Type unlock to let it be used again, anything else to leave it: ", "unlock")
+        terminal.answer("Type unlock to let it be used again, or no to leave it: ", "unlock")
         assert terminal.end() == 0
     assert on_the_last_line(terminal) == {"unlocked": "Visa", "was_locked": False}
 
@@ -94,7 +94,7 @@ def test_accepted_rules_are_given_by_name(shopper: dict[str, str]) -> None:
 def test_what_became_of_orders_in_doubt_is_given(shopper: dict[str, str]) -> None:
     assert given(shopper, "orders", "settle") == given(shopper, "orders", "list") == []
     with at_a_terminal("orders", "accept-journal", "--json", environment=shopper) as terminal:
-        terminal.answer("anything else to leave it: ", "accept")
+        terminal.answer("or no to leave it: ", "accept")
         assert terminal.end() == 0
     assert on_the_last_line(terminal) == {"accepted": "journal"}
 

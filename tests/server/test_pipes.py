@@ -14,8 +14,7 @@ import anyio
 import pytest
 
 from firmly_mcp.server.app import TOOLS
-from firmly_mcp.server.pipes import LinesIn, TextOut
-from firmly_mcp.server.unread import KEPT
+from firmly_mcp.server.pipes import KEPT, LinesIn, TextOut
 from tests.raw_server import INITIALIZE, environment
 
 ROOT = Path(__file__).parents[2]

@@ -46,4 +46,5 @@ def test_a_server_that_lists_its_tools_loads_no_room(loaded: set[str]) -> None:
 
 
 def test_a_server_that_lists_its_tools_loads_little_of_its_own(loaded: set[str]) -> None:
-    assert len([name for name in loaded if name.startswith("firmly_mcp")]) <= 30
+    # Four of them bound and end a conversation, and close the memory to others: no server may do without.
+    assert len([name for name in loaded if name.startswith("firmly_mcp")]) <= 34

@@ -21,8 +21,8 @@ from .assistant import Assistant, an_assistant, serving
 from .person import at_a_terminal, in_a_script
 
 Done = subprocess.CompletedProcess[str]
-SETTLE = "Type settle to note this down, anything else to leave it: "
-ACCEPT = "Type accept to go on with this journal, anything else to leave it: "
+SETTLE = "Type settle to note this down, or no to leave it: "
+ACCEPT = "Type accept to go on with this journal, or no to leave it: "
 TYPE_PIN = "Approval PIN (not shown): "
 PIN = "8305-7"
 
@@ -248,11 +248,13 @@ def test_where_a_pin_is_set_a_doubt_ends_with_it_alone(assistant: Assistant, end
     assert states(assistant) == {doubt.id: "placed" if "--placed" in ending else "not_placed"}
 
 
-def test_another_word_ends_no_doubt(assistant: Assistant) -> None:
+def test_another_word_is_asked_again_and_a_no_ends_no_doubt(assistant: Assistant) -> None:
     doubt = sent(assistant, 2, "reset-after-body")
     with at_a_terminal("orders", "settle", doubt.id, "--not-placed", environment=assistant.environment) as terminal:
         terminal.answer(SETTLE, "yes")
-        terminal.until("The answer was not settle. Nothing was changed.")
+        terminal.until("That is neither settle nor no.")
+        terminal.answer(SETTLE, "no")
+        terminal.until("The answer was no. Nothing was changed.")
         assert terminal.end() == 1
     assert states(assistant) == {doubt.id: "unknown"}
 
@@ -290,7 +292,7 @@ def continues(assistant: Assistant) -> bool:
     return any(row["state"] == "ok" for row in json.loads(found) if row["check"] == "journal mark")
 
 
-KEY_WORD = "Type accept to encrypt cards for the new key, anything else to leave it: "
+KEY_WORD = "Type accept to encrypt cards for the new key, or no to leave it: "
 
 
 def test_a_payment_key_renewed_under_its_old_id_is_accepted_by_a_person_who_asked_firmly(assistant: Assistant) -> None:

@@ -21,7 +21,7 @@ from tests.secret_service import SecretService
 
 from .person import an_environment, at_a_terminal, in_a_script
 
-WORD = "Type unlock to let it be used again, anything else to leave it: "
+WORD = "Type unlock to let it be used again, or no to leave it: "
 PIN = "8305-7"
 
 
@@ -56,11 +56,15 @@ def is_locked(shopper: dict[str, str]) -> bool:
     return bool(anyio.run(in_rooms, shopper, locked))
 
 
-def test_a_person_unlocks_a_card_with_a_word_and_any_other_word_leaves_it_locked(shopper: dict[str, str]) -> None:
+def test_a_person_unlocks_a_card_with_a_word_and_another_word_is_asked_again(
+    shopper: dict[str, str],
+) -> None:
     with at_a_terminal("cards", "unlock", CARD_LABEL.upper(), environment=shopper) as terminal:
         terminal.until("ending 1111, environment simulator.")
         terminal.answer(WORD, "yes")
-        terminal.until("The answer was not unlock. Nothing was changed.")
+        terminal.until("That is neither unlock nor no.")
+        terminal.answer(WORD, "no")
+        terminal.until("The answer was no. Nothing was changed.")
         assert terminal.end() == 1
     assert is_locked(shopper)
     with at_a_terminal("cards", "unlock", CARD_LABEL, environment=shopper) as terminal:
