@@ -104,6 +104,24 @@ class Journal:
         """
         return kept_mark(await self._kept.load()) or Mark(self._id, 0)
 
+    async def require_last(self) -> None:
+        """Let nothing be concluded from what is missing in a journal that is not the last one.
+
+        A keyring that cannot be read proves nothing, and keeps no attempt from being shown.
+
+        Raises:
+            NotAllowed: another journal, or an older copy, is at its path.
+        """
+        try:
+            kept = await self.last_kept()
+        except WalletError:
+            return
+        try:
+            refuse_unless_continued(kept, await self._file.read(self._mark))
+        except NotAllowed as error:
+            error.money_moved = "unknown"
+            raise
+
     async def begin(
         self, attempt_id: str, draft: Draft, permit: Permit, *, repeat: bool = False, kept: Mark | None = None
     ) -> Begun:

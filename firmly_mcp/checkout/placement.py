@@ -207,6 +207,10 @@ class Placement:
         journal = await self._journal()
         return [await self._sending.as_it_stands(found) for found in await journal.attempts(limit=limit, before=before)]
 
+    async def require_last_journal(self) -> None:
+        """Raise NotAllowed where earlier orders may be missing from the journal: it is another one or an older copy."""
+        await (await self._journal()).require_last()
+
     async def settle_all(self, told: Callable[[int, int], None] | None = None) -> Sequence[Attempt]:
         """Read every attempt in doubt again, and those that a person ended; those in doubt afterwards.
 

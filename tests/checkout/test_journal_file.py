@@ -129,6 +129,7 @@ CALLS: dict[str, tuple[Callable[[Journal], Awaitable[object]], str]] = {
     "no_longer_read": (lambda journal: journal.no_longer_read(), "unknown"),
     "note": (lambda journal: journal.note(ATTEMPT, None, ""), "yes"),
     "unwatch": (lambda journal: journal.unwatch(ATTEMPT), "unknown"),
+    "require_last": (lambda journal: journal.require_last(), "unknown"),
     "alarms": (lambda journal: journal.alarms(within=timedelta(days=1)), "unknown"),
     "attempt": (lambda journal: journal.attempt("att_1"), "unknown"),
     "attempts": (lambda journal: journal.attempts(limit=5), "unknown"),

@@ -312,7 +312,7 @@ def test_a_payment_key_renewed_under_its_old_id_is_accepted_by_a_person_who_aske
     assert (done.returncode, done.stdout, error["code"]) == (1, "", "not_allowed")
     assert "Accepting a payment key needs a terminal" in error["message"]
     with at_a_terminal("orders", "accept-payment-key", environment=assistant.environment) as terminal:
-        terminal.answer(KEY_WORD, "yes")
+        terminal.answer(KEY_WORD, "no")
         assert terminal.end() == 1
     assert f"Thumbprint before  {old}\n" in terminal.lines
     assert f"Thumbprint now     {new}\n" in terminal.lines

@@ -37,6 +37,7 @@ async def get_order_status(
         attempt = began.attempt.id
     found = await placement.attempt(attempt)
     if found is None:
+        await placement.require_last_journal()
         raise NotAllowed("There is no attempt of this id. Nothing was asked.", next="list_orders")
     known = await attempt_view(services, found, joined=False)
     if found.outcome.order_number is None:
@@ -64,4 +65,5 @@ async def list_orders(
     """List the attempts to order from this machine, newest first: placed, not placed, and those in doubt."""
     services = services_of(ctx)
     placement = await services.placement()
+    await placement.require_last_journal()
     return OrdersView.of(await placement.attempts(limit=limit + 1, before=before), limit=limit)
