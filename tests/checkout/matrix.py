@@ -106,12 +106,13 @@ def _in_the_payment() -> Iterator[Trouble]:
     yield from (Trouble("refuse", options={"error": error}) for error in (*sorted(PROVEN & set(STATUS)), *ERRORS[3:]))
     yield from (Trouble("refuse-after", options=options) for options in SAID_AFTER)
     yield from (Trouble("truncate", options={"keep": keep}) for keep in (0.0, 0.1, 0.95))
+    yield from (Trouble("lie-amount", options={"cents": cents}) for cents in (-10_000, 0, 1, 10**7))
     yield Trouble("notice")
 
 
 def _hidden() -> Iterator[tuple[Trouble, ...]]:
-    for seconds in (None, 0.0, 5.0):
-        hidden = Trouble("hide-order", options={"seconds": seconds})
+    for action, seconds in product(("hide-order", "hide-cart"), (None, 0.0, 5.0)):
+        hidden = Trouble(action, options={"seconds": seconds})
         yield (hidden,)
         yield from ((hidden, Trouble(action)) for action in ("lose-answer", "gateway-timeout", "refuse-after"))
 
