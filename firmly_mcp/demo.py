@@ -28,7 +28,7 @@ from .wallet.demo import ADDRESS_LABEL, CARD_LABEL, TEST_NUMBER, fill
 if TYPE_CHECKING:
     from mcp import Client
 
-    from .simulator.joining import Joined
+    from .simulator.server import Joined
 
 _STORE: Final = "staging.luma.gift"
 _QUERY: Final = "orange tee xs under 30"

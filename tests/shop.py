@@ -55,7 +55,7 @@ async def open_shop(settings: Settings, **simulator_options: Any) -> AsyncIterat
 
 def announce(folder: Path, simulator: Simulator) -> None:
     """Write the address file by which a data directory's simulator is joined."""
-    from firmly_mcp.simulator.joining import _announced
+    from firmly_mcp.simulator.server import _announced
 
     _announced(folder, simulator)
 

@@ -10,7 +10,7 @@ from firmly_mcp.api.hosts import SANDBOX
 from firmly_mcp.api.session import DeviceSession, TokensInMemory
 from firmly_mcp.api.transport import Http
 from firmly_mcp.server.app import TOOLS
-from firmly_mcp.simulator.routes import ROUTES
+from firmly_mcp.simulator.app import ROUTES
 from tests.endpoints import ENDPOINTS
 
 # Calls no endpoint: it keeps a store's cart to itself.

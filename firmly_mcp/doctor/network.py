@@ -17,7 +17,7 @@ from firmly_mcp.api.reachability import ASKED, NotReached, Reached, Stage, reach
 from firmly_mcp.checkout.sending import key_at
 from firmly_mcp.errors import UnexpectedAnswer
 from firmly_mcp.services import simulator_dir
-from firmly_mcp.simulator.joining import running_in
+from firmly_mcp.simulator.server import running_in
 from firmly_mcp.store_text import clean
 from firmly_mcp.wallet.pinned_keys import check_pinned
 from firmly_mcp.wallet.seal import PaymentKey, thumbprint

@@ -3,10 +3,9 @@
 `Simulator` is the whole of it; its parts are imported when one starts.
 """
 
-from firmly_mcp.simulator.asking import ask, fetch_books
+from firmly_mcp.simulator.control import ask, fetch_books
 from firmly_mcp.simulator.dialect import Dialect
-from firmly_mcp.simulator.handle import AlreadyRunning, Simulator
-from firmly_mcp.simulator.serving import serve
+from firmly_mcp.simulator.server import AlreadyRunning, Simulator, serve
 
 TEST_CARD = {
     "number": "4111111111111111",

@@ -5,6 +5,8 @@ proposal of the contract's sections 14 and 15.
 """
 
 import json
+import secrets
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,3 +124,36 @@ class Refusal(Exception):
 def encode(value: Any) -> bytes:
     """JSON as it goes out: compact UTF-8; half a character that someone sent becomes a question mark."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
+
+
+Json = dict[str, Any]
+
+SYMBOLS = {"USD": "$", "CAD": "$", "GBP": "£", "EUR": "€"}
+
+
+def money(cents: int, currency: str) -> Json:
+    """The Money object of `cents`; `value` prints as the exact decimal (5340 gives 53.4)."""
+    return {"currency": currency, "value": cents / 100, "number": cents, "symbol": SYMBOLS[currency]}
+
+
+def with_total(view: Json, cents: int) -> Json:
+    """The view of a cart or an order with another total in the same currency."""
+    return {**view, "total": money(cents, view["total"]["currency"])} if "total" in view else view
+
+
+def share(cents: int, rate: int, whole: int = 100_000) -> int:
+    """`rate`/`whole` of an amount, rounded half up; never below zero for amounts that are not."""
+    return (cents * rate * 2 + whole) // (whole * 2)
+
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def fresh(prefix: str) -> str:
+    """`cart_01…`: a prefix and 26 characters that never come twice."""
+    return f"{prefix}_01" + "".join(secrets.choice(CROCKFORD) for _ in range(24))
+
+
+def fresh_device() -> str:
+    """A device id: a UUID."""
+    return str(uuid.uuid4())

@@ -5,7 +5,8 @@ Whatever an endpoint changed is on disk before a byte of its answer is sent.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,18 +14,26 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from firmly_mcp.simulator import frames, routes, speaking, strikes
-from firmly_mcp.simulator.answers import Answer, Refusal
-from firmly_mcp.simulator.calls import Call
+from firmly_mcp.simulator.answers import Answer, Refusal, with_total
+from firmly_mcp.simulator.calls import Call, Handler, Route, identified
 from firmly_mcp.simulator.control import PREFIX, controlled
-from firmly_mcp.simulator.faults import Fault, at
-from firmly_mcp.simulator.identity import identified
-from firmly_mcp.simulator.stream import Event, Stream
-from firmly_mcp.simulator.strikes import Hangup
+from firmly_mcp.simulator.endpoints import account, cart, catalog, payment, simple_cart
+from firmly_mcp.simulator.faults import WORLD, Fault, at
+from firmly_mcp.simulator.payments import turn
+from firmly_mcp.simulator.speaking import refused, spoken
+from firmly_mcp.simulator.stream import Bent, Event, Stream, to_the_end
 from firmly_mcp.simulator.wording import reworded
 from firmly_mcp.simulator.world import Request, World, anonymous
 
 EVENTS = "text/event-stream; charset=utf-8"
+
+
+class Hangup(Exception):
+    """Close the connection without (the rest of) an answer; `abruptly` resets it."""
+
+    def __init__(self, *, abruptly: bool) -> None:
+        super().__init__("hang up")
+        self.abruptly = abruptly
 
 
 class App:
@@ -67,11 +76,11 @@ class Exchange:
             await self._hang_up(hangup)
 
     async def _serve(self) -> None:
-        found = routes.find(self._host, self._method, self._path)
+        found = find_route(self._host, self._method, self._path)
         name = found[0].name if found else "no_route"
         line = f"{self._method} {self._path}"
         struck = self.world.faults.struck((name, line, f"{self._host} {line}"))
-        strikes.at_head(struck)
+        at_head(struck)
         body = await self._body(in_parts=bool(at("body", struck)))
         if found is None:
             await self._answer(self._refused(Refusal("RouteNotFound", f"No route {line} on this host")))
@@ -86,13 +95,13 @@ class Exchange:
             await self._stream(result, struck)
         else:
             self.world.state.commit()
-            await self._whole(await strikes.on_answer(result, struck), struck)
+            await self._whole(await on_answer(result, struck), struck)
 
     async def _result(self, call: Call) -> Answer | Stream:
         try:
-            strikes.turned(call)
+            turned(call)
             known = identified(call)
-            early = await strikes.before(known if isinstance(known, Call) else call)
+            early = await before(known if isinstance(known, Call) else call)
             if early is not None:
                 return early
             if isinstance(known, Refusal):
@@ -102,12 +111,12 @@ class Exchange:
             return self._refused(refusal)
 
     def _refused(self, refusal: Refusal) -> Answer:
-        return speaking.refused(refusal, self.world.dialect).answer()
+        return refused(refusal, self.world.dialect).answer()
 
     async def _whole(self, answer: Answer, struck: Sequence[Fault]) -> None:
-        said = reworded(speaking.spoken(answer.json, self.world.dialect), self.world.wording)
+        said = reworded(spoken(answer.json, self.world.dialect), self.world.wording)
         answer = replace(answer, json=said)
-        keep = strikes.kept_share(struck)
+        keep = kept_share(struck)
         if keep is None:
             await self._answer(answer)
             return
@@ -118,9 +127,9 @@ class Exchange:
 
     async def _stream(self, stream: Stream, struck: Sequence[Fault]) -> None:
         await self._start(200, EVENTS, {"cache-control": "no-store"})
-        bent = frames.Bent(self.world.dialect, at("frames", struck), at("answer", struck))
+        bent = Bent(self.world.dialect, at("frames", struck), at("answer", struck))
         gates = self.world.gates
-        for number, step in enumerate(frames.to_the_end(stream.steps, self.world.state.commit, self.world.dialect), 1):
+        for number, step in enumerate(to_the_end(stream.steps, self.world.state.commit, self.world.dialect), 1):
             event = Event(step.name, reworded(step.data, self.world.wording))
             passing = gates.before(stream.store)
             for gate in passing:
@@ -140,7 +149,7 @@ class Exchange:
 
     def _run_out(self, stream: Stream, *, goes_on: bool) -> None:
         if goes_on:
-            for _ in frames.to_the_end(stream.steps, self.world.state.commit, self.world.dialect):
+            for _ in to_the_end(stream.steps, self.world.state.commit, self.world.dialect):
                 pass
 
     @property
@@ -180,3 +189,149 @@ class Exchange:
             transport.close()
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+def at_head(faults: Sequence[Fault]) -> None:
+    """Nothing of the body was read."""
+    if at("head", faults):
+        raise Hangup(abruptly=True)
+
+
+def turned(call: Call) -> None:
+    """The world changes before anything else is looked at."""
+    for fault in at("before", call.faults):
+        if fault.action in WORLD:
+            turn(call.world, fault)
+
+
+async def before(call: Call) -> Answer | None:
+    """Everything was read and nothing done; an answer given here is the endpoint's."""
+    answer = None
+    for fault in at("before", call.faults):
+        if fault.action == "delay":
+            await asyncio.sleep(fault.options["seconds"])
+        elif fault.action not in WORLD:
+            answer = _refused(call, fault)
+    return answer
+
+
+def _refused(call: Call, fault: Fault) -> Answer:
+    told = fault.options
+    match fault.action:
+        case "reset-after-body":
+            raise Hangup(abruptly=True)
+        case "notice":
+            cart = call.world.carts.current(call.device.device_id, call.params.get("d", ""))
+            return Answer({**({} if cart is None else call.world.view(cart)), "notice": [told["notice"]]})
+        case "rate-limit":
+            raise Refusal("RateLimitExceeded", "Too many requests", retry_after=told["retry_after"])
+        case _:
+            description = told.get("description", "Refused on request")
+            raise Refusal(told["error"], description, status=told.get("status"))
+
+
+async def on_answer(answer: Answer, faults: Sequence[Fault]) -> Answer:
+    """Everything was done and is on disk."""
+    for fault in at("answer", faults):
+        match fault.action:
+            case "lose-answer":
+                raise Hangup(abruptly=False)
+            case "delay-answer":
+                await asyncio.sleep(fault.options["seconds"])
+            case "refuse-after" | "gateway-timeout":
+                answer = instead(fault)
+            case "lie-amount" if isinstance(answer.json, dict):
+                answer = replace(answer, json=with_total(answer.json, fault.options["cents"]))
+            case "not-json":
+                answer = replace(answer, body=fault.options["body"].encode())
+    return answer
+
+
+def instead(fault: Fault) -> Answer:
+    """The error that hides what was done."""
+    told = fault.options
+    if fault.action == "gateway-timeout":
+        page = b"<html><head><title>504 Gateway Time-out</title></head></html>"
+        return Answer(body=page, status=504, media_type="text/html")
+    return Refusal(told["error"], told["description"], status=told["status"]).answer()
+
+
+def kept_share(faults: Sequence[Fault]) -> float | None:
+    """How much of the body goes out before the connection closes; None: all of it."""
+    return next((fault.options["keep"] for fault in faults if fault.action == "truncate"), None)
+
+
+STORE1, STORE2 = "/api/v1/domains/{d}/cart", "/api/v2/domains/{d}/cart"
+PAY1, PAY2 = "/api/v1/payment/domains/{d}", "/api/v2/payment/domains/{d}"
+
+
+def _api(name: str, method: str, path: str, handler: Handler, auth: str = "token") -> Route:
+    return Route(name, method, path, "api", auth, handler)
+
+
+def _pay(name: str, method: str, path: str, handler: Handler, auth: str = "token") -> Route:
+    return Route(name, method, path, "payment", auth, handler)
+
+
+ROUTES: tuple[Route, ...] = (
+    _api("get_cart_v2", "GET", STORE2, cart.get_cart),
+    _api("add_line_item_v2", "POST", f"{STORE2}/line-items", cart.add_line_item),
+    _api("update_line_item_v2", "PUT", STORE2 + "/line-items/{line}", cart.update_line_item),
+    _api("clear_cart_v2", "DELETE", f"{STORE2}/line-items", cart.clear_cart),
+    _api("add_promo_codes_v2", "POST", f"{STORE2}/promo-codes", cart.set_promo_codes),
+    _api("set_promo_codes_v2", "PUT", f"{STORE2}/promo-codes", cart.set_promo_codes),
+    _api("clear_promo_codes_v2", "DELETE", f"{STORE2}/promo-codes", cart.clear_promo_codes),
+    _api("set_shipping_info_v2", "POST", f"{STORE2}/shipping-info", cart.set_shipping_info),
+    _api("put_shipping_info_v2", "PUT", f"{STORE2}/shipping-info", cart.set_shipping_info),
+    _api("set_billing_info_v2", "POST", f"{STORE2}/billing-info", cart.set_billing_info),
+    _api("set_fulfillment_type_v2", "POST", f"{STORE2}/shipments/fulfillment-type", cart.set_fulfillment_type),
+    _api("set_shipping_method_v2", "POST", f"{STORE2}/shipment/methods", cart.set_shipping_method),
+    _api("other_shipping_method_v2", "POST", f"{STORE2}/shipments/shipping-method", cart.set_shipping_method),
+    _api("get_availability_v2", "POST", f"{STORE2}/shipments/get-availability", cart.get_availability),
+    _api("add_addon_v2", "POST", f"{STORE2}/addons", cart.add_addon),
+    _api("remove_addon_v2", "POST", f"{STORE2}/addons/_remove", cart.remove_addon),
+    _api("transfer_session_v2", "POST", "/api/v2/domains/{d}/session/transfer", account.transfer_session),
+    _api("get_active_domains", "GET", "/api/v2/carts/active-domains", account.get_active_domains, "domains"),
+    _api("get_active_carts", "GET", "/api/v2/carts/active", account.get_active_carts, "session"),
+    _api("get_postal_code", "GET", "/api/v2/carts/postal-code", account.get_postal_code, "session"),
+    _api("set_postal_code", "POST", "/api/v2/carts/postal-code", account.set_postal_code, "session"),
+    _api("get_cart_v1", "GET", STORE1, simple_cart.get_cart),
+    _api("add_item_v1", "POST", STORE1 + "/line-items/{sku}/quantity/{quantity}", simple_cart.add_item),
+    _api("update_item_v1", "PUT", STORE1 + "/line-items/{sku}", simple_cart.update_item),
+    _api("clear_cart_v1", "DELETE", f"{STORE1}/line-items", simple_cart.clear_cart),
+    _api("set_shipping_info_v1", "POST", f"{STORE1}/shipping-info", simple_cart.set_shipping_info),
+    _api("set_shipping_method_v1", "POST", f"{STORE1}/shipping-method", simple_cart.set_shipping_method),
+    _api("browser_session", "POST", "/api/v1/browser-session", account.browser_session, "none"),
+    _api("list_products", "GET", "/api/v1/domains-products/{d}", catalog.list_products),
+    _api("get_product", "GET", "/api/v1/domains-products/{d}/{handle:path}", catalog.get_product),
+    _api("get_product_from_url", "GET", "/api/v1/domains-pdp", catalog.get_product_from_url, "page"),
+    _api("search", "POST", "/api/v1/discovery/search", catalog.search, "discovery"),
+    _api("search_next", "GET", "/api/v1/discovery/search", catalog.search_next, "discovery"),
+    _api("discovery_options", "GET", "/api/v1/discovery/options", catalog.options, "discovery"),
+    _api("get_order_status", "GET", "/api/v1/orders/domains/{d}/order/{order}/status", payment.get_order_status),
+    _pay("get_key", "GET", "/api/v1/payment/key", payment.get_key, "none"),
+    _pay("complete_order_v1", "POST", f"{PAY1}/complete-order", payment.complete_order_v1),
+    _pay("complete_order_v2", "POST", f"{PAY2}/complete-order", payment.complete_order_v2),
+    _pay("place_order_v1", "POST", f"{PAY1}/place-order", payment.place_order_v1),
+    _pay("place_order_v2", "POST", f"{PAY2}/place-order", payment.place_order_v2),
+)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    named = re.sub(r"\{(\w+):path\}", r"(?P<\1>.+)", path)
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", named) + "/?")
+
+
+_TABLE = {
+    (host, method): [(_pattern(r.path), r) for r in ROUTES if (r.host, r.method) == (host, method)]
+    for host, method in {(r.host, r.method) for r in ROUTES}
+}
+
+
+def find_route(host: str, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
+    """The endpoint of a request and what its path says; a trailing slash does not matter (C-5)."""
+    for pattern, route in _TABLE.get((host, method), ()):
+        found = pattern.fullmatch(path)
+        if found is not None:
+            return route, found.groupdict()
+    return None

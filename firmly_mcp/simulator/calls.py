@@ -1,16 +1,17 @@
 """One request as an endpoint sees it."""
 
+import hmac
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
-from firmly_mcp.simulator.answers import Answer, Refusal
+from firmly_mcp.simulator.answers import Answer, Json, Refusal
 from firmly_mcp.simulator.carts import Cart
-from firmly_mcp.simulator.cash import Json
 from firmly_mcp.simulator.faults import Fault
+from firmly_mcp.simulator.security import Device
 from firmly_mcp.simulator.stream import Stream
-from firmly_mcp.simulator.tokens import Device
 from firmly_mcp.simulator.world import World
 
 
@@ -83,3 +84,75 @@ def text_field(body: Mapping[str, Any], name: str, error: str = "ErrorInvalidInp
     if not isinstance(value, str) or not value:
         raise Refusal(error, f"{name} is required and must be a string")
     return value
+
+
+DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
+BEARER = "Bearer "
+
+
+class Auth(NamedTuple):
+    """What an endpoint calls a missing and a bad token. Empty names: it asks for none."""
+
+    missing: str
+    invalid: str
+
+
+AUTH = {
+    "none": Auth("", ""),
+    "token": Auth("MissingAuthHeader", "InvalidToken"),
+    "session": Auth("MissingAuthHeader", "InvalidJWTToken"),
+    "domains": Auth("Unauthorized", "Unauthorized"),
+    "discovery": Auth("Unauthorized", "Unauthorized"),  # a server's secret will do too
+    "page": Auth("MissingAuthHeader", "InvalidToken"),  # an App ID alone will do too (C-2)
+}
+
+
+def identified(call: Call) -> Call | Refusal:
+    """The call with its device; or why there is none, which faults may hide."""
+    try:
+        return _identified(call)
+    except Refusal as refusal:
+        return refusal
+
+
+def _identified(call: Call) -> Call:
+    names = AUTH[call.route.auth]
+    if not names.missing or (call.route.auth == "page" and _by_app_id(call)):
+        return call
+    header = call.headers.get("x-firmly-authorization", "")
+    if call.route.auth == "discovery" and _is_server(call, header):
+        return call
+    if not header.removeprefix(BEARER.strip()).strip():
+        raise Refusal(names.missing, "The x-firmly-authorization header is missing")
+    token = _bare(header, call.world.dialect.bearer)
+    if token is None:
+        raise Refusal(names.invalid, "The x-firmly-authorization header has the wrong form")
+    return replace(call, device=call.world.tokens.device(token, names.invalid))
+
+
+def _bare(header: str, bearer: str) -> str | None:
+    """The token without its prefix; None if the dialect wants the other form (C-1)."""
+    prefixed = header.startswith(BEARER)
+    if bearer == ("refused" if prefixed else "required"):
+        return None
+    return header.removeprefix(BEARER).strip()
+
+
+def _by_app_id(call: Call) -> bool:
+    bare = "x-firmly-authorization" not in call.headers
+    return bare and call.world.dialect.pdp_by_app_id and call.headers.get("x-firmly-app-id") == call.world.app_id
+
+
+def _is_server(call: Call, secret: str) -> bool:
+    """Whether a server calls: it says which device it calls for, or shows the secret."""
+    device = call.headers.get("x-firmly-device-id")
+    knows = hmac.compare_digest(secret.encode(), call.world.server_secret.encode())
+    if device is None:
+        if knows:
+            raise Refusal("BadRequest", "Missing x-firmly-device-id header")
+        return False
+    if not DEVICE_ID.fullmatch(device):
+        raise Refusal("BadRequest", "Invalid format for x-firmly-device-id header")
+    if not knows:
+        raise Refusal("InvalidAPIToken", "The API token is missing, malformed or unknown")
+    return True

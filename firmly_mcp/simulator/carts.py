@@ -4,12 +4,14 @@ A cart remembers what the shopper chose. Prices, stock, shipping and tax are wor
 that is asked in real time would; only a submitted cart answers with what it was when the order was placed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from firmly_mcp.simulator.cash import Json
-from firmly_mcp.simulator.ids import fresh
+from firmly_mcp.simulator.answers import Json, fresh, share
+from firmly_mcp.simulator.catalog import Product, Variant
+from firmly_mcp.simulator.merchants import Addon, Merchant, Promo
 from firmly_mcp.simulator.state import Row, State
 
 
@@ -153,3 +155,109 @@ def cart_of(body: dict[str, Any]) -> Cart:
         "selections": [Selection(**selection) for selection in body["selections"]],
     }
     return Cart(**{**body, **parts})
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """A line with its product and its unit price now; `left` is what the store still has."""
+
+    line: Line
+    product: Product
+    variant: Variant
+    price: int
+    left: int
+
+    @property
+    def line_price(self) -> int:
+        """Unit price times quantity, in cents."""
+        return self.price * self.line.quantity
+
+
+def find_promo(merchant: Merchant, code: str) -> Promo | None:
+    """The store's promotion of this code; capitals do not matter."""
+    return next((promo for promo in merchant.promos if promo.code == code.strip().upper()), None)
+
+
+def promo_expired(promo: Promo, now: datetime) -> bool:
+    """Whether its time is over."""
+    return promo.expires is not None and now >= promo.expires
+
+
+def promo_applies(promo: Promo, lines: Sequence[PricedLine]) -> bool:
+    """Whether something in the cart can have it."""
+    covered = [line for line in lines if promo.product_type in {None, line.product.product_type}]
+    return bool(covered) and sum(line.line_price for line in lines) >= promo.minimum
+
+
+def line_discount(promos: Sequence[Promo], line: PricedLine) -> int:
+    """What percentages take off one line, in cents."""
+    percent = sum(promo.percent for promo in promos if promo.product_type in {None, line.product.product_type})
+    return share(line.line_price, min(percent, 100), 100)
+
+
+def cart_discount(promos: Sequence[Promo], lines: Sequence[PricedLine]) -> int:
+    """What all promotions take off the goods, never more than the goods cost."""
+    off = sum(line_discount(promos, line) for line in lines) + sum(promo.cents for promo in promos)
+    return min(off, sum(line.line_price for line in lines))
+
+
+def eligible_lines(addon: Addon, lines: Sequence[PricedLine]) -> list[PricedLine]:
+    """The lines that an addon can cover."""
+    return [line for line in lines if not addon.product_types or line.product.product_type in addon.product_types]
+
+
+def offered_addons(merchant: Merchant, lines: Sequence[PricedLine]) -> list[Addon]:
+    """The store's addons that have something to cover."""
+    return [addon for addon in merchant.addons if eligible_lines(addon, lines)]
+
+
+def addon_line_cents(addon: Addon, line: PricedLine) -> int:
+    """What an addon costs for one line, all its pieces together."""
+    return share(line.line_price, addon.percent, 100) if addon.percent else addon.cents * line.line.quantity
+
+
+def addon_cents(addon: Addon, lines: Sequence[PricedLine]) -> int:
+    """What an addon costs for lines: item addons by the line, others once."""
+    if addon.scope == "ITEM":
+        return sum(addon_line_cents(addon, line) for line in lines)
+    return share(sum(line.line_price for line in lines), addon.percent, 100) if addon.percent else addon.cents
+
+
+def covered_lines(addon: Addon, selection: Selection, lines: Sequence[PricedLine]) -> list[PricedLine]:
+    """The lines that a selection covers: item addons the chosen ones, others all that are eligible."""
+    able = eligible_lines(addon, lines)
+    if addon.scope != "ITEM":
+        return able
+    return [line for line in able if line.line.line_item_id in selection.line_item_ids]
+
+
+def selection_cents(addon: Addon, selection: Selection, lines: Sequence[PricedLine]) -> int:
+    """What a selection costs with its children; children alone where only they were chosen."""
+    mine = covered_lines(addon, selection, lines)
+    children = [child for child in addon.children if child.id in selection.child_ids]
+    return addon_cents(addon, mine) + sum(addon_cents(child, mine) for child in children)
+
+
+def chosen_addons(cart: Cart, merchant: Merchant, lines: Sequence[PricedLine]) -> list[tuple[Addon, Selection]]:
+    """The selections that still have something to cover."""
+    by_id = {addon.id: addon for addon in offered_addons(merchant, lines)}
+    return [(by_id[picked.addon_id], picked) for picked in cart.selections if picked.addon_id in by_id]
+
+
+def prune_selections(cart: Cart) -> None:
+    """Forget selections for lines that are gone."""
+    there = {line.line_item_id for line in cart.lines}
+    for selection in cart.selections:
+        selection.line_item_ids = [id_ for id_ in selection.line_item_ids if id_ in there]
+    cart.selections = [selection for selection in cart.selections if selection.line_item_ids]
+
+
+def missing_addons(cart: Cart, merchant: Merchant, lines: Sequence[PricedLine]) -> list[Addon]:
+    """Required addons of which none of their choice was made."""
+    picked = {selection.addon_id for selection in cart.selections}
+    choices = {addon.choice for addon in merchant.addons if addon.id in picked and addon.choice}
+    return [
+        addon
+        for addon in offered_addons(merchant, lines)
+        if addon.required and addon.id not in picked and addon.choice not in choices
+    ]

@@ -120,7 +120,7 @@ class Catalog:
         """The store's products."""
         shelf = self._shelves.get(domain)
         if shelf is None:
-            from firmly_mcp.simulator.growing import grown
+            from firmly_mcp.simulator.generator import grown
 
             merchant = self.merchant(domain)
             shelf = self._shelves[domain] = Shelf(merchant, grown(merchant, self.seed))

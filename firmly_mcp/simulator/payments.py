@@ -6,24 +6,22 @@ The charge, the order, the submitted cart and the sold stock are kept in one tra
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 
-from firmly_mcp.simulator import addons, cart_views, faults, jwe
-from firmly_mcp.simulator.addresses import read_address
-from firmly_mcp.simulator.answers import Refusal
-from firmly_mcp.simulator.books import Charge, ChargedLine, enter
+from firmly_mcp.simulator.answers import Json, Refusal
 from firmly_mcp.simulator.calls import Call
-from firmly_mcp.simulator.cards import Paid, read_card
-from firmly_mcp.simulator.carts import Cart
-from firmly_mcp.simulator.cash import Json
+from firmly_mcp.simulator.carts import Cart, missing_addons
+from firmly_mcp.simulator.faults import Fault, at
+from firmly_mcp.simulator.geography import read_address
+from firmly_mcp.simulator.ledger import Charge, ChargedLine, Order, enter
 from firmly_mcp.simulator.merchants import SCHEDULED
-from firmly_mcp.simulator.orders import Order
+from firmly_mcp.simulator.pricing import Priced
+from firmly_mcp.simulator.security import Paid, Unreadable, decrypt_jwe, parse_jwe, read_card
 from firmly_mcp.simulator.stream import Event
-from firmly_mcp.simulator.totals import Priced
-from firmly_mcp.simulator.turning import turn
+from firmly_mcp.simulator.views import full_cart, order_view, simple_cart
 from firmly_mcp.simulator.world import Received, World
 
 HEADER = {"alg": "RSA-OAEP-256", "enc": "A256GCM"}
@@ -53,7 +51,7 @@ def read_payment(call: Call, body: Json) -> Payment:
         raise Refusal("ErrorInvalidInputBody", "encrypted_card is required")
     try:
         card = read_card(_plaintext(call, text), call.world.now())
-    except jwe.Unreadable as unreadable:
+    except Unreadable as unreadable:
         raise Refusal("ErrorInvalidInputBody", f"encrypted_card: {unreadable}") from None
     if "captcha_token" in body and not isinstance(body["captcha_token"], str):
         raise Refusal("ErrorInvalidInputBody", "captcha_token must be a string")
@@ -80,14 +78,14 @@ def place(call: Call, items: Sequence[Item], shipping_info: Any, payment: Paymen
 def complete(call: Call, cart: Cart, payment: Payment, simple: bool) -> Json:
     """Check that the cart can be ordered, take the money, and give the order."""
     world = call.world
-    for fault in faults.at("pay", call.faults):
+    for fault in at("pay", call.faults):
         turn(world, fault)
     priced = world.priced(cart)
     _check(priced, simple)
     if payment.card.declined is not None:
         raise Refusal("ErrorPaymentDeclined", payment.card.declined)
     order = charge(world, priced, payment)
-    for fault in faults.at("charged", call.faults):
+    for fault in at("charged", call.faults):
         seconds = fault.options["seconds"]
         until = float("inf") if seconds is None else world.now().timestamp() + seconds
         if fault.action == "hide-cart":
@@ -95,7 +93,7 @@ def complete(call: Call, cart: Cart, payment: Payment, simple: bool) -> Json:
         else:
             cart.hidden_until = until
         world.changed(cart)
-    return cart_views.order(order, simple=simple)
+    return order_view(order, simple=simple)
 
 
 def charge(world: World, priced: Priced, payment: Payment) -> Json:
@@ -127,7 +125,7 @@ def _submitted(priced: Priced, payment: Payment, number: str, now: datetime) -> 
     """The cart's view from now on."""
     card, store = payment.card, priced.cart.store
     return {
-        **cart_views.full_cart(priced),
+        **full_cart(priced),
         "billing_info": payment.billing_info,
         "cart_status": "submitted",
         "platform_order_number": number,
@@ -166,7 +164,7 @@ def _check(priced: Priced, simple: bool) -> None:
         raise Refusal("ErrorMissingRequiredParameters", "The cart is empty")
     if cart.shipping_info is None:
         raise Refusal("ErrorMissingRequiredParameters", "Shipping information is missing")
-    lacking = [] if simple else addons.missing(cart, priced.merchant, priced.lines)
+    lacking = [] if simple else missing_addons(cart, priced.merchant, priced.lines)
     if lacking:
         raise Refusal(
             "ErrorMissingRequiredParameters", f"A required addon is missing: {', '.join(a.id for a in lacking)}"
@@ -181,18 +179,18 @@ def _check(priced: Priced, simple: bool) -> None:
 
 
 def _plaintext(call: Call, text: str) -> Any:
-    sealed = jwe.parse(text)
+    sealed = parse_jwe(text)
     fields: tuple[str, ...] = ()
     try:
         key = call.world.keys.of_kid(sealed.header.get("kid"))
         if key is None:
-            raise jwe.Unreadable("kid is not the current key's")
+            raise Unreadable("kid is not the current key's")
         if sealed.header != {**HEADER, "kid": call.world.keys.kid}:
-            raise jwe.Unreadable("the header must be exactly alg RSA-OAEP-256, enc A256GCM and kid")
-        plain = json.loads(jwe.opened(sealed, key, hashes.SHA256()))
+            raise Unreadable("the header must be exactly alg RSA-OAEP-256, enc A256GCM and kid")
+        plain = json.loads(decrypt_jwe(sealed, key, hashes.SHA256()))
         fields = tuple(plain) if isinstance(plain, dict) else ()
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise jwe.Unreadable("the card is not JSON") from None
+        raise Unreadable("the card is not JSON") from None
     finally:
         call.world.received.append(Received(call.path, sealed.header, sealed.lengths, fields, call.world.now()))
     return plain
@@ -218,4 +216,20 @@ def _show_unless_busy(world: World, cart: Cart) -> None:
 
 
 def _shown(view: Json, simple: bool) -> Json:
-    return cart_views.simple_cart(view) if simple else view
+    return simple_cart(view) if simple else view
+
+
+def turn(world: World, fault: Fault) -> None:
+    """Do what a fault of the WORLD table says."""
+    told = {name: value for name, value in fault.options.items() if name != "inside"}
+    match fault.action:
+        case "set-price":
+            world.stock.set_price(told["store"], told["sku"], told["cents"])
+        case "set-stock":
+            world.stock.set_stock(told["store"], told["sku"], told["left"])
+        case "change-terms":
+            world.terms.change(told.pop("store"), **told)
+        case "rotate-key":
+            world.keys.rotate(same_kid=told.get("same_kid") is True)
+        case "advance-clock":
+            world.advance(timedelta(seconds=told["seconds"]))

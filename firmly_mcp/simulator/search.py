@@ -19,7 +19,7 @@ from typing import Any
 from firmly_mcp.simulator.answers import Refusal
 from firmly_mcp.simulator.catalog import Catalog, Product, Variant
 from firmly_mcp.simulator.merchants import merchants
-from firmly_mcp.simulator.product_views import index_price
+from firmly_mcp.simulator.views import index_price
 
 WEIGHTS = {"title": 8, "brand": 5, "type": 5, "tags": 4, "options": 3, "description": 1}
 NOISE = frozenset(

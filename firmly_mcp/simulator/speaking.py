@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from firmly_mcp.simulator.answers import Refusal
-from firmly_mcp.simulator.cash import Json
+from firmly_mcp.simulator.answers import Json, Refusal
 from firmly_mcp.simulator.dialect import DEFAULT, Dialect
+from firmly_mcp.simulator.geography import COUNTRIES
 from firmly_mcp.simulator.merchants import LUMA, PICKUP
-from firmly_mcp.simulator.places import COUNTRIES
 
 OTHER_ADDRESS = {
     "address1": "address_line_1",

@@ -5,10 +5,15 @@ A gate holds events back until it is told to let the next one out, so that a tes
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+
+from firmly_mcp.simulator.answers import Refusal, with_total
+from firmly_mcp.simulator.dialect import Dialect
+from firmly_mcp.simulator.faults import Fault
+from firmly_mcp.simulator.speaking import refused, spoken
 
 
 def framed(name: str, data: str) -> bytes:
@@ -106,3 +111,95 @@ class Gates:
     def before(self, store: str) -> list[Gate]:
         """The gates that an event of a store has to pass."""
         return [gate for gate in self._gates if gate.store in {None, store}]
+
+
+COMMENT = b": still working\n\n"
+_ERRORS = frozenset({"error-before", "error-after", "error-then-cut"})
+
+
+def to_the_end(steps: Iterator[Event], commit: Callable[[], None], dialect: Dialect) -> Iterator[Event]:
+    """The events of the steps, each on disk when it is given; a refusal is the last one, as `error` (7.2)."""
+    try:
+        for event in steps:
+            commit()
+            yield Event(event.name, spoken(event.data, dialect))
+    except Refusal as refusal:
+        commit()
+        yield _error(refusal, dialect)
+
+
+def _error(refusal: Refusal, dialect: Dialect) -> Event:
+    envelope = refused(refusal, dialect).envelope()
+    return Event("error", envelope if dialect.error_event == "bare" else {"error": envelope})
+
+
+class Bent:
+    """Frames after the faults had their way. `cut` is set when the stream ends here: does the order go on?"""
+
+    def __init__(self, dialect: Dialect, faults: Sequence[Fault], answers: Sequence[Fault]) -> None:
+        self._dialect = dialect
+        self._faults = faults
+        self._answers = answers
+        self._late: list[bytes] = []
+        self.cut: bool | None = None
+        self.stall = 0.0
+
+    def frames(self, number: int, event: Event) -> list[bytes]:
+        """What is sent for the event of this number, counted from 1."""
+        frames = [self._last(event).frame()]
+        late, self._late = self._late, []
+        for fault in self._faults:
+            if fault.action in _ERRORS:
+                frames = self._with_error(fault, event, frames)
+            else:
+                frames = self._bent(fault, number, event, frames)
+        if event.name == "order-placed" and any(fault.action == "lose-answer" for fault in self._answers):
+            self.cut, frames = False, []
+        comments = [COMMENT] if self._dialect.comments else []
+        return [self._lines(frame) for frame in (*comments, *frames, *late)]
+
+    def rest(self) -> list[bytes]:
+        """What was held back and never overtaken."""
+        return [self._lines(frame) for frame in self._late]
+
+    def _lines(self, frame: bytes) -> bytes:
+        return frame.replace(b"\n", b"\r\n") if self._dialect.crlf else frame
+
+    def _bent(self, fault: Fault, number: int, event: Event, frames: list[bytes]) -> list[bytes]:
+        told = fault.options
+        match fault.action:
+            case "cut-stream" if number >= told["after"]:
+                self.cut = told["goes_on"]
+                return frames if number == told["after"] else []
+            case "stall-stream":
+                self.stall = told["seconds"] if number == told["after"] else 0.0
+            case "repeat-event" if number == told["event"]:
+                return frames * 2
+            case "swap-events" if number == told["event"]:
+                self._late = frames
+                return []
+            case "unknown-event" if number == told["before"]:
+                return [framed("warehouse-singing", '{"song":"la"}'), *frames]
+            case "malformed-event" if number == told["event"]:
+                return [framed(event.name, '{"cart":')]
+        return frames
+
+    def _with_error(self, fault: Fault, event: Event, frames: list[bytes]) -> list[bytes]:
+        told = fault.options
+        if event.name != told["event"]:
+            return frames
+        error = _error(Refusal(told["error"], "Refused on request"), self._dialect).frame()
+        if fault.action == "error-then-cut":
+            self.cut = told["goes_on"]
+            return [error]
+        return [error, *frames] if fault.action == "error-before" else [*frames, error]
+
+    def _last(self, event: Event) -> Event:
+        """The order behind an error, where a fault wants that."""
+        for fault in self._answers if event.name == "order-placed" else ():
+            told = fault.options
+            if fault.action == "refuse-after":
+                return _error(Refusal(told["error"], told["description"], status=told["status"]), self._dialect)
+            if fault.action == "lie-amount":
+                event = Event(event.name, {**event.data, "order": with_total(event.data["order"], told["cents"])})
+        return event

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from firmly_mcp.simulator.cash import Json, money, share
-from firmly_mcp.simulator.orders import Order
+from firmly_mcp.simulator.answers import Json, money, share
+from firmly_mcp.simulator.ledger import Order
 
 CONFIRMED, PROCESSING, SENT = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
 ARRIVED, LATER = timedelta(days=3), timedelta(days=2)

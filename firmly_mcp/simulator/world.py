@@ -8,23 +8,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from firmly_mcp.simulator import addons
-from firmly_mcp.simulator.books import kept_books
-from firmly_mcp.simulator.cart_views import full_cart
-from firmly_mcp.simulator.carts import Cart, Carts
-from firmly_mcp.simulator.cash import Json
+from firmly_mcp.simulator.answers import Json
+from firmly_mcp.simulator.carts import Cart, Carts, prune_selections
 from firmly_mcp.simulator.dialect import Dialect
 from firmly_mcp.simulator.faults import Faults
-from firmly_mcp.simulator.keys import PaymentKeys
+from firmly_mcp.simulator.ledger import AllTerms, Orders, Stock, kept_books
 from firmly_mcp.simulator.merchants import Merchant
-from firmly_mcp.simulator.orders import Orders
+from firmly_mcp.simulator.pricing import Priced, Till
 from firmly_mcp.simulator.search import index_of
+from firmly_mcp.simulator.security import Device, PaymentKeys, Tokens
 from firmly_mcp.simulator.state import State
-from firmly_mcp.simulator.stock import Stock
 from firmly_mcp.simulator.stream import Gates
-from firmly_mcp.simulator.terms import AllTerms
-from firmly_mcp.simulator.tokens import Device, Tokens
-from firmly_mcp.simulator.totals import Priced, Till
+from firmly_mcp.simulator.views import full_cart
 from firmly_mcp.simulator.wording import Wording
 
 REMEMBERED = 2_000
@@ -108,7 +103,7 @@ class World:
     def changed(self, cart: Cart) -> None:
         """Note that a cart changed; what belonged to lines that are gone goes too."""
         self.till.arrange(cart)
-        addons.prune(cart)
+        prune_selections(cart)
         self.carts.keep(cart)
 
     def priced(self, cart: Cart) -> Priced:

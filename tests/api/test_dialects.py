@@ -17,8 +17,8 @@ from firmly_mcp.api.models import Cart, Order
 from firmly_mcp.errors import CartNotFound, NotFound, PaymentDeclined, PromoRejected
 from firmly_mcp.money import Money
 from firmly_mcp.simulator import DECLINED_CARD, TEST_CARD, Simulator
-from firmly_mcp.simulator.books import Charge
 from firmly_mcp.simulator.dialect import Dialect
+from firmly_mcp.simulator.ledger import Charge
 
 from .documented_errors import NAMED
 from .shopping import ADDRESS, LUMA, TEE, client_on, sealed

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from firmly_mcp.checkout.attempts import State
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.services import JOURNAL
-from firmly_mcp.simulator.books import Charge
+from firmly_mcp.simulator.ledger import Charge
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 from tests.soak.judge import Key, Row, judge, key_of, newest_is_sending, read_journal

@@ -235,7 +235,7 @@ def slow_down(home: Path, seconds: float = 1.0) -> None:
     import asyncio
 
     from firmly_mcp.simulator import ask
-    from firmly_mcp.simulator.joining import Joined
+    from firmly_mcp.simulator.server import Joined
 
     path = home / ".local" / "share" / "firmly-mcp" / "simulator" / "simulator.json"
     address = Joined(**json.loads(path.read_text("utf-8")), running_here=False)

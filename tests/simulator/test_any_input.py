@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmly_mcp.simulator import Dialect, Simulator
+from firmly_mcp.simulator.app import ROUTES
 from firmly_mcp.simulator.calls import Route
-from firmly_mcp.simulator.routes import ROUTES
 from tests.simulator.shopping import ADDRESS, LUMA, TEE, Shopper
 
 NAMES = (

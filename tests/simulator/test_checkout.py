@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmly_mcp.simulator.cash import money, share
+from firmly_mcp.simulator.answers import money, share
 from tests.simulator.shopping import ADDRESS, BRITISH, FERNHILL, HEARTH, HOODIE, TEE, Shopper, cents, error
 
 pytestmark = pytest.mark.anyio

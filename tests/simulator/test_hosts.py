@@ -5,9 +5,9 @@ import re
 import pytest
 
 from firmly_mcp.simulator import Simulator
+from firmly_mcp.simulator.app import ROUTES
 from firmly_mcp.simulator.calls import Route
 from firmly_mcp.simulator.dialect import Dialect
-from firmly_mcp.simulator.routes import ROUTES
 from tests.simulator.shopping import Shopper, error
 
 pytestmark = pytest.mark.anyio

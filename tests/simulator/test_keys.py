@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from firmly_mcp.simulator.keys import PaymentKeys
+from firmly_mcp.simulator.security import PaymentKeys
 from firmly_mcp.simulator.state import State
 
 

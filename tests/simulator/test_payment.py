@@ -7,7 +7,7 @@ import pytest
 from jwcrypto import jwe, jwk
 
 from firmly_mcp.simulator import DECLINED_CARD, TEST_CARD
-from firmly_mcp.simulator.cards import ACCEPTED, DECLINED, luhn
+from firmly_mcp.simulator.security import ACCEPTED, DECLINED, luhn
 from tests.simulator.shopping import ADDRESS, HOODIE, LUMA, TEE, Clock, Shopper, cents, error, seal
 
 pytestmark = pytest.mark.anyio

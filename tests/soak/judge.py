@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from firmly_mcp.simulator.books import Charge
+from firmly_mcp.simulator.ledger import Charge
 
 from .wishes import cents
 

@@ -18,7 +18,7 @@ from firmly_mcp.checkout.placement import Placement
 from firmly_mcp.services import open_services
 from firmly_mcp.settings import Settings, read_settings
 from firmly_mcp.simulator import ask
-from firmly_mcp.simulator.joining import Joined
+from firmly_mcp.simulator.server import Joined
 from firmly_mcp.wallet.demo import fill
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.seal import PaymentKey, thumbprint

@@ -14,7 +14,7 @@ from stdnum import luhn
 
 from firmly_mcp.card_numbers import BRANDS, brand_of, passes_luhn
 from firmly_mcp.errors import CardRefused
-from firmly_mcp.simulator import cards as simulator
+from firmly_mcp.simulator import security as simulator
 from firmly_mcp.wallet.cards import Card, CardSummary, card_from, entry_of, expiry_problem
 from firmly_mcp.wallet.number import TEST_NUMBERS
 from firmly_mcp.wallet.plain_text import label_problem

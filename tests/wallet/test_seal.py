@@ -22,8 +22,7 @@ from jwcrypto.jwk import JWK
 from pydantic import SecretStr
 
 from firmly_mcp.errors import CardRefused, UnexpectedAnswer
-from firmly_mcp.simulator import jwe
-from firmly_mcp.simulator.cards import read_card
+from firmly_mcp.simulator.security import decrypt_jwe, parse_jwe, read_card
 from firmly_mcp.wallet.cards import Card
 from firmly_mcp.wallet.number import TEST_NUMBERS
 from firmly_mcp.wallet.seal import PAYMENT_HOSTS, Encryptor, PaymentKey, seal, thumbprint
@@ -85,9 +84,9 @@ def test_any_card_that_is_taken_is_sealed_and_opened_unchanged(number: str, digi
 
 def test_the_simulator_s_own_reader_opens_it_too() -> None:
     key = a_key_pair()
-    sealed = jwe.parse(sealed_for(key.public).get_secret_value())
+    sealed = parse_jwe(sealed_for(key.public).get_secret_value())
     assert sealed.header == {"alg": "RSA-OAEP-256", "enc": "A256GCM", "kid": key.public.kid}
-    paid = read_card(json.loads(jwe.opened(sealed, key.private, SHA256())), NOW)
+    paid = read_card(json.loads(decrypt_jwe(sealed, key.private, SHA256())), NOW)
     assert (paid.brand, paid.last_four, paid.declined) == ("visa", "1111", None)
 
 

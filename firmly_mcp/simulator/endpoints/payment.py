@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from firmly_mcp.simulator.addresses import read_address
 from firmly_mcp.simulator.answers import Answer, Refusal
 from firmly_mcp.simulator.calls import Call, text_field
 from firmly_mcp.simulator.endpoints.cart import read_quantity, read_ref
+from firmly_mcp.simulator.geography import read_address
 from firmly_mcp.simulator.payments import Item, complete, place, read_payment
 from firmly_mcp.simulator.stream import Stream
+from firmly_mcp.simulator.tracking import tracked
 
 
 def get_key(call: Call) -> Answer:
@@ -79,3 +80,10 @@ def _item(item: dict[str, Any]) -> Item:
 
 def _simple_item(item: dict[str, Any]) -> Item:
     return Item(text_field(item, "variant_id"), {}, read_quantity(item.get("quantity"), least=1))
+
+
+def get_order_status(call: Call) -> Answer:
+    """How far an order has come by now."""
+    order = call.world.orders.find(call.store, call.params["order"])
+    merchant = call.world.catalog.merchant(order.store)
+    return Answer(tracked(order, call.world.now(), returns=merchant.returns_first_line))

@@ -4,12 +4,12 @@ import json
 import re
 from typing import Any
 
-from firmly_mcp.simulator.addresses import SIMPLE_REQUIRED, read_address
 from firmly_mcp.simulator.answers import Answer, Refusal
 from firmly_mcp.simulator.calls import Call, text_field
-from firmly_mcp.simulator.cart_views import simple_cart
 from firmly_mcp.simulator.carts import Cart
 from firmly_mcp.simulator.endpoints.cart import check_stock, put_in, read_new_quantity
+from firmly_mcp.simulator.geography import SIMPLE_REQUIRED, read_address
+from firmly_mcp.simulator.views import simple_cart
 
 WHOLE = re.compile(r"[1-9][0-9]{0,8}")
 

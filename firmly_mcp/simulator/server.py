@@ -1,23 +1,31 @@
 """The simulator as Python code holds it. What it is made of is imported when it starts."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from firmly_mcp.simulator.control import ask
+
 if TYPE_CHECKING:
     from collections import deque
 
     from filelock import BaseFileLock
+    from starlette.types import ASGIApp, Receive, Scope, Send
+    from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    from firmly_mcp.simulator.books import Books
     from firmly_mcp.simulator.dialect import Dialect
     from firmly_mcp.simulator.faults import Faults
-    from firmly_mcp.simulator.joining import Joined
-    from firmly_mcp.simulator.listening import Listener
+    from firmly_mcp.simulator.ledger import Books
     from firmly_mcp.simulator.stream import Gate
     from firmly_mcp.simulator.wording import Wording
     from firmly_mcp.simulator.world import Received, Request, World
@@ -184,13 +192,10 @@ class Simulator:
         data_dir: Path, *, stores: int = 4, step_delay: float = 0.0
     ) -> AbstractAsyncContextManager["Joined"]:
         """Run the data directory's simulator, or use the one that runs already (see `joining`)."""
-        from firmly_mcp.simulator.joining import join_or_run
-
         return join_or_run(data_dir, stores=stores, step_delay=step_delay)
 
     async def _start(self) -> None:
         from firmly_mcp.simulator.app import App
-        from firmly_mcp.simulator.listening import Listener
         from firmly_mcp.simulator.world import World
 
         world = await asyncio.to_thread(
@@ -230,3 +235,201 @@ def _locked(data_dir: Path | None) -> "BaseFileLock | None":
     except Timeout:
         raise AlreadyRunning(f"a simulator is running in {data_dir}") from None
     return lock
+
+
+FILE = "simulator.json"
+PATIENCE = 15.0
+PAUSE = 0.05
+STAND_BY_PAUSE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The simulator of a data directory. `running_here` tells whether this process runs it."""
+
+    api_url: str
+    payment_url: str
+    app_id: str
+    control_secret: str
+    pid: int
+    running_here: bool
+
+
+@asynccontextmanager
+async def join_or_run(data_dir: Path, *, stores: int = 4, step_delay: float = 0.0) -> AsyncIterator[Joined]:
+    """Run the directory's simulator while the context lasts, or find the one that runs already."""
+    simulator = Simulator(data_dir, stores=stores, step_delay=step_delay)
+    found = await _run_or_find(data_dir, simulator)
+    joined = found if isinstance(found, Joined) else _announced(data_dir, found)
+    heir = None if joined.running_here else asyncio.create_task(_stand_by(data_dir, simulator))
+    try:
+        yield joined
+    finally:
+        if heir is not None:
+            heir.cancel()
+            await asyncio.gather(heir, return_exceptions=True)
+        if simulator.runs:
+            (data_dir / FILE).unlink(missing_ok=True)
+            await simulator.__aexit__(None, None, None)
+
+
+async def _stand_by(data_dir: Path, simulator: Simulator) -> None:
+    """Wait until nobody runs the directory's simulator, then run it."""
+    while True:
+        with suppress(AlreadyRunning):
+            _announced(data_dir, await simulator.__aenter__())
+            return
+        await asyncio.sleep(STAND_BY_PAUSE)
+
+
+async def _run_or_find(data_dir: Path, simulator: Simulator) -> Simulator | Joined:
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while True:
+        try:
+            return await simulator.__aenter__()
+        except AlreadyRunning:
+            other = await running_in(data_dir)
+            if other is not None:
+                return other
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(PAUSE)
+
+
+async def running_in(data_dir: Path) -> Joined | None:
+    """The directory's simulator, if another process runs it; starts none and changes nothing."""
+    try:
+        other = Joined(**json.loads((data_dir / FILE).read_text()), running_here=False)
+        alive = await ask(other, "ping")
+    except (OSError, ValueError, TypeError, TimeoutError):
+        return None
+    return other if alive["pid"] == other.pid else None
+
+
+def _announced(data_dir: Path, simulator: Simulator) -> Joined:
+    me = Joined(
+        simulator.api_url,
+        simulator.payment_url,
+        simulator.app_id,
+        simulator.control_secret,
+        os.getpid(),
+        running_here=True,
+    )
+    told = {name: value for name, value in asdict(me).items() if name != "running_here"}
+    fresh = data_dir / f"{FILE}.{os.getpid()}"
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(told))
+    fresh.replace(data_dir / FILE)
+    return me
+
+
+async def serve(
+    data_dir: Path | None = None,
+    api_port: int = 0,
+    payment_port: int = 0,
+    *,
+    stores: int = 4,
+    step_delay: float = 0.0,
+    as_json: bool = False,
+) -> None:
+    """Run a simulator until cancelled. Where it is goes to standard error, or as a line of JSON to standard output."""
+    running = Simulator(data_dir, stores=stores, step_delay=step_delay, api_port=api_port, payment_port=payment_port)
+    async with running as simulator:
+        _say(simulator, as_json=as_json)
+        await asyncio.Event().wait()
+
+
+def _say(simulator: Simulator, *, as_json: bool) -> None:
+    where = {
+        "api": simulator.api_url,
+        "payment": simulator.payment_url,
+        "app_id": simulator.app_id,
+        "control_secret": simulator.control_secret,
+    }
+    words = "".join(f"  {name.replace('_', ' ')}: {value}\n" for name, value in where.items())
+    out, text = (sys.stdout, f"{json.dumps(where)}\n") if as_json else (sys.stderr, f"Simulator running:\n{words}")
+    out.write(text)
+    out.flush()
+
+
+LOOPBACK = "127.0.0.1"
+KEEP_ALIVE = 75  # seconds; a pooled connection must not close under an order that is just being sent
+
+
+class Listener:
+    """One port that an application listens on."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        from uvicorn.config import Config
+        from uvicorn.server import ServerState
+
+        self._config = Config(
+            app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
+            timeout_keep_alive=KEEP_ALIVE, interface="asgi3",
+        )  # fmt: skip
+        self._connections = ServerState()
+        self._server: asyncio.Server | None = None
+        self.url = ""
+
+    async def start(self, port: int, wished: int = 0) -> None:
+        """Listen on `port`; 0 takes the wished one if it is free, else any."""
+        self._config.load()
+        loop = asyncio.get_running_loop()
+        bound = _bound(port, wished)
+        self._server = await loop.create_server(self._connection, sock=bound)
+        self.url = f"http://{LOOPBACK}:{bound.getsockname()[1]}"
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
+
+    def _connection(self) -> "H11Protocol":
+        """One connection; hands its transport on, so that the application can close it in the middle of an answer."""
+        from uvicorn.protocols.http.h11_impl import H11Protocol
+
+        connection = H11Protocol(self._config, self._connections, {})
+        inner = connection.app
+
+        async def with_transport(scope: "Scope", receive: "Receive", send: "Send") -> None:
+            scope["simulator.transport"] = connection.transport
+            await inner(scope, receive, send)
+
+        connection.app = with_transport
+        return connection
+
+    async def stop(self) -> None:
+        """Close the port, reset its connections and end their requests."""
+        if self._server is None:
+            return
+        from uvicorn.protocols.http.h11_impl import H11Protocol
+
+        self._server.close()
+        for connection in list(self._connections.connections):
+            if isinstance(connection, H11Protocol):
+                connection.transport.abort()
+        await asyncio.sleep(0)  # lets the connections learn that they are lost
+        running = list(self._connections.tasks)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._server.wait_closed()
+
+
+def _bound(port: int, wished: int) -> socket.socket:
+    if not port and wished:
+        with contextlib.suppress(OSError):
+            return _listening(wished)
+    return _listening(port)
+
+
+def _listening(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio: no delay for TCP only
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((LOOPBACK, port))
+    except OSError:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening

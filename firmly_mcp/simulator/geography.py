@@ -1,6 +1,10 @@
 """Countries, their states and the forms of their postal codes, as far as the simulator's stores ship."""
 
 import re
+from collections.abc import Iterable
+from typing import Any
+
+from firmly_mcp.simulator.answers import Json, Refusal, share
 
 COUNTRIES = {
     "US": "United States",
@@ -78,3 +82,80 @@ def is_postal_code(country: str, text: str) -> bool:
 def country_of_postal_code(text: str) -> str | None:
     """The first of US, CA and GB whose postal codes look like this, or None."""
     return next((country for country in ("US", "CA", "GB") if is_postal_code(country, text)), None)
+
+
+US_RATES = {
+    "AZ": 5_600, "CA": 7_250, "CO": 2_900, "FL": 6_000, "GA": 4_000, "IL": 6_250, "MA": 6_250, "MI": 6_000,
+    "MN": 6_875, "NC": 4_750, "NJ": 6_625, "NV": 6_850, "NY": 8_875, "OH": 5_750, "PA": 6_000, "TX": 6_250,
+    "VA": 5_300, "WA": 10_000, "AK": 0, "DE": 0, "MT": 0, "NH": 0, "OR": 0,
+}  # fmt: skip
+US_ELSEWHERE = 5_000
+CA_RATES = {"AB": 5_000, "BC": 12_000, "ON": 13_000, "QC": 14_975}
+CA_ELSEWHERE = 15_000
+BY_COUNTRY = {"GB": 20_000, "IE": 23_000, "DE": 19_000, "AU": 10_000}
+
+
+def rate(country: str, state: str) -> int:
+    """Thousandths of a percent for an address."""
+    if country == "US":
+        return US_RATES.get(state, US_ELSEWHERE)
+    if country == "CA":
+        return CA_RATES.get(state, CA_ELSEWHERE)
+    return BY_COUNTRY.get(country, 0)
+
+
+def tax(cents: int, country: str, state: str, added: int = 0) -> int:
+    """The tax on an amount of goods sent to an address; `added` is what a store's rate moved."""
+    return share(max(0, cents), rate(country, state) + added)
+
+
+REQUIRED = (
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "address1",
+    "city",
+    "state_or_province",
+    "postal_code",
+    "country",
+)
+SIMPLE_REQUIRED = tuple(name for name in REQUIRED if name != "phone")  # v1: some stores need it, none must have it
+OPTIONAL = ("phone", "address2", "company")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+LONGEST = 500
+
+
+def read_address(
+    body: Any, *, required: Iterable[str] = REQUIRED, ships_to: Iterable[str] = COUNTRIES, what: str = "address"
+) -> Json:
+    """The address in its kept form.
+
+    Raises `ErrorInvalidInputBody`, `ErrorCountryNotSupported` or `ErrorInvalidState`.
+    """
+    if not isinstance(body, dict):
+        raise Refusal("ErrorInvalidInputBody", f"{what} must be an object")
+    texts = {name: _text(body, name, name in required, what) for name in (*REQUIRED, *OPTIONAL)}
+    if not EMAIL.fullmatch(texts["email"]):
+        raise Refusal("ErrorInvalidInputBody", f"{what}: email is not an e-mail address")
+    country = country_code(texts["country"])
+    if country is None or country not in ships_to:
+        raise Refusal("ErrorCountryNotSupported", f"Country '{texts['country']}' is not supported by this merchant")
+    state = state_code(country, texts["state_or_province"])
+    if state is None:
+        raise Refusal("ErrorInvalidState", f"State '{texts['state_or_province']}' is not valid for {country}")
+    if not is_postal_code(country, texts["postal_code"]):
+        raise Refusal("ErrorInvalidInputBody", f"{what}: postal_code is not valid for {country}")
+    known = {name: text for name, text in texts.items() if text}
+    return {**known, "country": country, "state_or_province": state}
+
+
+def _text(body: Json, name: str, required: bool, what: str) -> str:
+    value = body.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value.strip()):
+        raise Refusal("ErrorInvalidInputBody", f"{what}: {name} is required")
+    if len(value) > LONGEST:
+        raise Refusal("ErrorInvalidInputBody", f"{what}: {name} is too long")
+    return value.strip()

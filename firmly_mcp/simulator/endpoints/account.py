@@ -1,12 +1,13 @@
 """What a device has over all stores (contract 5.3), and carts taken over from a store's own site."""
 
+import json
 from typing import Any
 
 from firmly_mcp.simulator.answers import Answer, Refusal
 from firmly_mcp.simulator.calls import Call
 from firmly_mcp.simulator.carts import Cart
 from firmly_mcp.simulator.endpoints.cart import put_in
-from firmly_mcp.simulator.places import country_of_postal_code
+from firmly_mcp.simulator.geography import country_of_postal_code
 
 SHORTEST_HANDLE, SHORTEST_TOKEN = 8, 36
 
@@ -78,3 +79,20 @@ def _handle(body: dict[str, Any]) -> str:
     if not isinstance(body.get("cookies", []), list):
         raise Refusal("ErrorInvalidInputBody", "cookies must be a list")
     return handle
+
+
+def browser_session(call: Call) -> Answer:
+    """A new device, or the old one's next token."""
+    if call.headers.get("x-firmly-app-id") != call.world.app_id:
+        raise Refusal("InvalidAppId", "Application ID is invalid or not found")
+    token = _old_token(call.body)
+    return Answer(call.world.tokens.create() if token is None else call.world.tokens.renew(token))
+
+
+def _old_token(raw: bytes) -> str | None:
+    try:
+        body = json.loads(raw) if raw.strip() else {}
+    except (ValueError, RecursionError):
+        raise Refusal("BadRequest", "The body is not JSON") from None
+    token = body.get("access_token") if isinstance(body, dict) else None
+    return token if isinstance(token, str) and token else None
