@@ -4,7 +4,6 @@
 """
 
 from firmly_mcp.simulator.control import ask, fetch_books
-from firmly_mcp.simulator.dialect import Dialect
 from firmly_mcp.simulator.server import AlreadyRunning, Simulator, serve
 
 TEST_CARD = {
@@ -16,4 +15,4 @@ TEST_CARD = {
 }
 DECLINED_CARD = {**TEST_CARD, "number": "4000000000000002"}
 
-__all__ = ["DECLINED_CARD", "TEST_CARD", "AlreadyRunning", "Dialect", "Simulator", "ask", "fetch_books", "serve"]
+__all__ = ["DECLINED_CARD", "TEST_CARD", "AlreadyRunning", "Simulator", "ask", "fetch_books", "serve"]

@@ -20,9 +20,7 @@ from firmly_mcp.simulator.control import PREFIX, controlled
 from firmly_mcp.simulator.endpoints import account, cart, catalog, payment, simple_cart
 from firmly_mcp.simulator.faults import WORLD, Fault, at
 from firmly_mcp.simulator.payments import turn
-from firmly_mcp.simulator.speaking import refused, spoken
-from firmly_mcp.simulator.stream import Bent, Event, Stream, to_the_end
-from firmly_mcp.simulator.wording import reworded
+from firmly_mcp.simulator.stream import Bent, Stream, to_the_end
 from firmly_mcp.simulator.world import Request, World, anonymous
 
 EVENTS = "text/event-stream; charset=utf-8"
@@ -106,16 +104,15 @@ class Exchange:
                 return early
             if isinstance(known, Refusal):
                 return self._refused(known)
-            return call.route.handler(known)
+            return self.world.encode.respond(known)
         except Refusal as refusal:
             return self._refused(refusal)
 
     def _refused(self, refusal: Refusal) -> Answer:
-        return refused(refusal, self.world.dialect).answer()
+        return self.world.encode.refusal(refusal).answer()
 
     async def _whole(self, answer: Answer, struck: Sequence[Fault]) -> None:
-        said = reworded(spoken(answer.json, self.world.dialect), self.world.wording)
-        answer = replace(answer, json=said)
+        answer = replace(answer, json=self.world.encode.body(answer.json))
         keep = kept_share(struck)
         if keep is None:
             await self._answer(answer)
@@ -127,10 +124,9 @@ class Exchange:
 
     async def _stream(self, stream: Stream, struck: Sequence[Fault]) -> None:
         await self._start(200, EVENTS, {"cache-control": "no-store"})
-        bent = Bent(self.world.dialect, at("frames", struck), at("answer", struck))
+        bent = Bent(self.world.encode, at("frames", struck), at("answer", struck))
         gates = self.world.gates
-        for number, step in enumerate(to_the_end(stream.steps, self.world.state.commit, self.world.dialect), 1):
-            event = Event(step.name, reworded(step.data, self.world.wording))
+        for number, event in enumerate(to_the_end(stream.steps, self.world.state.commit, self.world.encode), 1):
             passing = gates.before(stream.store)
             for gate in passing:
                 await gate.wait()
@@ -149,7 +145,7 @@ class Exchange:
 
     def _run_out(self, stream: Stream, *, goes_on: bool) -> None:
         if goes_on:
-            for _ in to_the_end(stream.steps, self.world.state.commit, self.world.dialect):
+            for _ in to_the_end(stream.steps, self.world.state.commit, self.world.encode):
                 pass
 
     @property
@@ -286,7 +282,7 @@ ROUTES: tuple[Route, ...] = (
     _api("set_billing_info_v2", "POST", f"{STORE2}/billing-info", cart.set_billing_info),
     _api("set_fulfillment_type_v2", "POST", f"{STORE2}/shipments/fulfillment-type", cart.set_fulfillment_type),
     _api("set_shipping_method_v2", "POST", f"{STORE2}/shipment/methods", cart.set_shipping_method),
-    _api("other_shipping_method_v2", "POST", f"{STORE2}/shipments/shipping-method", cart.set_shipping_method),
+    _api("other_shipping_method_v2", "POST", f"{STORE2}/shipments/shipping-method", cart.other_shipping_method),
     _api("get_availability_v2", "POST", f"{STORE2}/shipments/get-availability", cart.get_availability),
     _api("add_addon_v2", "POST", f"{STORE2}/addons", cart.add_addon),
     _api("remove_addon_v2", "POST", f"{STORE2}/addons/_remove", cart.remove_addon),

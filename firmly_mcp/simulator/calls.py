@@ -124,23 +124,13 @@ def _identified(call: Call) -> Call:
         return call
     if not header.removeprefix(BEARER.strip()).strip():
         raise Refusal(names.missing, "The x-firmly-authorization header is missing")
-    token = _bare(header, call.world.dialect.bearer)
-    if token is None:
-        raise Refusal(names.invalid, "The x-firmly-authorization header has the wrong form")
+    token = header.removeprefix(BEARER).strip()  # C-1: with or without the prefix
     return replace(call, device=call.world.tokens.device(token, names.invalid))
-
-
-def _bare(header: str, bearer: str) -> str | None:
-    """The token without its prefix; None if the dialect wants the other form (C-1)."""
-    prefixed = header.startswith(BEARER)
-    if bearer == ("refused" if prefixed else "required"):
-        return None
-    return header.removeprefix(BEARER).strip()
 
 
 def _by_app_id(call: Call) -> bool:
     bare = "x-firmly-authorization" not in call.headers
-    return bare and call.world.dialect.pdp_by_app_id and call.headers.get("x-firmly-app-id") == call.world.app_id
+    return bare and call.headers.get("x-firmly-app-id") == call.world.app_id
 
 
 def _is_server(call: Call, secret: str) -> bool:

@@ -5,13 +5,11 @@ import hmac
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from firmly_mcp.simulator.answers import Answer, Refusal
-from firmly_mcp.simulator.dialect import Dialect
 
 if TYPE_CHECKING:
     from firmly_mcp.simulator.ledger import Books
@@ -97,16 +95,6 @@ def _clock(world: "World", body: dict[str, Any]) -> Any:
     return {"now": world.now().isoformat()}
 
 
-def _dialect(world: "World", body: dict[str, Any]) -> Any:
-    return asdict(world.dialect)
-
-
-def _set_dialect(world: "World", body: dict[str, Any]) -> Any:
-    statuses = tuple((name, status) for name, status in body.pop("statuses", []))
-    world.dialect = replace(Dialect(**body), statuses=statuses)
-    return asdict(world.dialect)
-
-
 def _return(world: "World", body: dict[str, Any]) -> Any:
     world.orders.send_back(body["order_number"], world.now())
     return {}
@@ -138,8 +126,6 @@ ACTIONS: dict[tuple[str, str], Turn] = {
     ("POST", "stock"): _stock,
     ("POST", "terms"): _terms,
     ("POST", "clock"): _clock,
-    ("GET", "dialect"): _dialect,
-    ("POST", "dialect"): _set_dialect,
     ("POST", "return"): _return,
     ("POST", "gates"): _hold,
     ("POST", "gates/release"): _release,

@@ -64,10 +64,9 @@ def place(call: Call, items: Sequence[Item], shipping_info: Any, payment: Paymen
     yield Event("creating-cart", {})
     cart = world.carts.new(call.device.device_id, store)
     _show_unless_busy(world, cart)
-    for left, item in reversed(list(enumerate(reversed(items)))):
+    for item in items:
         _put_in(world, cart, item)
-        if not (left and world.dialect.items_at_once):
-            yield Event("item-added", {"cart": _shown(world.view(cart), simple)})
+        yield Event("item-added", {"cart": _shown(world.view(cart), simple)})
     ships_to = world.merchant(store).ships_to
     cart.shipping_info = read_address(shipping_info, ships_to=ships_to, what="shipping_info")
     world.changed(cart)
@@ -210,8 +209,7 @@ def _put_in(world: World, cart: Cart, item: Item) -> None:
 def _show_unless_busy(world: World, cart: Cart) -> None:
     """A filled cart stays the one that a read shows (U-21)."""
     old = world.carts.current(cart.device_id, cart.store)
-    replaces = world.dialect.placed_cart == "replaces"
-    if replaces or old is None or old.is_submitted(world.now()) or not old.lines:
+    if old is None or old.is_submitted(world.now()) or not old.lines:
         world.carts.show(cart)
 
 

@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    from firmly_mcp.simulator.dialect import Dialect
     from firmly_mcp.simulator.faults import Faults
     from firmly_mcp.simulator.ledger import Books
-    from firmly_mcp.simulator.stream import Gate
-    from firmly_mcp.simulator.wording import Wording
+    from firmly_mcp.simulator.stream import Encoder, Gate
     from firmly_mcp.simulator.world import Received, Request, World
 
 LOCK = "simulator.lock"
@@ -47,7 +45,7 @@ class Simulator:
 
     With a `data_dir` everything outlives it: the next start goes on from the same books. `now` is its clock,
     `seed` grows its products, `stores` is how many there are, `step_delay` is how many seconds pass between two
-    events of an order stream.
+    events of an order stream, `encode` writes its answers.
     """
 
     def __init__(
@@ -60,10 +58,12 @@ class Simulator:
         step_delay: float = 0.0,
         api_port: int = 0,
         payment_port: int = 0,
+        encode: "Encoder | None" = None,
     ) -> None:
         self._data_dir = data_dir
         self._now, self._seed, self._stores, self._step_delay = now, seed, stores, step_delay
         self._ports = (api_port, payment_port)
+        self._encode = encode
         self._lock: BaseFileLock | None = None
         self._listeners: list[Listener] = []
         self._running: World | None = None
@@ -139,24 +139,6 @@ class Simulator:
         """Faults that wait for their requests."""
         return self.world.faults
 
-    @property
-    def dialect(self) -> "Dialect":
-        """How it speaks; may be changed while it runs."""
-        return self.world.dialect
-
-    @dialect.setter
-    def dialect(self, dialect: "Dialect") -> None:
-        self.world.dialect = dialect
-
-    @property
-    def wording(self) -> "Wording | None":
-        """How its stores word what they write; None is the catalog's own words. May be changed while it runs."""
-        return self.world.wording
-
-    @wording.setter
-    def wording(self, wording: "Wording | None") -> None:
-        self.world.wording = wording
-
     def hold_events(self, store: str | None = None) -> "Gate":
         """Hold back the events of order streams; `await gate.release()` lets one out and returns its name."""
         return self.world.gates.hold(store)
@@ -199,7 +181,13 @@ class Simulator:
         from firmly_mcp.simulator.world import World
 
         world = await asyncio.to_thread(
-            World, self._data_dir, now=self._now, seed=self._seed, stores=self._stores, step_delay=self._step_delay
+            World,
+            self._data_dir,
+            now=self._now,
+            seed=self._seed,
+            stores=self._stores,
+            step_delay=self._step_delay,
+            encode=self._encode,
         )
         self._running = world
         wished: Sequence[int] = world.state.value("ports", lambda: [0, 0])
@@ -329,11 +317,10 @@ async def serve(
     payment_port: int = 0,
     *,
     stores: int = 4,
-    step_delay: float = 0.0,
     as_json: bool = False,
 ) -> None:
     """Run a simulator until cancelled. Where it is goes to standard error, or as a line of JSON to standard output."""
-    running = Simulator(data_dir, stores=stores, step_delay=step_delay, api_port=api_port, payment_port=payment_port)
+    running = Simulator(data_dir, stores=stores, api_port=api_port, payment_port=payment_port)
     async with running as simulator:
         _say(simulator, as_json=as_json)
         await asyncio.Event().wait()

@@ -8,12 +8,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from firmly_mcp.simulator.answers import Refusal, with_total
-from firmly_mcp.simulator.dialect import Dialect
+from firmly_mcp.simulator.answers import Answer, Json, Refusal, with_total
 from firmly_mcp.simulator.faults import Fault
-from firmly_mcp.simulator.speaking import refused, spoken
+
+if TYPE_CHECKING:
+    from firmly_mcp.simulator.calls import Call
 
 
 def framed(name: str, data: str) -> bytes:
@@ -39,6 +40,30 @@ class Stream:
 
     store: str
     steps: Iterator[Event]
+
+
+class Encoder:
+    """How endpoints run and their answers are written. Tests replace it to take the other documented ways."""
+
+    def respond(self, call: "Call") -> Answer | Stream:
+        """Run the endpoint of a call."""
+        return call.route.handler(call)
+
+    def body(self, body: Any) -> Any:
+        """Return a JSON body as it is sent."""
+        return body
+
+    def refusal(self, refusal: Refusal) -> Refusal:
+        """Return a refusal as it is sent."""
+        return refusal
+
+    def error_data(self, refusal: Refusal) -> Json:
+        """Return the data of a stream's error event."""
+        return refusal.envelope()
+
+    def frames(self, frames: list[bytes]) -> list[bytes]:
+        """Return the frames of one event as they are sent."""
+        return frames
 
 
 class Gate:
@@ -113,31 +138,25 @@ class Gates:
         return [gate for gate in self._gates if gate.store in {None, store}]
 
 
-COMMENT = b": still working\n\n"
 _ERRORS = frozenset({"error-before", "error-after", "error-then-cut"})
 
 
-def to_the_end(steps: Iterator[Event], commit: Callable[[], None], dialect: Dialect) -> Iterator[Event]:
+def to_the_end(steps: Iterator[Event], commit: Callable[[], None], encode: Encoder) -> Iterator[Event]:
     """The events of the steps, each on disk when it is given; a refusal is the last one, as `error` (7.2)."""
     try:
         for event in steps:
             commit()
-            yield Event(event.name, spoken(event.data, dialect))
+            yield Event(event.name, encode.body(event.data))
     except Refusal as refusal:
         commit()
-        yield _error(refusal, dialect)
-
-
-def _error(refusal: Refusal, dialect: Dialect) -> Event:
-    envelope = refused(refusal, dialect).envelope()
-    return Event("error", envelope if dialect.error_event == "bare" else {"error": envelope})
+        yield Event("error", encode.body(encode.error_data(refusal)))
 
 
 class Bent:
     """Frames after the faults had their way. `cut` is set when the stream ends here: does the order go on?"""
 
-    def __init__(self, dialect: Dialect, faults: Sequence[Fault], answers: Sequence[Fault]) -> None:
-        self._dialect = dialect
+    def __init__(self, encode: Encoder, faults: Sequence[Fault], answers: Sequence[Fault]) -> None:
+        self._encode = encode
         self._faults = faults
         self._answers = answers
         self._late: list[bytes] = []
@@ -155,15 +174,11 @@ class Bent:
                 frames = self._bent(fault, number, event, frames)
         if event.name == "order-placed" and any(fault.action == "lose-answer" for fault in self._answers):
             self.cut, frames = False, []
-        comments = [COMMENT] if self._dialect.comments else []
-        return [self._lines(frame) for frame in (*comments, *frames, *late)]
+        return self._encode.frames([*frames, *late])
 
     def rest(self) -> list[bytes]:
         """What was held back and never overtaken."""
-        return [self._lines(frame) for frame in self._late]
-
-    def _lines(self, frame: bytes) -> bytes:
-        return frame.replace(b"\n", b"\r\n") if self._dialect.crlf else frame
+        return self._encode.frames(self._late) if self._late else []
 
     def _bent(self, fault: Fault, number: int, event: Event, frames: list[bytes]) -> list[bytes]:
         told = fault.options
@@ -188,18 +203,21 @@ class Bent:
         told = fault.options
         if event.name != told["event"]:
             return frames
-        error = _error(Refusal(told["error"], "Refused on request"), self._dialect).frame()
+        error = self._error(Refusal(told["error"], "Refused on request")).frame()
         if fault.action == "error-then-cut":
             self.cut = told["goes_on"]
             return [error]
         return [error, *frames] if fault.action == "error-before" else [*frames, error]
+
+    def _error(self, refusal: Refusal) -> Event:
+        return Event("error", self._encode.error_data(refusal))
 
     def _last(self, event: Event) -> Event:
         """The order behind an error, where a fault wants that."""
         for fault in self._answers if event.name == "order-placed" else ():
             told = fault.options
             if fault.action == "refuse-after":
-                return _error(Refusal(told["error"], told["description"], status=told["status"]), self._dialect)
+                return self._error(Refusal(told["error"], told["description"], status=told["status"]))
             if fault.action == "lie-amount":
                 event = Event(event.name, {**event.data, "order": with_total(event.data["order"], told["cents"])})
         return event

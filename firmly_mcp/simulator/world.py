@@ -10,7 +10,6 @@ from typing import Any
 
 from firmly_mcp.simulator.answers import Json
 from firmly_mcp.simulator.carts import Cart, Carts, prune_selections
-from firmly_mcp.simulator.dialect import Dialect
 from firmly_mcp.simulator.faults import Faults
 from firmly_mcp.simulator.ledger import AllTerms, Orders, Stock, kept_books
 from firmly_mcp.simulator.merchants import Merchant
@@ -18,9 +17,8 @@ from firmly_mcp.simulator.pricing import Priced, Till
 from firmly_mcp.simulator.search import index_of
 from firmly_mcp.simulator.security import Device, PaymentKeys, Tokens
 from firmly_mcp.simulator.state import State
-from firmly_mcp.simulator.stream import Gates
+from firmly_mcp.simulator.stream import Encoder, Gates
 from firmly_mcp.simulator.views import full_cart
-from firmly_mcp.simulator.wording import Wording
 
 REMEMBERED = 2_000
 
@@ -59,7 +57,14 @@ class World:
     """One simulator's insides."""
 
     def __init__(
-        self, data_dir: Path | None, *, now: Callable[[], datetime], seed: int, stores: int, step_delay: float
+        self,
+        data_dir: Path | None,
+        *,
+        now: Callable[[], datetime],
+        seed: int,
+        stores: int,
+        step_delay: float,
+        encode: Encoder | None = None,
     ) -> None:
         self.state = State(data_dir)
         self._now = now
@@ -79,8 +84,7 @@ class World:
         self.orders = Orders(self.state)
         self.gates = Gates()
         self.faults = Faults()
-        self.dialect = Dialect()
-        self.wording: Wording | None = None
+        self.encode = encode or Encoder()
         self.received: deque[Received] = deque(maxlen=REMEMBERED)
         self.requests: deque[Request] = deque(maxlen=REMEMBERED)
         self.step_delay = step_delay

@@ -17,8 +17,8 @@ from firmly_mcp.api.models import Cart, Order
 from firmly_mcp.errors import CartNotFound, NotFound, PaymentDeclined, PromoRejected
 from firmly_mcp.money import Money
 from firmly_mcp.simulator import DECLINED_CARD, TEST_CARD, Simulator
-from firmly_mcp.simulator.dialect import Dialect
 from firmly_mcp.simulator.ledger import Charge
+from tests.dialects import Dialect
 
 from .documented_errors import NAMED
 from .shopping import ADDRESS, LUMA, TEE, client_on, sealed
@@ -191,7 +191,7 @@ async def has_it_made(sim: Simulator, client: FirmlyClient, dialect: Dialect) ->
 
 async def shops(sim: Simulator, dialect: Dialect) -> None:
     """All of it, on a device of its own; nothing else may be in the books."""
-    sim.dialect = dialect
+    sim.world.encode = dialect
     sim.set_price(LUMA, str(TEE["variant_id"]), PRICE)
     before = len(sim.books.charges)
     with tempfile.TemporaryDirectory() as locks:
@@ -240,7 +240,7 @@ def test_the_books_are_right_with_every_word_of_every_switch(
 @pytest.mark.anyio
 async def test_amounts_without_a_currency_are_no_amounts(tmp_path: Path) -> None:
     async with Simulator() as sim, client_on(sim, tmp_path) as client:
-        sim.dialect = Dialect(money="bare")
+        sim.world.encode = Dialect(money="bare")
         cart = await client.add_line_item(LUMA, TEE, 1)
     assert cart.total is None
     assert "total has no currency" in cart.doubts

@@ -10,8 +10,9 @@ from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.events import StreamError
 from firmly_mcp.api.refusals import PROVEN, REFUSALS, NoProof, proves_not_placed
 from firmly_mcp.errors import FirmlyError, RateLimited, StoreError
-from firmly_mcp.simulator import DECLINED_CARD, Dialect, Simulator
+from firmly_mcp.simulator import DECLINED_CARD, Simulator
 from firmly_mcp.simulator.answers import STATUS
+from tests.dialects import Dialect
 
 from .documented_errors import CALLS, NAMED, UNNAMED, Call, Documented
 from .shopping import ADDRESS, LUMA, TEE, client_of, client_on, sealed
@@ -47,7 +48,7 @@ def shared(ready: Shared) -> Iterator[Shared]:
     """The same, refusing nothing yet and speaking as it usually does."""
     yield ready
     ready[0].faults.clear()
-    ready[0].dialect = Dialect()
+    ready[0].world.encode = Dialect()
 
 
 async def answered(call: Awaitable[object]) -> StoreError:
@@ -69,7 +70,7 @@ async def test_a_documented_error_becomes_its_class(
     shared: Shared, error: Documented, status: int, at: str, *, spoken: Dialect
 ) -> None:
     sim, client = shared
-    sim.dialect = spoken
+    sim.world.encode = spoken
     fault = sim.faults.add("refuse", at, times=None, error=error.name, status=status, description="The store's words")
     refused = await answered(CALLS[at](client))
     assert fault.hits
@@ -87,7 +88,7 @@ async def test_a_documented_error_of_an_order_becomes_its_class_in_a_stream(
     shared: Shared, error: Documented, spoken: Dialect
 ) -> None:
     sim, client = shared
-    sim.dialect = spoken
+    sim.world.encode = spoken
     sim.faults.add("refuse-after", "place_order_v2", error=error.name, status=error.statuses[0])
     card = sealed(await client.payment_key())
     async with client.place_order(LUMA, [(TEE, 1)], ADDRESS, ADDRESS, card) as events:

@@ -14,7 +14,8 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx2
 import pytest
 
-from firmly_mcp.simulator import DECLINED_CARD, Dialect, Simulator
+from firmly_mcp.simulator import DECLINED_CARD, Simulator
+from tests.dialects import Dialect
 
 from . import service as services
 from .differences import expected_to_fail
@@ -83,10 +84,8 @@ async def another(service: Service, http: httpx2.AsyncClient) -> Shopper:
 @pytest.fixture
 async def as_others_found_it(anyio_backend: str) -> AsyncIterator[Simulator]:
     """A simulator that differs from the pages as differences.toml says."""
-    async with Simulator() as simulator:
-        simulator.dialect = Dialect(
-            cart_slash="required", statuses=(("ErrorInvalidPromoCode", 400),), no_cart_error="CartNotFound"
-        )
+    dialect = Dialect(cart_slash="required", statuses=(("ErrorInvalidPromoCode", 400),), no_cart_error="CartNotFound")
+    async with Simulator(encode=dialect) as simulator:
         yield simulator
 
 

@@ -72,7 +72,7 @@ def test_the_suite_knows_nothing_of_the_package_but_the_simulator_it_starts() ->
         for name in _imports(node)
         if name.startswith("firmly_mcp") or (name.startswith("tests") and not name.startswith("tests.contract"))
     }
-    assert imported == {("conftest.py", "firmly_mcp.simulator")}
+    assert imported == {("conftest.py", "firmly_mcp.simulator"), ("conftest.py", "tests.dialects")}
 
 
 def _imports(node: ast.AST) -> list[str]:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.checkout.sending import Placing
 from firmly_mcp.checkout.wishes import Item, Wish
+from tests.dialects import Wording
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
@@ -74,7 +75,7 @@ async def doubted(room: Room, window: Page) -> None:
 
 async def hostile(room: Room, window: Page) -> None:
     """A product whose store wrote what it should not."""
-    room.simulator.wording = lambda _, text: HOSTILE if text == "Radiant Tee" else text
+    room.simulator.world.encode = Wording(lambda _, text: HOSTILE if text == "Radiant Tee" else text)
     await window.goto(await room.link())
 
 

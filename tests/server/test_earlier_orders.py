@@ -21,8 +21,8 @@ from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.server.app import build_server
 from firmly_mcp.services import JOURNAL
-from firmly_mcp.simulator.dialect import Dialect
 from tests.checkout.gate import ALLOW, CART, CODE, ITEMS, Gate, open_gate
+from tests.dialects import Dialect
 from tests.proofs import BY_PERSON
 from tests.secret_service import DEADLINE, SecretService
 from tests.shop import CVV_COMMAND, RULES, STORE, TEE, call, refused, text_of
@@ -334,7 +334,7 @@ async def test_the_very_cart_that_an_order_used_up_tells_of_it_for_a_day(
 @pytest.mark.anyio
 async def test_a_cart_that_is_gone_after_its_order_tells_of_it(client: Client, gate: Gate) -> None:
     order = await gate.bought(CART)
-    gate.simulator.world.dialect = Dialect(no_cart="not_found")
+    gate.simulator.world.encode = Dialect(no_cart="not_found")
     await (await gate.services.vault()).device_tokens.forget()
     async with gate.rooms() as services, Client(build_server(services)) as later:
         again = await call(later, "complete_order", store=STORE)

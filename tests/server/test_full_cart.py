@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from firmly_mcp.simulator import Dialect
+from tests.dialects import Dialect
 from tests.shop import STORE, TEE, Shop, call, fill_cart, refused
 
 HEARTH = "hearth-and-home.example"
@@ -45,7 +45,7 @@ async def test_a_search_keeps_to_its_filters(client: Client) -> None:
 
 @pytest.mark.anyio
 async def test_the_sandboxes_other_name_for_its_demo_store_leads_to_its_cart(client: Client, shop: Shop) -> None:
-    shop.simulator.dialect = Dialect(luma_alias=True)
+    shop.simulator.world.encode = Dialect(luma_alias=True)
     hit = (await call(client, "search_products", query="orange tee xs"))["products"][0]
     assert hit["store"] == STORE
     assert (await call(client, "get_product", store=hit["store"], handle=hit["handle"]))["variants"]

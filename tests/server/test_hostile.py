@@ -28,6 +28,7 @@ from firmly_mcp.server.views import View
 from firmly_mcp.store_text import is_unseen
 from firmly_mcp.suspicion import suspicions
 from tests.checkout.gate import ALLOW, open_gate
+from tests.dialects import Wording
 from tests.hostile import Payload, payloads
 from tests.server.hostile_bodies import cart, product, status, usd
 from tests.server.test_progress import Told
@@ -164,7 +165,8 @@ async def test_hostile_stores_change_no_rule_and_place_no_order(
         open_gate(tmp_path, cvv_command=CVV_COMMAND) as gate,
         Client(build_server(gate.services), mode=era) as client,
     ):
-        stores = gate.simulator.wording = Stores()
+        stores = Stores()
+        gate.simulator.world.encode = Wording(stores)
         before = (await client.list_tools()).tools
         calls: list[tuple[str, dict[str, Any]]] = [
             ("search_products", {"query": "tee", "page_size": 50}),
@@ -204,7 +206,7 @@ async def test_an_order_at_a_hostile_store_is_told_in_our_words(tmp_path: Path, 
     ):
         gate.rules(ALLOW)
         await gate.fill_cart()
-        gate.simulator.wording = Stores()
+        gate.simulator.world.encode = Wording(Stores())
         gate.simulator.faults.add("refuse", "*_order_v2", error="ErrorPaymentDeclined", description="zq no")
         for expected in ("not_placed", "placed"):
             told = Told()

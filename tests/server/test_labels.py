@@ -28,6 +28,7 @@ from firmly_mcp.server.status_views import StatusView
 from firmly_mcp.server.tools.catalog import _checked, _path_of
 from firmly_mcp.server.views import View
 from tests.checkout.gate import ALLOW, open_gate
+from tests.dialects import Wording
 from tests.server.hostile_bodies import product, status
 from tests.server.test_hostile import views
 from tests.shop import CVV_COMMAND, STORE, TEE
@@ -135,7 +136,7 @@ async def test_no_tools_answer_has_a_line_that_a_store_began(tmp_path: Path, era
         Client(build_server(gate.services), mode=era) as client,
     ):
         gate.rules(ALLOW)
-        gate.simulator.wording = wording
+        gate.simulator.world.encode = Wording(wording)
         calls: list[tuple[str, dict[str, object]]] = [
             ("search_products", {"query": "tee"}),
             ("list_products", {"store": STORE}),

@@ -10,9 +10,10 @@ import httpx2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmly_mcp.simulator import Dialect, Simulator
+from firmly_mcp.simulator import Simulator
 from firmly_mcp.simulator.app import ROUTES
 from firmly_mcp.simulator.calls import Route
+from tests.dialects import Dialect
 from tests.simulator.shopping import ADDRESS, LUMA, TEE, Shopper
 
 NAMES = (
@@ -62,7 +63,7 @@ def test_any_body_gets_an_answer_of_the_contract(sent: list[tuple[Route, Any, st
 
 async def sends(sent: list[tuple[Route, Any, str]]) -> None:
     async with Simulator() as sim, httpx2.AsyncClient(trust_env=False, verify=False) as http:
-        sim.dialect = Dialect(shipping_method_path="both")
+        sim.world.encode = Dialect(shipping_method_path="both")
         shopper = Shopper(sim, http)
         await shopper.session()
         await shopper.add(TEE)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from firmly_mcp.simulator import Dialect, Simulator, ask, fetch_books
+from firmly_mcp.simulator import Simulator, ask, fetch_books
 from firmly_mcp.simulator.control import ACTIONS, SECRET
 from tests.simulator.shopping import LUMA, TEE, Clock, Shopper, cents, error
 
@@ -64,15 +64,6 @@ async def test_prices_stock_terms_key_and_clock_can_be_turned(shopper: Shopper, 
     assert (await ask(sim, "rotate-key", {"same_kid": True}))["kid"] == kid
     await ask(sim, "clock", {"advance_seconds": 60})
     assert sim.world.now() == clock() + timedelta(minutes=1)
-
-
-async def test_another_process_can_change_the_dialect(shopper: Shopper) -> None:
-    spoken = await ask(shopper.sim, "dialect", {"money": "value", "statuses": [["ErrorCartNotFound", 410]]})
-    assert spoken == await ask(shopper.sim, "dialect")
-    assert shopper.sim.dialect == Dialect(money="value", statuses=(("ErrorCartNotFound", 410),))
-    for wrong in ({"money": "gold"}, {"mony": "whole"}):
-        with pytest.raises(ValueError, match="refused"):
-            await ask(shopper.sim, "dialect", wrong)
 
 
 async def test_another_process_can_hold_events_and_send_orders_back(shopper: Shopper) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from firmly_mcp.simulator import Dialect
+from tests.dialects import Dialect
 from tests.simulator.shopping import FERNHILL, HOODIE, LUMA, TEE, VOLTA, Shopper, cents, error
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +40,7 @@ async def test_each_of_the_pages_has_its_names_for_a_bad_token(shopper: Shopper)
 
 async def test_an_unset_postal_code_is_empty_or_null(shopper: Shopper) -> None:
     assert (await shopper.api("GET", POSTAL)).json() == {"postal_code": ""}
-    shopper.sim.dialect = Dialect(no_postal_code="null")
+    shopper.sim.world.encode = Dialect(no_postal_code="null")
     assert (await shopper.api("GET", POSTAL)).json() == {"postal_code": None}
 
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmly_mcp.simulator import Dialect, Simulator
+from firmly_mcp.simulator import Simulator
+from tests.dialects import Dialect
 from tests.simulator.shopping import HOODIE, LUMA, TEE, Shopper, error
 
 pytestmark = pytest.mark.anyio
@@ -180,7 +181,7 @@ EFFECTS = [
 async def test_a_switch_changes_what_it_says(shopper: Shopper, http: httpx2.AsyncClient, row: Row) -> None:
     assert row.seen(await row.effect(shopper)) == row.usual
     async with Simulator(now=shopper.sim.world.now) as sim:
-        sim.dialect = Dialect(**{row.field: row.value})
+        sim.world.encode = Dialect(**{row.field: row.value})
         again = Shopper(sim, http)
         await again.session()
         assert row.seen(await row.effect(again)) == row.changed
@@ -225,7 +226,7 @@ def test_no_dialect_changes_what_is_charged(dialect: Dialect, streams: bool, pro
 async def buys_something(dialect: Dialect, *, streams: bool, promo: bool) -> None:
     """Buy one tee as someone would who knows this dialect."""
     async with Simulator() as sim, httpx2.AsyncClient(trust_env=False, verify=False) as http:
-        sim.dialect = dialect
+        sim.world.encode = dialect
         shopper = Shopper(sim, http)
         await shopper.session()
         if dialect.bearer == "required":

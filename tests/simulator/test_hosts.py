@@ -7,7 +7,7 @@ import pytest
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.simulator.app import ROUTES
 from firmly_mcp.simulator.calls import Route
-from firmly_mcp.simulator.dialect import Dialect
+from tests.dialects import Dialect
 from tests.simulator.shopping import Shopper, error
 
 pytestmark = pytest.mark.anyio
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 async def test_every_route_is_on_one_host_only(shopper: Shopper, route: Route) -> None:
-    shopper.sim.dialect = Dialect(shipping_method_path="both")
+    shopper.sim.world.encode = Dialect(shipping_method_path="both")
     path = re.sub(r"\{(\w+)(:path)?\}", "1", route.path)
     right, wrong = (shopper.api, shopper.pay) if route.host == "api" else (shopper.pay, shopper.api)
     assert error(await wrong(route.method, path)) == (404, "RouteNotFound")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from firmly_mcp.simulator import Dialect
+from tests.dialects import Dialect
 from tests.simulator.shopping import LUMA, Shopper, error
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ PAGE = f"/api/v1/domains-pdp?url=https://{LUMA}/radiant-tee.html"
 async def test_the_prefix_is_required_refused_or_neither(
     shopper: Shopper, bearer: Any, raw: int, prefixed: int
 ) -> None:
-    shopper.sim.dialect = Dialect(bearer=bearer)
+    shopper.sim.world.encode = Dialect(bearer=bearer)
     token = shopper.token
     assert (await shopper.cart()).status_code == raw
     shopper.token = f"Bearer {token}"
@@ -54,6 +54,6 @@ async def test_a_page_may_be_looked_up_with_the_app_id_alone(shopper: Shopper) -
     url = shopper.sim.api_url + PAGE
     assert (await shopper.http.get(url, headers={"x-firmly-app-id": shopper.sim.app_id})).status_code == 200
     assert error(await shopper.http.get(url, headers={"x-firmly-app-id": "x"})) == (401, "MissingAuthHeader")
-    shopper.sim.dialect = Dialect(pdp_by_app_id=False)
+    shopper.sim.world.encode = Dialect(pdp_by_app_id=False)
     refused = await shopper.http.get(url, headers={"x-firmly-app-id": shopper.sim.app_id})
     assert error(refused) == (401, "MissingAuthHeader")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from firmly_mcp.simulator import Dialect
+from tests.dialects import Dialect
 from tests.simulator.shopping import FERNHILL, HEARTH, HOODIE, LUMA, TEE, Clock, Shopper, cents, error
 
 pytestmark = pytest.mark.anyio
@@ -77,7 +77,7 @@ async def test_an_expired_code_was_good_before(http: Any, clock: Clock) -> None:
 async def test_a_bad_code_among_good_ones_is_skipped_or_refuses_all(shopper: Shopper) -> None:
     await shopper.add(TEE)
     assert (await promote(shopper, "NOPE", "SAVE10", "BIG50")).json()["coupons"] == ["SAVE10"]
-    shopper.sim.dialect = Dialect(bad_promos="refused")
+    shopper.sim.world.encode = Dialect(bad_promos="refused")
     assert error(await promote(shopper, "NOPE", "FIVEOFF")) == (422, "ErrorInvalidPromoCode")
     assert (await shopper.cart()).json()["coupons"] == ["SAVE10"]
 
@@ -86,7 +86,7 @@ async def test_new_codes_replace_the_old_ones_or_join_them(shopper: Shopper) -> 
     await shopper.add(TEE)
     await promote(shopper, "SAVE10")
     assert (await promote(shopper, "FIVEOFF")).json()["coupons"] == ["FIVEOFF"]
-    shopper.sim.dialect = Dialect(promo_codes="add")
+    shopper.sim.world.encode = Dialect(promo_codes="add")
     assert (await promote(shopper, "SAVE10")).json()["coupons"] == ["FIVEOFF", "SAVE10"]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from firmly_mcp.simulator import Dialect
+from tests.dialects import Dialect
 from tests.simulator.shopping import ADDRESS, HEARTH, TEE, VOLTA, Shopper, cents, error
 
 pytestmark = pytest.mark.anyio
@@ -73,7 +73,7 @@ async def test_before_an_address_there_is_no_method_to_choose(shopper: Shopper) 
     [("documented", 200, 404), ("other", 404, 200), ("both", 200, 200), ("neither", 404, 404)],
 )
 async def test_the_path_of_the_method_is_disputed(shopper: Shopper, speaks: Any, documented: int, other: int) -> None:
-    shopper.sim.dialect = Dialect(shipping_method_path=speaks)
+    shopper.sim.world.encode = Dialect(shipping_method_path=speaks)
     await shopper.add(TEE)
     cart = (await shopper.ship()).json()
     body = {"shipment_id": shipment_id(cart), "shipping_method_id": "EXPRESS"}
@@ -143,7 +143,7 @@ async def test_picking_up_costs_nothing_and_has_a_place(shopper: Shopper, kind: 
 
 
 async def test_pickup_is_called_one_way_or_the_other(shopper: Shopper) -> None:
-    shopper.sim.dialect = Dialect(pickup_id="IN_STORE_PICKUP")
+    shopper.sim.world.encode = Dialect(pickup_id="IN_STORE_PICKUP")
     cart = await television(shopper)
     assert cart["shipments"][0]["fulfillment_type_options"][-1]["id"] == "IN_STORE_PICKUP"
     picked = (await fulfil(shopper, cart, "IN_STORE_PICKUP", location_id="volta-austin")).json()

@@ -25,9 +25,8 @@ def get_active_carts(call: Call) -> Answer:
 
 
 def get_postal_code(call: Call) -> Answer:
-    """The device's postal code; unset is empty, or null (C-15)."""
-    code = call.device.postal_code
-    return Answer({"postal_code": code or (None if call.world.dialect.no_postal_code == "null" else "")})
+    """The device's postal code; unset is empty (C-15)."""
+    return Answer({"postal_code": call.device.postal_code})
 
 
 def set_postal_code(call: Call) -> Answer:

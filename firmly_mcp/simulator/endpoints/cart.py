@@ -11,17 +11,13 @@ from firmly_mcp.simulator.catalog import Product, Variant
 from firmly_mcp.simulator.geography import read_address
 from firmly_mcp.simulator.merchants import PICKUP, SCHEDULED, Addon
 from firmly_mcp.simulator.pricing import SCHEDULED_METHODS, fulfillment_types, fulfillment_view
-from firmly_mcp.simulator.speaking import OTHER_ADDRESS
 
 
 def get_cart(call: Call) -> Answer:
-    """The cart; one that was never filled is empty, or not there (U-6)."""
-    store, slash = call.store, call.world.dialect.cart_slash
-    if slash == ("refused" if call.path.endswith("/") else "required"):
-        raise Refusal("RouteNotFound", f"No route {call.path} on this host")
+    """The cart; one that was never filled is empty (U-6)."""
+    store = call.store
     cart = call.world.carts.current(call.device.device_id, store)
-    is_gone = cart is not None and cart.is_gone(call.world.now())
-    if is_gone or (cart is None and call.world.dialect.no_cart == "not_found"):
+    if cart is not None and cart.is_gone(call.world.now()):
         raise Refusal("ErrorCartNotFound", f"No cart at {store}")
     if cart is None:
         cart = call.world.carts.open(call.device.device_id, store, call.world.now())
@@ -31,8 +27,6 @@ def get_cart(call: Call) -> Answer:
 def add_line_item(call: Call) -> Answer:
     """Put a variant in; the first add makes the cart, and the first after an order a new one."""
     store, body = call.store, call.json()
-    if call.world.dialect.takes_old_add_body and "add_to_cart_ref" not in body:
-        body["add_to_cart_ref"] = {"variant_id": body.get("variant_id", body.get("sku"))}
     ref = read_ref(body.get("add_to_cart_ref"))
     quantity = read_quantity(body.get("quantity"), least=1)
     return Answer(call.world.view(add(call, store, ref, quantity)))
@@ -75,15 +69,11 @@ def update_line_item(call: Call) -> Answer:
 
 
 def clear_cart(call: Call) -> Answer:
-    """Empty the cart; it keeps its id and the shipping address (C-8), which one page names otherwise (C-7)."""
-    dialect = call.world.dialect
+    """Empty the cart; it keeps its id and the shipping address (C-8)."""
     cart = call.world.carts.open(call.device.device_id, call.store, call.world.now())
-    cart.clear(shipping=not dialect.clear_keeps_address)
+    cart.clear()
     call.world.changed(cart)
-    view = call.world.view(cart)
-    if dialect.cleared_address == "other" and "shipping_info" in view:
-        view["shipping_info"] = {OTHER_ADDRESS.get(key, key): value for key, value in view["shipping_info"].items()}
-    return Answer(view)
+    return Answer(call.world.view(cart))
 
 
 def read_ref(ref: Any) -> dict[str, Any]:
@@ -146,12 +136,9 @@ def set_promo_codes(call: Call) -> Answer:
     if not cart.lines:
         raise Refusal("ErrorCartEmpty", "The cart is empty")
     refusals = [refusal for refusal in _refusals(call, cart, codes) if refusal is not None]
-    dialect = call.world.dialect
-    if refusals and (len(refusals) == len(codes) or dialect.bad_promos == "refused"):
+    if len(refusals) == len(codes):
         raise refusals[0]
-    good = [code for code, refusal in zip(codes, _refusals(call, cart, codes), strict=True) if refusal is None]
-    before = cart.coupons if dialect.promo_codes == "add" else []
-    cart.coupons = list(dict.fromkeys((*before, *good)))
+    cart.coupons = [code for code, refusal in zip(codes, _refusals(call, cart, codes), strict=True) if refusal is None]
     call.world.changed(cart)
     return Answer(call.world.view(cart))
 
@@ -210,10 +197,7 @@ def set_fulfillment_type(call: Call) -> Answer:
 
 
 def set_shipping_method(call: Call) -> Answer:
-    """Choose how a shipment travels, with notes, and the day of a scheduled delivery (path: C-4)."""
-    here = "other" if call.route.path.endswith("/shipping-method") else "documented"
-    if call.world.dialect.shipping_method_path not in {here, "both"}:
-        raise Refusal("RouteNotFound", f"No route {call.path} on this host")
+    """Choose how a shipment travels, with notes, and the day of a scheduled delivery."""
     cart, body = call.open_cart(), call.json()
     choice = _choice(cart, text_field(body, "shipment_id"))
     method_id = text_field(body, "shipping_method_id")
@@ -228,6 +212,11 @@ def set_shipping_method(call: Call) -> Answer:
     choice.selected_date = choice.selected_date if day is None else day
     call.world.changed(cart)
     return Answer(call.world.view(cart))
+
+
+def other_shipping_method(call: Call) -> Answer:
+    """Refuse the path that another client uses for it (C-4)."""
+    raise Refusal("RouteNotFound", f"No route {call.path} on this host")
 
 
 def get_availability(call: Call) -> Answer:

@@ -65,8 +65,6 @@ def search(call: Call) -> Answer:
 
 def search_next(call: Call) -> Answer:
     """The page after the cursor's hit."""
-    if call.world.dialect.next_page_method == "POST":
-        raise Refusal("RouteNotFound", f"No route GET {call.path} on this host")
     return _next(call)
 
 
@@ -97,8 +95,7 @@ def _page(call: Call, query: str, filters: dict[str, Any], size: int, hits: list
     shown, more = hits[:size], len(hits) > size
     link = None
     if more:
-        kept = filters if call.world.dialect.cursor_keeps_filters else {}
-        parts = urlencode({"query": query, "page_size": size, "cursor": cursor_of(shown[-1], kept)})
+        parts = urlencode({"query": query, "page_size": size, "cursor": cursor_of(shown[-1], filters)})
         link = f"{call.world.api_url}/api/v1/discovery/search?{parts}"
     products = [index_hit(call.world.catalog.merchant(hit.product.store), hit.product) for hit in shown]
     return Answer({"products": products, "page_size": size, "time_taken_ms": 7, "next_page": link})
