@@ -17,7 +17,7 @@ from firmly_mcp.simulator.calls import AUTH, BEARER, Call
 from firmly_mcp.simulator.endpoints.cart import set_shipping_method
 from firmly_mcp.simulator.geography import COUNTRIES
 from firmly_mcp.simulator.merchants import LUMA, PICKUP
-from firmly_mcp.simulator.stream import Encoder, Event, Stream
+from firmly_mcp.simulator.stream import C, Encoder, Event, Stream
 
 OTHER_ADDRESS = {
     "address1": "address_line_1",
@@ -118,8 +118,9 @@ class Dialect(Encoder):
             if known is not None and getattr(self, field.name) not in known:
                 raise ValueError(f"{field.name} must be one of {known}")
 
-    def respond(self, call: Call) -> Answer | Stream:
+    def respond(self, handler: Callable[[C], Answer | Stream], call: C) -> Answer | Stream:
         """Run the endpoint as this dialect does, after its checks of the header and the path."""
+        assert isinstance(call, Call)
         _check_authorization(call, self)
         return RESPONSES.get(call.route.name, _unchanged)(call, self)
 

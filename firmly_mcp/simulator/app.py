@@ -104,7 +104,7 @@ class Exchange:
                 return early
             if isinstance(known, Refusal):
                 return self._refused(known)
-            return self.world.encode.respond(known)
+            return self.world.encode.respond(known.route.handler, known)
         except Refusal as refusal:
             return self._refused(refusal)
 

@@ -1,6 +1,6 @@
 """Products and variants, and how to find one of them. A store's shelf is generated when it is first asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -104,9 +104,12 @@ class Shelf:
 class Catalog:
     """The shelves of all stores, each generated from the seed on first use."""
 
-    def __init__(self, merchants: Sequence[Merchant], seed: int) -> None:
+    def __init__(
+        self, merchants: Sequence[Merchant], generate: Callable[[Merchant, int], Sequence[Product]], seed: int = 0
+    ) -> None:
         self.merchants = {merchant.domain: merchant for merchant in merchants}
-        self.seed = seed
+        self._generate = generate
+        self._seed = seed
         self._shelves: dict[str, Shelf] = {}
 
     def merchant(self, domain: str) -> Merchant:
@@ -120,10 +123,8 @@ class Catalog:
         """The store's products."""
         shelf = self._shelves.get(domain)
         if shelf is None:
-            from firmly_mcp.simulator.generator import grown
-
             merchant = self.merchant(domain)
-            shelf = self._shelves[domain] = Shelf(merchant, grown(merchant, self.seed))
+            shelf = self._shelves[domain] = Shelf(merchant, self._generate(merchant, self._seed))
         return shelf
 
     def shelf_of_url(self, url: str) -> Shelf:

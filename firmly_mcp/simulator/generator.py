@@ -189,9 +189,9 @@ SCARCE = {"WS12-S-Orange": 3, "WS12-M-Orange": 0, "WS12-L-Orange": 1, "MH07-S-Gr
 Options = tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def grown(merchant: Merchant, seed: int) -> list[Product]:
+def generate(merchant: Merchant, seed: int) -> list[Product]:
     """The store's products: the documentation's own first, where it is the demo store, then generated ones."""
-    return (documented() if merchant.domain == LUMA.domain else []) + Garden(merchant, seed).products()
+    return (documented() if merchant.domain == LUMA.domain else []) + Generator(merchant, seed).products()
 
 
 def documented() -> list[Product]:
@@ -229,8 +229,8 @@ def _demo(noun: Noun) -> Product:
     )
 
 
-class Garden:
-    """Where one store's products grow."""
+class Generator:
+    """Generates the products of one store."""
 
     def __init__(self, merchant: Merchant, seed: int) -> None:
         self._merchant = merchant

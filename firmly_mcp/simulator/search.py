@@ -18,6 +18,7 @@ from typing import Any
 
 from firmly_mcp.simulator.answers import Refusal
 from firmly_mcp.simulator.catalog import Catalog, Product, Variant
+from firmly_mcp.simulator.generator import generate
 from firmly_mcp.simulator.merchants import merchants
 from firmly_mcp.simulator.views import index_price
 
@@ -72,7 +73,7 @@ class Hit:
 @lru_cache(maxsize=8)
 def index_of(stores: int, seed: int) -> "Index":
     """The index of the first `stores` stores; one for all simulators of a process, as their products are the same."""
-    return Index(Catalog(merchants(stores), seed))
+    return Index(Catalog(merchants(stores), generate, seed))
 
 
 class Index:

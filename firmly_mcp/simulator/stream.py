@@ -8,13 +8,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self, TypeVar
 
 from firmly_mcp.simulator.answers import Answer, Json, Refusal, with_total
 from firmly_mcp.simulator.faults import Fault
 
-if TYPE_CHECKING:
-    from firmly_mcp.simulator.calls import Call
+C = TypeVar("C")
 
 
 def framed(name: str, data: str) -> bytes:
@@ -45,9 +44,9 @@ class Stream:
 class Encoder:
     """How endpoints run and their answers are written. Tests replace it to take the other documented ways."""
 
-    def respond(self, call: "Call") -> Answer | Stream:
+    def respond(self, handler: Callable[[C], Answer | Stream], call: C) -> Answer | Stream:
         """Run the endpoint of a call."""
-        return call.route.handler(call)
+        return handler(call)
 
     def body(self, body: Any) -> Any:
         """Return a JSON body as it is sent."""

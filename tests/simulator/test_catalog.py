@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from firmly_mcp.simulator.catalog import Catalog
+from firmly_mcp.simulator.generator import generate
 from firmly_mcp.simulator.merchants import merchants
 from tests.simulator.shopping import FERNHILL, HEARTH, LUMA, VOLTA, Shopper, cents, error
 
@@ -130,7 +131,7 @@ async def test_stores_name_their_variants_in_three_ways(shopper: Shopper) -> Non
 
 
 def test_four_stores_hold_at_least_two_thousand_products_once_they_are_asked_for() -> None:
-    catalog = Catalog(merchants(4), seed=0)
+    catalog = Catalog(merchants(4), generate)
     assert not catalog._shelves, "a simulator that starts grows no store"
     shelves = [catalog.shelf(domain) for domain in catalog.merchants]
     assert sum(len(shelf.products) for shelf in shelves) >= 2_000
@@ -141,7 +142,7 @@ def test_four_stores_hold_at_least_two_thousand_products_once_they_are_asked_for
 
 
 def test_the_same_seed_grows_the_same_products_and_another_grows_others() -> None:
-    one, same, another = (Catalog(merchants(2), seed).shelf(VOLTA).products for seed in (7, 7, 8))
+    one, same, another = (Catalog(merchants(2), generate, seed).shelf(VOLTA).products for seed in (7, 7, 8))
     assert list(one) == list(same)
     assert list(one) != list(another)
 
@@ -149,4 +150,4 @@ def test_the_same_seed_grows_the_same_products_and_another_grows_others() -> Non
 def test_more_stores_are_a_parameter() -> None:
     domains = [merchant.domain for merchant in merchants(40)]
     assert len(set(domains)) == 40
-    assert Catalog(merchants(40), 0).shelf(domains[-1]).products
+    assert Catalog(merchants(40), generate).shelf(domains[-1]).products
