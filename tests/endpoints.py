@@ -1,7 +1,7 @@
 """Firmly's endpoints: who calls each, which tool is behind it, how sure its contract is. The README shows this list.
 
 `documented` is a page of developers.firmly.ai, `seen in code` is public code that calls it, `inferred` is our reading
-of both. A client method of None stands for what the simulator alone knows: v1, for clients that nobody here wrote.
+of both. A client method of None stands for what the simulator alone serves, for other clients: v1, and a few more.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/api/v1/domains-pdp", "get_product_by_url", ("get_product",), BOTH),
     Endpoint("POST", "/api/v1/discovery/search", "search_products", ("search_products",), BOTH),
     Endpoint("GET", "/api/v1/discovery/search", "next_products", ("search_products",), "inferred"),
-    Endpoint("GET", "/api/v1/discovery/options", "discovery_options"),
+    Endpoint("GET", "/api/v1/discovery/options"),
     Endpoint("GET", "/api/v2/carts/active-domains", "get_active_domains"),
     Endpoint("GET", "/api/v2/carts/active", "get_active_carts", ("get_cart",)),
-    Endpoint("GET", "/api/v2/carts/postal-code", "get_postal_code"),
+    Endpoint("GET", "/api/v2/carts/postal-code"),
     Endpoint("POST", "/api/v2/carts/postal-code", "set_postal_code", ("set_postal_code",)),
-    Endpoint("POST", f"{STORE}/session/transfer", "transfer_session"),
+    Endpoint("POST", f"{STORE}/session/transfer"),
     Endpoint("GET", CART, "get_cart", ("get_cart",), BOTH),
     Endpoint("POST", f"{CART}/line-items", "add_line_item", ("add_line_item",), BOTH),
     Endpoint("PUT", f"{CART}/line-items/{{line}}", "update_line_item", ("update_line_item",)),

@@ -15,10 +15,9 @@ from firmly_mcp.money import Money
 
 from .bodies import cents, given
 from .calls import Calls
-from .fields import read
 from .hosts import Hosts, origin_of
 from .names import page_url, query, segment, store_name
-from .products import DiscoveryOptions, Product, ProductListing, SearchPage, listings, product_page, search_page
+from .products import Product, ProductListing, SearchPage, listings, product_page, search_page
 from .refusals import invalid
 
 ALL: Final = slice(0, None)
@@ -70,10 +69,6 @@ class Catalog:
             answer = await self._calls.read("POST", url, _query_of(url))
         return search_page(answer.body)
 
-    async def discovery_options(self) -> DiscoveryOptions:
-        """GET discovery/options: the options that searches can filter by (Firmly: discovery/options)."""
-        return read(DiscoveryOptions, (await self._calls.read("GET", f"{self._api}/v1/discovery/options")).body)
-
     async def list_products(
         self, store: str, page: int = 1, size: Literal[100, 500, 1000, 2000] = 100
     ) -> tuple[ProductListing, ...]:
@@ -85,17 +80,14 @@ class Catalog:
         url = f"{self._api}/v1/domains-products/{store_name(store)}{query(page=page, size=size)}"
         return listings((await self._calls.read("GET", url)).body)
 
-    async def get_product(
-        self, store: str, handle: str, postal_code: str | None = None, *, rows: slice = ALL
-    ) -> Product:
+    async def get_product(self, store: str, handle: str, *, rows: slice = ALL) -> Product:
         """GET domains-products/{d}/{handle} (Firmly: get-product), with these variants. Raises ProductNotFound."""
-        place = f"{store_name(store)}/{segment(handle)}{query(postal_code=postal_code)}"
-        answer = await self._calls.read("GET", f"{self._api}/v1/domains-products/{place}")
-        return product_page(answer.body, rows)
+        url = f"{self._api}/v1/domains-products/{store_name(store)}/{segment(handle)}"
+        return product_page((await self._calls.read("GET", url)).body, rows)
 
-    async def get_product_by_url(self, url: str, postal_code: str | None = None, *, rows: slice = ALL) -> Product:
+    async def get_product_by_url(self, url: str, *, rows: slice = ALL) -> Product:
         """GET domains-pdp (Firmly: get-product-from-url), with these variants. Raises NotFound, ProductNotFound."""
-        asked = f"{self._api}/v1/domains-pdp{query(url=page_url(url), postal_code=postal_code)}"
+        asked = f"{self._api}/v1/domains-pdp{query(url=page_url(url))}"
         return product_page((await self._calls.read("GET", asked)).body, rows)
 
 

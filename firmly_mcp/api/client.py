@@ -1,8 +1,9 @@
 """One coroutine per endpoint, in Firmly's words and in the order of its documentation.
 
-Calls at a store's cart take turns (see `locks`); inside `hold(store)` hand them the hold. Beside what a call names, any
-may raise Unreachable, UnexpectedAnswer, Unauthorized, RateLimited and StoreUnavailable. Making a `repeatable` change
-twice leaves what making it once leaves; what adds (a line, an addon, promo codes) is not repeatable.
+Calls at a store's cart take turns (see `locks`); inside `hold(store)`, hand `get_cart` and `complete_order` the hold.
+Besides what a call names, any may raise Unreachable, UnexpectedAnswer, Unauthorized, RateLimited and StoreUnavailable.
+Making a `repeatable` change twice leaves what making it once leaves; what adds (a line, an addon, promo codes) is not
+repeatable.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .events import OrderEvent
 from .fields import read
 from .locks import Hold
 from .models import Cart, Order, PaymentKey
-from .names import query, segment, store_name
+from .names import segment, store_name
 from .orders import Availability, OrderStatus
 from .payments import NotConfirmed, Payments, SealedCard
 from .refusals import invalid, method_kept
@@ -40,14 +41,12 @@ class FirmlyClient:
         catalog = Catalog(self._calls, session.hosts)
         self.search_products = catalog.search_products
         self.next_products = catalog.next_products
-        self.discovery_options = catalog.discovery_options
         self.list_products = catalog.list_products
         self.get_product = catalog.get_product
         self.get_product_by_url = catalog.get_product_by_url
         device = Device(session, self._calls)
         self.get_active_domains = device.get_active_domains
         self.get_active_carts = device.get_active_carts
-        self.get_postal_code = device.get_postal_code
         self.set_postal_code = device.set_postal_code
 
     def take_notices(self) -> tuple[Notice, ...]:
@@ -64,22 +63,6 @@ class FirmlyClient:
         async with self.session.locks.hold(store_name(store)) as hold:
             yield hold
 
-    async def transfer_session(
-        self,
-        store: str,
-        handle: str | Mapping[str, object],
-        cookies: Sequence[object] = (),
-        *,
-        hold: Hold | None = None,
-    ) -> Cart:
-        """POST session/transfer (Firmly: session-transfer): the cart of the store's own site becomes this device's.
-
-        Raises:
-            InvalidRequest, OutOfStock: nothing was taken over.
-        """
-        body = {"handle": handle if isinstance(handle, str) else dict(handle), "cookies": list(cookies) or None}
-        return await self._cart("POST", store, "/transfer", given(body), room="session", hold=hold)
-
     # Cart
 
     async def get_cart(self, store: str, *, hold: Hold | None = None) -> Cart:
@@ -94,44 +77,35 @@ class FirmlyClient:
         self._get_cart_tail = "/"
         return cart
 
-    async def add_line_item(
-        self,
-        store: str,
-        add_to_cart_ref: Mapping[str, object],
-        quantity: int,
-        flush_cart: bool = False,
-        *,
-        hold: Hold | None = None,
-    ) -> Cart:
-        """POST cart/line-items (Firmly: add-line-item); `flush_cart` empties it first.
+    async def add_line_item(self, store: str, add_to_cart_ref: Mapping[str, object], quantity: int) -> Cart:
+        """POST cart/line-items (Firmly: add-line-item).
 
         Raises:
             ProductNotFound, OutOfStock, InvalidRequest: the cart is as it was.
         """
         body = {"add_to_cart_ref": dict(add_to_cart_ref), "quantity": at_least(1, quantity)}
-        flush = query(flush_cart="true" if flush_cart else None)
-        return await self._cart("POST", store, f"/line-items{flush}", body, hold=hold)
+        return await self._cart("POST", store, "/line-items", body)
 
-    async def update_line_item(self, store: str, line_item_id: str, quantity: int, *, hold: Hold | None = None) -> Cart:
+    async def update_line_item(self, store: str, line_item_id: str, quantity: int) -> Cart:
         """PUT cart/line-items/{id} (Firmly: update-line-item); 0 removes the line. Raises NotFound, OutOfStock."""
         body = {"quantity": at_least(0, quantity)}
-        return await self._cart("PUT", store, f"/line-items/{segment(line_item_id)}", body, hold=hold)
+        return await self._cart("PUT", store, f"/line-items/{segment(line_item_id)}", body)
 
-    async def clear_cart(self, store: str, *, hold: Hold | None = None) -> Cart:
+    async def clear_cart(self, store: str) -> Cart:
         """DELETE cart/line-items (Firmly: clear-cart); the address stays."""
-        return await self._cart("DELETE", store, "/line-items", hold=hold)
+        return await self._cart("DELETE", store, "/line-items")
 
     # Promotions
 
-    async def add_promo_codes(self, store: str, promo_codes: Sequence[str], *, hold: Hold | None = None) -> Cart:
+    async def add_promo_codes(self, store: str, promo_codes: Sequence[str]) -> Cart:
         """POST cart/promo-codes, 1 to 10 (Firmly: add-promo-codes). Raises PromoRejected; one of several may pass."""
         if not 1 <= len(promo_codes) <= 10:
             raise invalid("InvalidPromoCodes", "One to ten promo codes can be set at once.")
-        return await self._cart("POST", store, "/promo-codes", {"promo_codes": list(promo_codes)}, hold=hold)
+        return await self._cart("POST", store, "/promo-codes", {"promo_codes": list(promo_codes)})
 
-    async def clear_promo_codes(self, store: str, *, hold: Hold | None = None) -> Cart:
+    async def clear_promo_codes(self, store: str) -> Cart:
         """DELETE cart/promo-codes (Firmly: clear-promo-codes). Raises PromoRejected where the store forbids it."""
-        return await self._cart("DELETE", store, "/promo-codes", hold=hold)
+        return await self._cart("DELETE", store, "/promo-codes")
 
     # Addons
 
@@ -142,12 +116,11 @@ class FirmlyClient:
         *,
         line_item_ids: Sequence[str] = (),
         child_ids: Sequence[str] = (),
-        hold: Hold | None = None,
     ) -> Cart:
         """POST cart/addons (Firmly: add-addon); without line items, for all that it covers. Raises NotFound."""
         lists = {"selected_line_item_ids": list(line_item_ids), "selected_child_ids": list(child_ids)}
         selection = {"addon_id": addon_id} | {name: ids for name, ids in lists.items() if ids}
-        return await self._cart("POST", store, "/addons", {"selections": [selection]}, hold=hold)
+        return await self._cart("POST", store, "/addons", {"selections": [selection]})
 
     async def remove_addon(
         self,
@@ -156,36 +129,29 @@ class FirmlyClient:
         *,
         line_item_id: str | None = None,
         child_id: str | None = None,
-        hold: Hold | None = None,
     ) -> Cart:
         """POST cart/addons/_remove (Firmly: remove-addon); without a line item, from all. Raises InvalidRequest."""
         fields = {"addon_id": addon_id, "deselected_line_item_id": line_item_id, "deselected_child_id": child_id}
-        return await self._cart("POST", store, "/addons/_remove", given(fields), hold=hold)
+        return await self._cart("POST", store, "/addons/_remove", given(fields))
 
     # Checkout
 
-    async def set_shipping_info(self, store: str, address: AddressFields, *, hold: Hold | None = None) -> Cart:
+    async def set_shipping_info(self, store: str, address: AddressFields) -> Cart:
         """POST cart/shipping-info for all shipments (Firmly: set-shipping-info). Raises InvalidRequest."""
-        return await self._cart("POST", store, "/shipping-info", address_body(address), repeatable=True, hold=hold)
+        return await self._cart("POST", store, "/shipping-info", address_body(address), repeatable=True)
 
-    async def set_billing_info(self, store: str, address: AddressFields, *, hold: Hold | None = None) -> Cart:
+    async def set_billing_info(self, store: str, address: AddressFields) -> Cart:
         """POST cart/billing-info (Firmly: set-billing-info). Raises InvalidRequest."""
-        return await self._cart("POST", store, "/billing-info", address_body(address), repeatable=True, hold=hold)
+        return await self._cart("POST", store, "/billing-info", address_body(address), repeatable=True)
 
     # Shipments
 
     async def set_fulfillment_type(
-        self,
-        store: str,
-        shipment_id: str,
-        fulfillment_type: str,
-        location_id: str | None = None,
-        *,
-        hold: Hold | None = None,
+        self, store: str, shipment_id: str, fulfillment_type: str, location_id: str | None = None
     ) -> Cart:
         """POST cart/shipments/fulfillment-type: an id of the shipment's options. Raises NotFound, InvalidRequest."""
         fields = {"shipment_id": shipment_id, "fulfillment_type": fulfillment_type, "location_id": location_id}
-        return await self._cart("POST", store, "/shipments/fulfillment-type", given(fields), repeatable=True, hold=hold)
+        return await self._cart("POST", store, "/shipments/fulfillment-type", given(fields), repeatable=True)
 
     async def set_shipping_method(
         self,
@@ -195,7 +161,6 @@ class FirmlyClient:
         *,
         notes: str | None = None,
         selected_date: str | None = None,
-        hold: Hold | None = None,
     ) -> Cart:
         """POST cart/shipment/methods (Firmly: set-shipping-method); `selected_date` is YYYY-MM-DD.
 
@@ -207,20 +172,20 @@ class FirmlyClient:
         body = choice | given({"notes": notes, "selected_date": selected_date})
         # The documented path, then the one that another client calls.
         try:
-            return await self._cart("POST", store, "/shipment/methods", body, repeatable=True, hold=hold)
+            return await self._cart("POST", store, "/shipment/methods", body, repeatable=True)
         except NotFound as error:
             if error.name != "RouteNotFound":
                 raise
         try:
-            return await self._cart("POST", store, "/shipments/shipping-method", body, repeatable=True, hold=hold)
+            return await self._cart("POST", store, "/shipments/shipping-method", body, repeatable=True)
         except NotFound as error:
             raise (method_kept(error) if error.name == "RouteNotFound" else error) from None
 
-    async def get_availability(self, store: str, shipment_id: str, *, hold: Hold | None = None) -> Availability:
+    async def get_availability(self, store: str, shipment_id: str) -> Availability:
         """POST cart/shipments/get-availability: dates of a scheduled shipment. Raises NotFound, InvalidRequest."""
         name = store_name(store)
         url = f"{self._api}/v2/domains/{name}/cart/shipments/get-availability"
-        async with self.session.locks.cart(name, hold):
+        async with self.session.locks.cart(name):
             # It changes nothing, though it is a POST.
             return read(Availability, (await self._calls.read("POST", url, {"shipment_id": shipment_id})).body)
 
@@ -266,7 +231,6 @@ class FirmlyClient:
         encrypted_card: SealedCard | str,
         *,
         captcha_token: str | None = None,
-        hold: Hold | None = None,
         last_look: LastLook | None = None,
     ) -> AsyncIterator[AsyncGenerator[OrderEvent, None]]:
         """Buy items in one streamed request, never repeated (Firmly: place-order-v2); gives its events.
@@ -280,7 +244,7 @@ class FirmlyClient:
             "items": items_body(items),
         } | given({"captcha_token": captcha_token})
         async with (
-            self.session.locks.cart(name, hold),
+            self.session.locks.cart(name),
             self._payments.place(name, body, encrypted_card, last_look) as events,
         ):
             yield events
@@ -297,12 +261,11 @@ class FirmlyClient:
         path: str,
         body: object = None,
         *,
-        room: str = "cart",
         repeatable: bool | None = None,
         hold: Hold | None = None,
     ) -> Cart:
         name = store_name(store)
-        url = f"{self._api}/v2/domains/{name}/{room}{path}"
+        url = f"{self._api}/v2/domains/{name}/cart{path}"
         async with self.session.locks.cart(name, hold):
             if method == "GET":
                 return read(Cart, (await self._calls.read(method, url, body)).body)

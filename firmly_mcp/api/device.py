@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from .calls import Calls
 from .fields import read
 from .models import Cart, carts
-from .names import query, store_name
 from .orders import ActiveDomains, PostalCode
 from .session import DeviceSession
 
@@ -26,18 +23,11 @@ class Device:
             answer = await self._calls.read("GET", f"{self._carts}/active-domains")
         return read(ActiveDomains, answer.body).domains
 
-    async def get_active_carts(self, excludes: Collection[str] = ()) -> tuple[Cart, ...]:
+    async def get_active_carts(self) -> tuple[Cart, ...]:
         """GET carts/active: every cart with something in it; a store that fails is missing."""
-        left_out = ",".join(store_name(store) for store in excludes) or None
         async with self._locks.device():
-            answer = await self._calls.read("GET", f"{self._carts}/active{query(excludes=left_out)}")
+            answer = await self._calls.read("GET", f"{self._carts}/active")
         return carts(answer.body)
-
-    async def get_postal_code(self) -> str | None:
-        """GET carts/postal-code: the shopper's, for all stores; None when unset."""
-        async with self._locks.device():
-            answer = await self._calls.read("GET", f"{self._carts}/postal-code")
-        return read(PostalCode, answer.body).postal_code or None
 
     async def set_postal_code(self, postal_code: str) -> str | None:
         """POST carts/postal-code (Firmly: set-postal-code): shipping is computed anew in every active cart."""

@@ -42,12 +42,11 @@ class Address(Sent):
 
 
 class Image(Sent):
-    """A picture's address; `type` is default, small, large or preview."""
+    """A picture's address."""
 
     dialects: ClassVar[Mapping[str, str]] = {"src": "url"}
     url: Text = None
     alt: Text = None
-    type: Text = None
 
 
 def _usable(raw: object) -> bool:
@@ -57,15 +56,10 @@ def _usable(raw: object) -> bool:
     return raw is not None
 
 
-def _picture(raw: object) -> object:
-    return raw if _usable(raw) else None
-
-
 def _pictures(raw: object) -> object:
     return [image for image in raw if _usable(image)] if isinstance(raw, list) else raw
 
 
-Picture = Annotated[Image | None, BeforeValidator(_picture)]
 Pictures = Annotated[Many[Image], BeforeValidator(_pictures)]
 
 
@@ -73,7 +67,6 @@ class LineItem(Sent):
     """A variant in a cart and how many of it; `price` is of one, `line_price` of all."""
 
     line_item_id: Id = None
-    platform_line_item_id: Id = None
     sku: Id = None
     base_sku: Id = None
     variant_id: Id = None
@@ -82,14 +75,10 @@ class LineItem(Sent):
     quantity: Count = None
     price: Amount = None
     line_price: Amount = None
-    msrp: Amount = None
     discount: Amount = None
     line_discount: Amount = None
     discounts: Many[object] = ()
-    image: Picture = None
     requires_shipping: Flag = None
-    variant_handles: Many[Word] = ()
-    fixed_quantity: Flag = None
     recurring: object = None
 
 
@@ -98,12 +87,6 @@ class FulfillmentType(Sent):
 
     id: Id = None
     name: Text = None
-    description: Text = None
-
-    @property
-    def is_pickup(self) -> bool:
-        """`PICKUP_IN_STORE` or `IN_STORE_PICKUP`; which of them a shipment takes stands in its options."""
-        return "PICKUP" in (self.id or "").upper()
 
 
 class ShippingMethod(Sent):
@@ -120,14 +103,12 @@ class Shipment(Sent):
     """Lines that travel together, how, and what else the store offers for them (Firmly: shipment-configuration)."""
 
     shipment_id: Id = None
-    line_item_ids: Many[Word] = ()
     fulfillment_type: FulfillmentType | None = None
     fulfillment_type_options: Many[FulfillmentType] = ()
     shipping_method: ShippingMethod | None = None
     shipping_method_options: Many[ShippingMethod] = ()
     notes: Text = None
     selected_date: Text = None
-    selected_time_slot: object = None
     selected_location: object = None
 
 
@@ -135,7 +116,6 @@ class AddonDisplay(Sent):
     """An addon's name and description."""
 
     name: Text = None
-    description: Text = None
 
 
 class AddonOffer(Sent):
@@ -144,11 +124,8 @@ class AddonOffer(Sent):
     model_config = ConfigDict(extra="allow")
     addon_id: Id = None
     display: AddonDisplay | None = None
-    scope: Text = None
-    coverage_mode: Text = None
     price: Amount = None
     eligible_line_item_ids: Many[Word] = ()
-    line_item_pricing: object = None
     child_offers: Many[AddonOffer] = ()
 
 
@@ -195,9 +172,7 @@ class Cart(Sent):
 
     dialects: ClassVar[Mapping[str, str]] = {"tax": "tax_total", "promo_codes": "coupons"}
     cart_id: Id = None
-    platform_id: Text = None
     shop_id: Text = None
-    display_name: Text = None
     cart_status: Text = None
     line_items: Many[LineItem] = ()
     shipments: Many[Shipment] = ()
@@ -213,11 +188,6 @@ class Cart(Sent):
     notices: Notices = ()
     notice: Notices = ()
     shipping_info: Address | None = None
-    billing_info: Address | None = None
-    shipping_method: ShippingMethod | None = None
-    shipping_method_options: Many[ShippingMethod] = ()
-    payment_method_options: Many[object] = ()
-    schema_version: Text = None
     platform_order_number: Id = None
     doubts: Doubts = ()
 
@@ -236,28 +206,8 @@ class Cart(Sent):
         return contradictions(self)
 
 
-class Urls(Sent):
-    """Pages of the store that belong to an order."""
-
-    thank_you_page: Text = None
-
-
-class PaymentSummary(Sent):
-    """How an order was paid: type and brand, the last four digits, the month and year of expiry."""
-
-    payment_type: Text = None
-    card_type: Text = None
-    last_four: Id = None
-    month: Count = None
-    year: Count = None
-
-
 class Order(Cart):
     """What the store confirmed: the submitted cart and the order's own fields (Firmly: place-order, complete-order)."""
-
-    submitted_at: Text = None
-    urls: Urls | None = None
-    payment_summary: PaymentSummary | None = None
 
 
 class PaymentKey(Sent):

@@ -38,10 +38,9 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def query(**parameters: str | int | None) -> str:
-    """A query string with its `?`, every value percent-encoded; empty without parameters."""
-    given = {name: str(value) for name, value in parameters.items() if value is not None}
-    return "?" + urlencode(given, quote_via=quote, safe="") if given else ""
+def query(**parameters: str | int) -> str:
+    """Return a query string with its `?`, every value percent-encoded."""
+    return "?" + urlencode(parameters, quote_via=quote, safe="")
 
 
 def page_url(text: str) -> str:

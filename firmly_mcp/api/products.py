@@ -6,7 +6,7 @@ A product page is the merchant's own data; discovery is an index that lags behin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, ConfigDict
@@ -16,7 +16,7 @@ from firmly_mcp.money import Money, minor_units
 
 from . import ref
 from .fields import Amount, Count, Doubts, Flag, Id, Many, Number, Ours, Sent, Text, Word, plain_json, read
-from .models import Picture, Pictures
+from .models import Pictures
 
 
 def _verbatim(raw: object) -> object:
@@ -28,28 +28,17 @@ def _verbatim(raw: object) -> object:
 Verbatim = Annotated[Mapping[str, object] | None, BeforeValidator(_verbatim)]
 
 
-class OptionValue(Sent):
-    """One value of an option, such as Orange."""
-
-    display_name: Text = None
-    value: Word | None = None
-    available: Flag = None
-    swatch: Picture = None
-
-
 class VariantOption(Sent):
     """An option such as Size. `property_accessor` names the field of a variant that holds it; `position` is from 0."""
 
     display_name: Text = None
     property_accessor: Text = None
     position: Count = None
-    option_values: Many[OptionValue] = ()
 
 
 class Message(Sent):
-    """What the store says beside a variant; `type` is promotion or stock."""
+    """What the store writes about a variant: a promotion, or its stock."""
 
-    type: Text = None
     text: Text = None
 
 
@@ -92,7 +81,6 @@ class _WithVariants(Sent):
     description: Text = None
     pdp_url: Text = None
     domain: Text = None
-    domain_name: Text = None
     images: Pictures = ()
     variants: Many[Variant] = ()
     variant_option_values: Many[VariantOption] = ()
@@ -134,7 +122,6 @@ class Product(_WithVariants):
     """A product with its variants (Firmly: get-product, get-product-from-url)."""
 
     short_description: Text = None
-    product_type: Text = None
     reviews: Reviews | None = None
     # Ours: whether the store sent variants behind those that were read.
     more_variants: Ours = False
@@ -154,7 +141,6 @@ class DiscoveryHit(_WithVariants):
     has_available_variants: Flag = None
     average_rating: Number = None
     total_reviews: Count = None
-    category: object = None
 
     @property
     def price_from(self) -> Money | None:
@@ -176,9 +162,7 @@ class DiscoveryHit(_WithVariants):
 class SearchPage(Sent):
     """One page of a search. `next_page` is an address on the API's own origin, None at the end."""
 
-    dialects: ClassVar[Mapping[str, str]] = {}
     products: Many[DiscoveryHit] = ()
-    page_size: Count = None
     next_page: Text = None
     doubts: Doubts = ()
 
@@ -186,32 +170,8 @@ class SearchPage(Sent):
 class ProductListing(Sent):
     """A line of a store's catalog (Firmly: get-all-products); `handle` leads to the product."""
 
-    loc: Text = None
     handle: Id = None
     title: Text = None
-    image: Picture = None
-
-
-class DiscoveryOption(Sent):
-    """An option that searches can filter by, with its values (Firmly: discovery/options)."""
-
-    option: Text = None
-    values: Many[Word] = ()
-
-
-class _Options(Sent):
-    variant_options: Many[DiscoveryOption] = ()
-
-
-class DiscoveryOptions(Sent):
-    """Every option that searches can filter by."""
-
-    options: _Options | None = None
-
-    @property
-    def variant_options(self) -> tuple[DiscoveryOption, ...]:
-        """The options; values are matched exactly, with case."""
-        return self.options.variant_options if self.options else ()
 
 
 def product_page(raw: object, rows: slice) -> Product:

@@ -89,7 +89,7 @@ async def test_a_shipping_method_is_set_on_either_path_or_said_to_stay(tmp_path:
         lambda c: c.get_product(LUMA, ".."),
         lambda c: c.order_status(LUMA, ""),
         lambda c: c.search_products("tee", domains=["a/b"]),
-        lambda c: c.get_active_carts(["a,b"]),
+        lambda c: c.list_products("a,b"),
         lambda c: c.next_products("https://evil.example/api/v1/discovery/search?cursor=1"),
         lambda c: c.next_products("/api/v1/discovery/search?cursor=1"),
         lambda c: c.next_products("http://[broken"),
@@ -134,10 +134,3 @@ async def test_a_next_page_is_asked_for_as_it_stands_and_posted_where_it_cannot_
 def test_a_client_is_imported_without_loading_http() -> None:
     lines = "import sys, firmly_mcp.api.client; print({'httpx2', 'stamina', 'filelock'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True).stdout == "set()\n"
-
-
-async def test_the_cart_of_a_stores_own_site_is_taken_over(client: FirmlyClient) -> None:
-    cart = await client.transfer_session(LUMA, {"handle": "luma-native-cart-two", "token": "t" * 36})
-    assert [(line.sku, line.quantity) for line in cart.line_items] == [("WS12-XS-Orange", 1), ("MH07-XS-Gray", 1)]
-    assert await client.get_cart(LUMA) == cart
-    assert cart.doubts == ()

@@ -138,8 +138,6 @@ NATURAL: dict[str, Call] = {
     "ErrorCartNotFound": lambda c: c.set_shipping_info(LUMA, ADDRESS),
     "ErrorProductNotFound": lambda c: c.get_product(LUMA, "nobody-sells-this"),
     "ErrorNotEnoughStock": lambda c: c.add_line_item(LUMA, {"variant_id": "WS12-M-Orange"}, 1),
-    "ErrorNoLineItem": lambda c: c.transfer_session(LUMA, "luma-native-cart-empty"),
-    "ErrorCannotTransferSession": lambda c: c.transfer_session(LUMA, "nobody-has-this-cart"),
     "AllProductsNotImplemented": lambda c: c.list_products(VOLTA),
     "ProductUrlNotImplemented": page_of_hearth,
     "ErrorShipmentNotFound": after_filling(lambda c, _: c.set_fulfillment_type(LUMA, "no", "SHIP_TO_ADDRESS")),
@@ -175,7 +173,7 @@ async def test_the_simulators_stores_refuse_so_by_themselves(sim: Simulator, cli
 @pytest.mark.anyio
 async def test_an_app_id_that_nobody_knows_opens_no_session(sim: Simulator, tmp_path: Path) -> None:
     async with client_of(sim.api_url, tmp_path, payment_url=sim.payment_url, app_id="nobodys") as client:
-        refused = await answered(client.get_postal_code())
+        refused = await answered(client.get_active_domains())
     assert (type(refused), refused.name) == (errors.Unauthorized, "InvalidAppId")
 
 

@@ -162,7 +162,6 @@ ADDING: dict[str, Change] = {
     "promo codes": lambda c: c.add_promo_codes(LUMA, ["SPRING"]),
     "addon": lambda c: c.add_addon(LUMA, "a1"),
     "addon removed": lambda c: c.remove_addon(LUMA, "a1"),
-    "transfer": lambda c: c.transfer_session(LUMA, "their-cart"),
 }
 SETTING: dict[str, Change] = {
     "quantity": lambda c: c.update_line_item(LUMA, "l1", 2),
