@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,8 @@ from firmly_mcp.store_text import clean
 FILE: Final = "last_host.json"
 Transport = Literal["stdio", "http"]
 Ability = Literal["elicitation.form", "elicitation.url", "sampling", "roots", "tasks"]
+# A host's own words: its name, its version, its protocol.
+Words = tuple[str, str, str]
 
 _LONGEST: Final = 100
 # A record is a few hundred bytes.
@@ -47,12 +48,9 @@ def last_host(data_dir: Path) -> LastHost | None:
         return None
 
 
-def write_last_host(data_dir: Path, words: Mapping[str, str], transport: Transport, can: Sequence[Ability]) -> None:
-    """Keep a record in place of the one before, readable for this user alone; where that fails, nobody is told.
-
-    `words` are a host's own for `name`, `version` and `protocol`: they are cleaned and bounded here.
-    """
-    cleaned = {field: clean(redact(word), _LONGEST) for field, word in words.items()}
-    record = LastHost.model_validate({**cleaned, "transport": transport, "can": can, "at": datetime.now(UTC)})
+def write_last_host(data_dir: Path, words: Words, transport: Transport, can: tuple[Ability, ...]) -> None:
+    """Replace the record, readable for this user alone; a failure is ignored. The words are cleaned and bounded."""
+    name, version, protocol = (clean(redact(word), _LONGEST) for word in words)
+    record = LastHost(name=name, version=version, protocol=protocol, transport=transport, can=can, at=datetime.now(UTC))
     with suppress(OSError):
         write_whole(data_dir / FILE, record.model_dump_json())

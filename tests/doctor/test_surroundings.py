@@ -176,14 +176,14 @@ def test_a_command_that_is_missing_or_that_others_can_change_is_wrong(person: Pe
 
 def test_what_the_host_declared_is_told_in_a_sentence_each(person: Person) -> None:
     data = person.settings.data_dir
-    words = {"name": "a-host", "version": "1.2", "protocol": "2026-07-28"}
+    words = ("a-host", "1.2", "2026-07-28")
     write_last_host(data, words, "stdio", ("elicitation.form", "elicitation.url", "sampling"))
     answer = person.doctor()
     assert answer["host"].says.startswith("a-host 1.2 spoke MCP 2026-07-28 over standard input and output, last on ")
     assert answer["host links"].says.startswith("It can show you a link")
     assert answer["host forms"].says.startswith("It can show forms; none is used")
     assert "it offers sampling, which is not needed" in answer["host progress"].says
-    write_last_host(data, words | {"name": "", "version": ""}, "http", ())
+    write_last_host(data, ("", "", "2026-07-28"), "http", ())
     answer = person.doctor()
     assert answer["host"].says.startswith("A host without a name spoke MCP 2026-07-28 over HTTP")
     assert answer["host links"].says.startswith("It shows no links")
