@@ -5,11 +5,8 @@ Exit codes: 0 done, 1 an error of ours with its message on stderr, 2 wrong usage
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,28 +73,15 @@ def serve(*, http: bool = False, port: int | None = None, demo: bool = False) ->
     if port is not None and not http:
         raise click.UsageError("--port goes with --http.")
     if http:
-        with _uncollected():
-            from .server.http import PORT, run_http
-            from .settings import read_settings
+        from .server.http import PORT, run_http
+        from .settings import read_settings
 
         run_http(read_settings(), port=PORT if port is None else port, demo=demo)
     else:
-        with _uncollected():
-            from .server.stdio import run_stdio
-            from .settings import read_settings
+        from .server.stdio import run_stdio
+        from .settings import read_settings
 
         run_stdio(read_settings(), demo=demo)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Imports leave next to no garbage: it is not looked for meanwhile, nor later among what they made."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @command.command("demo", epilog=examples("firmly-mcp demo", "firmly-mcp demo --json"))

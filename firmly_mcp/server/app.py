@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from mcp.server import MCPServer
@@ -77,32 +76,18 @@ def build_server(services: Services) -> MCPServer[Services]:
         finally:
             services.on_order_end.remove(notices.order_ended)
 
-    with _unimported("rich.console"):
-        server = MCPServer(
-            "firmly-mcp",
-            title="Firmly",
-            version=__version__,
-            instructions=INSTRUCTIONS,
-            tools=[PublishedTool.at(place, notices) for place in TOOLS],
-            subscriptions=notices.bus,
-            lifespan=lifespan,
-            middleware=[bound_request, HostRecord(services.settings.data_dir)],
-            log_level="WARNING",
-        )
+    server = MCPServer(
+        "firmly-mcp",
+        title="Firmly",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        tools=[PublishedTool.at(place, notices) for place in TOOLS],
+        subscriptions=notices.bus,
+        lifespan=lifespan,
+        middleware=[bound_request, HostRecord(services.settings.data_dir)],
+        log_level="WARNING",
+    )
     add_prompts(server)
     add_resources(server, services)
     add_completions(server, services)
     return server
-
-
-@contextmanager
-def _unimported(module: str) -> Iterator[None]:
-    """Without a module that is optional there, and whose fifty parts the SDK loads for a log handler that it drops."""
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment]  # what Python takes for "not installed"
-    try:
-        yield
-    finally:
-        del sys.modules[module]
