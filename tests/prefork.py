@@ -36,7 +36,6 @@ _BESIDE: Final = (
     "rich.table",
     "secretstorage",
     "sqlalchemy.dialects.sqlite",
-    "stamina",
     "uvicorn",
 )
 _MESSAGE_BYTES: Final = 1 << 20

@@ -7,8 +7,7 @@ safe to repeat only if making it twice leaves what making it once leaves.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import anyio
 
@@ -26,10 +25,8 @@ from .refusals import (
 from .session import DeviceSession, Token
 from .transport import CALL_SECONDS, Answer, NoAnswer, NotSent, Request
 
-if TYPE_CHECKING:
-    from stamina import Attempt
-
-_TRIES: Final = 3
+# Seconds before the second and the third try, where the answer does not ask for another wait.
+_PAUSES: Final = (0.1, 0.4)
 _LONGEST_WAIT: Final = 5.0
 _BEARER: Final = "Bearer "
 
@@ -59,13 +56,7 @@ class Calls:
         """
         try:
             with anyio.fail_after(CALL_SECONDS):
-                request = Request(method, url, body=body)
-                try:
-                    return await self._read_once(request, with_token=with_token)
-                except _Again as failure:
-                    return await self._read_again(failure, request, with_token=with_token)
-        except _Again as failure:
-            raise failure.error from None
+                return await self._read(Request(method, url, body=body), with_token=with_token)
         except TimeoutError:
             raise Unreachable("Firmly did not answer in time. Nothing was changed; try again.") from None
 
@@ -102,6 +93,24 @@ class Calls:
         """The token's header, in the way that Firmly last took it."""
         return {"x-firmly-authorization": self._session.http.token_prefix + token.access_token}
 
+    async def _read(self, request: Request, *, with_token: bool) -> Answer:
+        """Try, and try again while the wait that is asked for, and the time since the first failure, are short."""
+        give_up_at = None
+        for pause in _PAUSES:
+            try:
+                return await self._read_once(request, with_token=with_token)
+            except _Again as failure:
+                now = anyio.current_time()
+                give_up_at = give_up_at or now + _LONGEST_WAIT
+                wait = pause if failure.after is None else failure.after
+                if wait > _LONGEST_WAIT or now >= give_up_at:
+                    raise failure.error from None
+            await anyio.sleep(wait)
+        try:
+            return await self._read_once(request, with_token=with_token)
+        except _Again as failure:
+            raise failure.error from None
+
     async def _read_once(self, request: Request, *, with_token: bool) -> Answer:
         try:
             answer = await (self._authorized(request) if with_token else self._session.http.send(request))
@@ -114,17 +123,6 @@ class Calls:
         if answer.status in {429, 503}:
             raise _Again(_refused(answer), retry_after(answer.headers))
         return _accepted(answer)
-
-    async def _read_again(self, failure: _Again, request: Request, *, with_token: bool) -> Answer:
-        """The tries after the first, whose failure is at hand: what counts and waits is not set up for every read."""
-        failed: _Again | None = failure
-        async for attempt in _tries():
-            with attempt:
-                if failed is not None:
-                    first, failed = failed, None
-                    raise first
-                return await self._read_once(request, with_token=with_token)
-        raise AssertionError("retrying ends with an answer or an error")
 
     async def _authorized(self, request: Request, *, accepts_any_401: bool = True) -> Answer:
         """Send with the token; if that is refused with a renewed one, and then with the other way of writing it.
@@ -156,27 +154,9 @@ class Calls:
         return await self._session.http.send(Request(request.method, request.url, headers, request.body))
 
 
-def _tries() -> AsyncIterator[Attempt]:
-    from stamina import retry_context
-    from stamina.instrumentation import set_on_retry_hooks
-
-    set_on_retry_hooks(())  # it would write a line into the host's log for every wait
-    return aiter(
-        retry_context(
-            on=_waits, attempts=_TRIES, timeout=_LONGEST_WAIT, wait_initial=0.1, wait_max=1.0, wait_jitter=0.1
-        )
-    )
-
-
 def not_reached(failure: NotSent) -> Unreachable:
     """The error for a request that never left."""
     return Unreachable(f"Firmly could not be reached ({failure}). Nothing was sent.")
-
-
-def _waits(error: Exception) -> bool | float:
-    if not isinstance(error, _Again):
-        return False
-    return True if error.after is None else error.after <= _LONGEST_WAIT and max(error.after, 0.001)
 
 
 def _accepted(answer: Answer) -> Answer:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
@@ -38,6 +38,7 @@ CONNECT_SECONDS: Final = 10.0
 CALL_SECONDS: Final = 30.0
 ORDER_SECONDS: Final = 180.0
 
+_HEADERS: Final = {"accept": "application/json", "user-agent": "firmly-mcp", "accept-encoding": "gzip, deflate"}
 # An order's answer is asked for as it is: a compressed stream that is cut can look like one that ended.
 _ORDER_HEADERS: Final = {"accept-encoding": "identity"}
 _STREAM_HEADERS: Final = {**_ORDER_HEADERS, "accept": "text/event-stream", "cache-control": "no-store"}
@@ -185,6 +186,7 @@ class Http:
             logging.getLogger(name).setLevel(logging.WARNING)
         return httpx2.AsyncClient(
             verify=_system_certificates() if self._verify is True else self._verify,
+            headers=_HEADERS,
             proxy=self._proxy,
             trust_env=False,
             follow_redirects=False,
@@ -241,25 +243,6 @@ class Stream:
         await self._events.aclose()
 
 
-def _written(
-    client: httpx2.AsyncClient, request: Request, request_id: str, extra: Mapping[str, str] | None
-) -> httpx2.Request:
-    """The request with no default of the client but its timeouts: merging them in takes as long as sending it."""
-    import httpx2
-
-    headers = _headers(request, request_id) | {"accept-encoding": "gzip, deflate"} | dict(extra or {})
-    content = request.content
-    if isinstance(content, OneUseBody):
-        headers["content-length"] = str(content.length)
-    return httpx2.Request(
-        request.method,
-        _parsed(request.url),
-        headers=headers,
-        content=content,
-        extensions={"timeout": client.timeout.as_dict()} | _traced(request),
-    )
-
-
 def _traced(request: Request) -> dict[str, Any]:
     """The extension by which httpcore2 awaits the last look."""
     if (look := request.last_look) is None:
@@ -273,21 +256,20 @@ def _traced(request: Request) -> dict[str, Any]:
     return {"trace": trace}
 
 
-@lru_cache(maxsize=256)
-def _parsed(url: str) -> httpx2.URL:
-    import httpx2
-
-    return httpx2.URL(url)
-
-
 async def _opened(
     client: httpx2.AsyncClient, request: Request, request_id: str, extra: Mapping[str, str] | None
 ) -> httpx2.Response:
     import httpx2
 
-    written = _written(client, request, request_id, extra)
+    headers = {**request.headers, "x-firmly-request-id": request_id, **(extra or {})}
+    if request.body is not None:
+        headers["content-type"] = "application/json"
+    if isinstance(request.body, OneUseBody):
+        headers["content-length"] = str(request.body.length)
+    content, extensions = request.content, _traced(request)
+    built = client.build_request(request.method, request.url, content=content, headers=headers, extensions=extensions)
     try:
-        return await client.send(written, stream=True)
+        return await client.send(built, stream=True)
     except httpx2.InvalidURL:
         # The request's own address was read before: this one came with the answer.
         raise NoAnswer("the answer points to an address that is none", cut=True) from None
@@ -342,11 +324,6 @@ async def _whole(response: httpx2.Response, request_id: str) -> Answer:
 def _end_is_marked(response: httpx2.Response) -> bool:
     """Whether a body that is cut would be noticed (RFC 9112, section 6.3): its length or its last chunk says so."""
     return "content-length" in response.headers or "transfer-encoding" in response.headers
-
-
-def _headers(request: Request, request_id: str) -> dict[str, str]:
-    ours = {"accept": "application/json", "user-agent": "firmly-mcp", "x-firmly-request-id": request_id}
-    return ours | ({"content-type": "application/json"} if request.body is not None else {}) | dict(request.headers)
 
 
 async def _until(deadline: float, work: Awaitable[T]) -> T:

@@ -13,7 +13,7 @@ HELLO = """\
 {"jsonrpc":"2.0","id":2,"method":"tools/list"}
 """
 # Each of these is loaded by the first call that needs it.
-LATER = {"sqlalchemy", "keyring", "jwcrypto", "secretstorage", "stamina", "filelock", "jinja2"}
+LATER = {"sqlalchemy", "keyring", "jwcrypto", "secretstorage", "filelock", "jinja2"}
 OURS = {"simulator", "api", "wallet", "pages", "terminal", "checkout", "server.tools", "server.views", "server.schemas"}
 
 
