@@ -9,8 +9,9 @@ from typing import Any
 from firmly_mcp.server.app import TOOLS
 from firmly_mcp.server.notices import Notices
 from firmly_mcp.server.published import offer_at
-from firmly_mcp.server.schemas import definitions
 from firmly_mcp.server.tool import StrictTool
+
+from .schemas import definitions
 
 
 def generated() -> list[dict[str, Any]]:

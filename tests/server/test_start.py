@@ -14,7 +14,7 @@ HELLO = """\
 """
 # Each of these is loaded by the first call that needs it.
 LATER = {"sqlalchemy", "keyring", "jwcrypto", "secretstorage", "filelock", "jinja2"}
-OURS = {"simulator", "api", "wallet", "pages", "terminal", "checkout", "server.tools", "server.views", "server.schemas"}
+OURS = {"simulator", "api", "wallet", "pages", "terminal", "checkout", "server.tools", "server.views"}
 
 
 @pytest.fixture(scope="module")

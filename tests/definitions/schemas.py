@@ -1,4 +1,4 @@
-"""What is published of a tool, in the files in `definitions/`.
+"""What is published of a tool, in the files in `firmly_mcp/server/definitions/`.
 
 Every conversation pays for it, so nothing in it is said twice.
 
