@@ -16,8 +16,7 @@ FirmlyError
 │  ├─ InvalidRequest, NotFound, CartNotFound, ProductNotFound, OutOfStock, PromoRejected,
 │  └─ PaymentDeclined, CaptchaRequired, Unauthorized, RateLimited(retry_after), StoreUnavailable
 ├─ Unreachable               no answer, and nothing was sent or repeating is harmless
-├─ UnexpectedAnswer          an answer outside the contract
-└─ OutcomeUnknown            an order was sent and there is no proof either way: it may exist; `attempt` names it
+└─ UnexpectedAnswer          an answer outside the contract
 
 A message is for the reader who has to act: what happened, then what to do. It never holds text that a store wrote (that
 goes in `said`, cleaned by whoever shows it), and never a card number, security code, token or sealed card.
@@ -262,13 +261,3 @@ class UnexpectedAnswer(FirmlyError):
     """An answer outside the contract: not JSON, cut short, or a field of the wrong type."""
 
     code = "unexpected_answer"
-
-
-class OutcomeUnknown(FirmlyError):
-    """An order was sent and nothing proves how it ended. It may exist: never send it again to find out."""
-
-    code = "outcome_unknown"
-
-    def __init__(self, message: str, *, attempt: str, next: str | None = "get_order_status") -> None:  # noqa: A002 - as above
-        super().__init__(message, money_moved="unknown", next=next)
-        self.attempt = attempt

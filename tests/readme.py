@@ -19,8 +19,13 @@ from tests.clients.table import clients
 from tests.endpoints import ENDPOINTS
 from tests.tokens import figures
 
-# What is refused before a tool begins, and what the server's end cut.
-_OF_ARGUMENTS: Final = (
+# What is refused before a tool begins, and what the server's end cut: an order, or any other call.
+_OF_NO_CLASS: Final = (
+    (
+        "outcome_unknown",
+        False,
+        "An order was sent and nothing proves how it ended. It may exist: never send it again to find out.",
+    ),
     ("invalid_arguments", False, "An argument is unknown, missing or of the wrong kind. Nothing was done."),
     (
         "cut_short",
@@ -56,7 +61,7 @@ def errors_table() -> str:
     known = [(kind.code, kind.retry_safe, (kind.__doc__ or "").split("\n")[0]) for kind in _tree(errors.FirmlyError)]
     rows = (
         (f"`{code}`", "yes" if retry_safe else "no", meaning, NEXT[code])
-        for code, retry_safe, meaning in (*known, *_OF_ARGUMENTS)
+        for code, retry_safe, meaning in (*known, *_OF_NO_CLASS)
     )
     return _table(("code", "safe to repeat", "meaning", "next, where nothing better is known"), rows)
 

@@ -28,15 +28,17 @@ def contradictions(cart: Cart) -> Iterator[str]:
         yield f"the parts do not add up to the total of {_shown(cart.total)}"
 
 
-def _of_line(line: LineItem) -> Money | None:
-    """Return what a line costs: where the store does not state it, its price as often as it is bought.
-
-    None where that is less a discount, or not known.
-    """
+def line_price(line: LineItem) -> Money | None:
+    """Return what a line costs: where the store does not state it, its price as often as it is bought."""
     if line.line_price is not None or line.price is None or line.quantity is None:
         return line.line_price
+    return line.price * line.quantity
+
+
+def _of_line(line: LineItem) -> Money | None:
+    """Return what a line costs; None where that is not stated and reduced by a discount, or not known."""
     is_reduced = line.discounts or line.discount is not None or line.line_discount is not None
-    return None if is_reduced else line.price * line.quantity
+    return None if is_reduced and line.line_price is None else line_price(line)
 
 
 def _in_line(position: int, line: LineItem) -> str | None:

@@ -137,10 +137,6 @@ class DeviceSession:
         notices, self._notices = tuple(self._notices), []
         return notices
 
-    async def device_id(self) -> str:
-        """The device's id at Firmly; opens a session if there is none."""
-        return (await self.token()).device_id
-
     @property
     def has_token(self) -> bool:
         """Whether a token with at least two minutes left is at hand: the next request asks for none."""

@@ -108,16 +108,9 @@ class Http:
     `verify` is a TLS context of one's own, or True for the system's. `proxy` is the address of an HTTP proxy.
     """
 
-    def __init__(
-        self,
-        *,
-        verify: ssl.SSLContext | bool = True,
-        proxy: str | None = None,
-        new_id: Callable[[], str] = lambda: f"req_{uuid.uuid4().hex}",
-    ) -> None:
+    def __init__(self, *, verify: ssl.SSLContext | bool = True, proxy: str | None = None) -> None:
         self._verify = verify
         self._proxy = proxy
-        self._new_id = new_id
         self._pooled: httpx2.AsyncClient | None = None
         # Firmly's pages disagree on `Bearer ` before the token; what was taken is remembered.
         self.token_prefix = ""
@@ -161,7 +154,7 @@ class Http:
         deadline = anyio.current_time() + seconds
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(self._new_client())
-            request_id = self._new_id()
+            request_id = _new_id()
             with _told():
                 response = await _until(deadline, _opened(client, request, request_id, _STREAM_HEADERS))
             stack.push_async_callback(_closed, response)
@@ -174,7 +167,7 @@ class Http:
     async def _exchange(
         self, client: httpx2.AsyncClient, request: Request, seconds: float, extra: Mapping[str, str] | None = None
     ) -> Answer:
-        request_id = self._new_id()
+        request_id = _new_id()
         with _told():
             return await _until(anyio.current_time() + seconds, _answered(client, request, request_id, extra))
 
@@ -193,6 +186,10 @@ class Http:
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
         )
+
+
+def _new_id() -> str:
+    return f"req_{uuid.uuid4().hex}"
 
 
 @cache

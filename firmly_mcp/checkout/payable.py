@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from firmly_mcp.api.doubts import contradictions
+from firmly_mcp.api.doubts import contradictions, line_price
 from firmly_mcp.api.models import Cart, LineItem
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money, minor_units
@@ -85,17 +85,11 @@ def _gives_away_more_than_there_is(cart: Cart) -> bool:
 
 def _has_a_total_that_its_parts_do_not_make(cart: Cart) -> bool:
     """A cart without a sub_total is judged by its lines: what is missing is no reason to check less."""
-    prices = [price for line in cart.line_items if (price := _line_price(line)) is not None]
+    prices = [price for line in cart.line_items if (price := line_price(line)) is not None]
     if cart.sub_total is not None or not prices:
         return False
     goods = Money(sum((price.amount for price in prices), Decimal(0)), prices[0].currency)
     return any(contradictions(cart.model_copy(update={"sub_total": goods})))
-
-
-def _line_price(line: LineItem) -> Money | None:
-    if line.line_price is None and line.price is not None and line.quantity is not None:
-        return line.price * line.quantity
-    return line.line_price
 
 
 def _added(cart: Cart) -> Iterator[Money]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, Self
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
 from firmly_mcp.money import Money
 
@@ -45,12 +45,6 @@ class Spent:
     week: Money
     month: Money
 
-    @classmethod
-    def nothing(cls, currency: str) -> Self:
-        """Not a cent."""
-        zero = Money.parse(0, currency)
-        return cls(zero, zero, zero)
-
     def within(self, window: Window) -> Money:
         """What was spent in one of the windows."""
         return {"day": self.day, "week": self.week, "month": self.month}[window]
@@ -72,9 +66,3 @@ class History:
     store_since: datetime | None = None
     address_since: datetime | None = None
     card_locked: bool = False
-
-    @classmethod
-    def empty(cls, currency: str, now: datetime | None = None) -> Self:
-        """The history of who never bought anything."""
-        nothing = Spent.nothing(currency)
-        return cls(now=now or datetime.now(UTC), spent=nothing, at_store=nothing, on_card=nothing)

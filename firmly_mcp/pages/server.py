@@ -86,14 +86,6 @@ class Pages:
             f"approval {approval_id}", lambda: ApprovalPage(placement, approval, self._rendering, self._now)
         )
 
-    async def card_link(self) -> str:
-        """A link that opens once, to the page that takes a new payment card."""
-        return (await self.card_form()).link
-
-    async def address_link(self) -> str:
-        """A link that opens once, to the page that takes a new address."""
-        return (await self.address_form()).link
-
     async def card_form(self, subject: str | None = None) -> Saving:
         """The page of this subject that takes a card; without one, that nobody has opened yet.
 

@@ -118,11 +118,6 @@ class Encryptor:
         raise TypeError("an encryptor is not pickled")
 
 
-def seal(card: Card, cvv: SecretStr, key: PaymentKeyLike, *, environment: str) -> SecretStr:
-    """Encrypt a card and its security code at once. Raises as an `Encryptor` does."""
-    return Encryptor(card, cvv, key, environment=environment)()
-
-
 def checked_kid(key: PaymentKeyLike) -> str:
     """The key's id, once the key has stood every check that needs no memory.
 

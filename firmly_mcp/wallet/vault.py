@@ -141,10 +141,6 @@ class Vault:
         async with self._lock():
             await self._payment_cards.make_default(label)
 
-    async def seal(self, label: str | None, cvv: SecretStr, payment_key: PaymentKeyLike) -> SecretStr:
-        """The card of this label with its security code as a JWE for Firmly. Raises as `encryptor`."""
-        return (await self.encryptor(label, cvv, payment_key))()
-
     async def encryptor(self, label: str | None, cvv: SecretStr, payment_key: PaymentKeyLike) -> Encryptor:
         """Read and check all that a payment with this card needs; called, the result encrypts without any wait.
 
@@ -295,10 +291,6 @@ class Vault:
     async def damaged_addresses(self) -> list[DamagedEntry]:
         """What is wrong with each address that cannot be read, and what to do."""
         return (await self._addresses.entries())[1]
-
-    async def damaged(self) -> list[DamagedEntry]:
-        """What is wrong with each entry that cannot be read, and what to do."""
-        return await self.damaged_cards() + await self.damaged_addresses()
 
     def attempt_tokens(self, attempt_id: str) -> KeptText:
         """Where the token of an attempt's own device is kept while the attempt's outcome is in doubt."""

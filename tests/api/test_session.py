@@ -62,7 +62,7 @@ async def test_one_session_serves_many_calls_and_is_kept(tmp_path: Path) -> None
         async with client_of(server.url, tmp_path, tokens=tokens) as client:
             await client.get_cart(LUMA)
             await client.get_cart(LUMA)
-            assert await client.session.device_id() == "device-1"
+            assert (await client.session.token()).device_id == "device-1"
         async with client_of(server.url, tmp_path, tokens=tokens) as again:
             await again.get_cart(LUMA)
             assert again.take_notices() == ()
@@ -180,7 +180,7 @@ async def test_a_tokens_end_is_read_from_the_token_itself(tmp_path: Path) -> Non
     session = session_reply(f"e30.{claims}.c2ln", None, expires_in=None)
     async with loopback(lambda _: [CART], lambda _: [session]) as server, client_of(server.url, tmp_path) as client:
         assert (await client.session.token()).expires == 4e9
-        assert await client.session.device_id() == "device-7"
+        assert (await client.session.token()).device_id == "device-7"
 
 
 @pytest.mark.parametrize("token", [None, "", "two words", "line\nbreak", "x" * 20_000])

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from firmly_mcp.wallet.seal import seal
+from firmly_mcp.wallet.seal import Encryptor
 from tests.wallet.samples import a_card, a_key_pair
 
 from .figures import ms
@@ -22,6 +22,6 @@ def seals() -> dict[str, float]:
     seconds = []
     for _ in range(SEALS):
         began = time.perf_counter()
-        seal(card, code, key, environment="simulator")
+        Encryptor(card, code, key, environment="simulator")()
         seconds.append(time.perf_counter() - began)
     return {"median_ms": ms(median(seconds))}

@@ -23,6 +23,7 @@ from firmly_mcp.checkout.rules_file import read_rules
 from firmly_mcp.checkout.spending import WINDOWS, History, Order, Window
 from firmly_mcp.errors import RuleDenied
 from firmly_mcp.money import Money
+from tests.checkout.histories import no_history
 from tests.checkout.test_journal import DECLINED, DOUBT, DRAFT, PERMIT, Clock, open_journal
 
 PLACED = Outcome(State.PLACED, order_number="1")
@@ -239,7 +240,7 @@ async def test_what_another_shopper_did_is_no_history(journal: Journal, path: Pa
         await tried(bens, 2, DOUBT, store="new.example")
         for number in (3, 4):
             await tried(bens, number, DECLINED)
-    assert await beside(journal, address_hash="home") == History.empty("USD", clock.time)
+    assert await beside(journal, address_hash="home") == no_history("USD", clock.time)
 
 
 @pytest.mark.anyio

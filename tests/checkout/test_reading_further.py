@@ -247,9 +247,9 @@ async def session_replaced(gate: Gate) -> None:
     gate.simulator.advance(timedelta(hours=2))
     gate.simulator.faults.add("unauthorized", "browser_session")
     firmly = await gate.services.firmly()
-    before = await firmly.session.device_id()
+    before = (await firmly.session.token()).device_id
     await firmly.get_cart(STORE)
-    assert await firmly.session.device_id() != before
+    assert (await firmly.session.token()).device_id != before
 
 
 @pytest.mark.anyio

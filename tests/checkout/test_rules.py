@@ -21,6 +21,7 @@ from firmly_mcp.checkout.rules import (
 from firmly_mcp.checkout.rules_file import read_rules
 from firmly_mcp.checkout.spending import Spent
 from firmly_mcp.money import Money
+from tests.checkout.histories import no_history
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 STORE = "luma.gift"
@@ -48,7 +49,7 @@ def spent(day: str | int = 0, week: str | int = 0, month: str | int = 0) -> Spen
 
 
 def history(**facts: Any) -> History:
-    return replace(History.empty("USD", NOON), **facts)
+    return replace(no_history("USD", NOON), **facts)
 
 
 def said(verdict: Verdict) -> tuple[type[Verdict], str]:
@@ -211,7 +212,7 @@ def test_an_order_of_which_only_the_price_is_known_is_asked_about() -> None:
 
 def test_one_currency_is_not_spent_from_another() -> None:
     rules = read_rules(FOUR + '[JPY]\nask_above = "5000"\nask_above_a_day = "5000"\n')
-    none, yen = History.empty("JPY", NOON), Money.parse(5000, "JPY")
+    none, yen = no_history("JPY", NOON), Money.parse(5000, "JPY")
     assert isinstance(decide(rules, order(total=yen), none), Allow)
     assert said(decide(rules, order(total=yen + Money.parse(1, "JPY")), none)) == (Ask, "JPY.ask_above")
 

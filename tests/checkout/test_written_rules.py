@@ -10,11 +10,11 @@ from pydantic import SecretStr
 
 from firmly_mcp.checkout.attempts import State
 from firmly_mcp.checkout.sending import Placing
-from firmly_mcp.checkout.spending import History
 from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import RuleDenied
 from firmly_mcp.wallet.cards import new_card
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate
+from tests.checkout.histories import no_history
 from tests.checkout.test_journal import DECLINED, DRAFT, PERMIT
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
@@ -63,7 +63,7 @@ async def test_a_store_that_states_a_smaller_quantity_than_the_call_asks_for_pas
     cart = await gate.placement._quoting.priced(purchase)
     quoted = await gate.placement._quoting.quoted(purchase, ITEMS, cart)
     decision = await gate.placement._ruling.over(ITEMS, cart, replace(quoted, quantities=(1,)))
-    assert decision(History.empty("USD", gate.clock())).rule == "orders.largest_quantity"
+    assert decision(no_history("USD", gate.clock())).rule == "orders.largest_quantity"
 
 
 @pytest.mark.anyio

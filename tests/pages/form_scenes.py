@@ -13,7 +13,7 @@ from .room import Room
 
 async def card(room: Room, window: Page) -> None:
     """A card beside another one: its address is chosen from the book."""
-    await window.goto(await room.pages.card_link())
+    await window.goto((await room.pages.card_form()).link)
     await type_card(window)
     await window.get_by_label("Card number", exact=True).press_sequentially(" ")
 
@@ -23,7 +23,7 @@ async def first_card(room: Room, window: Page) -> None:
     vault = await room.services.vault()
     await vault.remove_card("test-visa")
     await vault.remove_address("home")
-    await window.goto(await room.pages.card_link())
+    await window.goto((await room.pages.card_form()).link)
     await window.get_by_text("takes published test numbers only").click()
 
 
@@ -45,7 +45,7 @@ async def card_saved(room: Room, window: Page) -> None:
 
 async def address(room: Room, window: Page) -> None:
     """An address."""
-    await window.goto(await room.pages.address_link())
+    await window.goto((await room.pages.address_form()).link)
 
 
 async def address_problems(room: Room, window: Page) -> None:

@@ -44,7 +44,7 @@ async def test_an_address_is_kept_in_the_real_keyring_as_the_person_s_own(
 
 
 async def test_a_browser_knows_what_to_fill_in(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.address_link())
+    await window.goto((await desk.pages.address_form()).link)
     fields = await window.locator("input:not([type=hidden])").all()
     assert [await field.get_attribute("autocomplete") for field in fields] == [
         "off", "shipping given-name", "shipping family-name", "shipping organization", "shipping email", "shipping tel",
@@ -55,7 +55,7 @@ async def test_a_browser_knows_what_to_fill_in(desk: Desk, window: Page) -> None
 
 async def test_every_problem_stands_beside_its_field_and_what_was_typed_stays(desk: Desk, window: Page) -> None:
     await desk.vault.add_own_address(an_address(label="Home"), BY_PERSON)
-    await window.goto(await desk.pages.address_link())
+    await window.goto((await desk.pages.address_form()).link)
     await type_address(window, Country="UK", Phone="12", City="")
     await save(window)
     await expect(window.get_by_role("alert")).to_be_focused()
@@ -75,7 +75,7 @@ async def test_every_problem_stands_beside_its_field_and_what_was_typed_stays(de
 
 async def test_it_works_by_keyboard_and_without_javascript(desk: Desk, browser: Browser) -> None:
     async with a_window(browser, java_script_enabled=False) as window:
-        await window.goto(await desk.pages.address_link())
+        await window.goto((await desk.pages.address_form()).link)
         for typed in ("", "Ana", "Lima", "", "ana@example.com", "206-555-0100", "1 Test Street", "", "Seattle", "WA",
                       "98101", "us"):  # fmt: skip
             await window.keyboard.press("Tab")
@@ -86,7 +86,7 @@ async def test_it_works_by_keyboard_and_without_javascript(desk: Desk, browser: 
 
 
 async def test_hostile_text_is_shown_as_text(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.address_link())
+    await window.goto((await desk.pages.address_form()).link)
     await type_address(window, City="<script>document.title='owned'</script>", Phone="x")
     await save(window)
     assert "owned" not in await window.title()
@@ -95,7 +95,7 @@ async def test_hostile_text_is_shown_as_text(desk: Desk, window: Page) -> None:
 
 async def test_where_a_pin_is_set_an_address_of_the_person_s_own_takes_it(desk: Desk, window: Page) -> None:
     await desk.vault.pin.set(SecretStr(PIN), BY_PERSON)
-    await window.goto(await desk.pages.address_link())
+    await window.goto((await desk.pages.address_form()).link)
     await type_address(window)
     pin = window.get_by_label("Approval PIN")
     for typed, problem in (("", "Type your approval PIN."), ("9017", "4 tries are left")):
@@ -114,7 +114,7 @@ async def test_where_a_pin_is_set_an_address_of_the_person_s_own_takes_it(desk: 
 @pytest.mark.parametrize("kind", ["address", "card"])
 async def test_clicks_on_one_form_try_its_pin_once(desk: Desk, kind: str) -> None:
     await desk.vault.pin.set(SecretStr(PIN), BY_PERSON)
-    link = await (desk.pages.address_link() if kind == "address" else desk.pages.card_link())
+    link = (await (desk.pages.address_form() if kind == "address" else desk.pages.card_form())).link
     wire = wire_to(link)
     typed = an_address(label="Home").as_firmly() | {"address_label": "Home", "own_pin": "9017"}
     typed |= {"label": "Visa", "number": VISA, "expiry": "8/2031", "name": "Ana Lima", "billing": "new"}
@@ -131,7 +131,7 @@ async def test_clicks_on_one_form_try_its_pin_once(desk: Desk, kind: str) -> Non
 
 async def test_a_new_address_of_a_card_takes_the_pin_too(desk: Desk, window: Page) -> None:
     await desk.vault.pin.set(SecretStr(PIN), BY_PERSON)
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     await type_card(window)
     await type_address(window)
     await window.get_by_label("Approval PIN").fill("9017")

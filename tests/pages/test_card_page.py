@@ -59,7 +59,7 @@ async def test_the_first_card_is_kept_with_its_new_billing_address_and_a_pin(des
 async def test_a_later_card_is_billed_to_an_address_of_the_book_and_asks_for_no_pin(desk: Desk, window: Page) -> None:
     await fill(desk.vault)
     await desk.vault.add_address(an_address(label="Gift", origin="tool"))
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     await expect(window.get_by_label("New approval PIN")).to_have_count(0)
     await expect(window.get_by_role("group", name="The new billing address")).to_be_hidden()
     chosen = window.get_by_label("Billing address")
@@ -77,7 +77,7 @@ async def test_a_later_card_is_billed_to_an_address_of_the_book_and_asks_for_no_
 
 
 async def test_brand_and_spaces_come_as_the_digits_are_typed(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     number, brand = window.get_by_label("Card number", exact=True), window.locator("#brand")
     for typed, shown, name in (
         ("4111111111111111", "4111 1111 1111 1111", "Visa"),
@@ -101,7 +101,7 @@ async def test_brand_and_spaces_come_as_the_digits_are_typed(desk: Desk, window:
 
 
 async def test_a_browser_knows_what_to_fill_in(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     inputs = window.locator("input:not([type=hidden])")
     names = {
         await one.get_attribute("name"): await one.get_attribute("autocomplete")
@@ -119,7 +119,7 @@ async def test_a_browser_knows_what_to_fill_in(desk: Desk, window: Page) -> None
 
 
 async def test_every_problem_stands_beside_its_field_and_first_in_a_summary(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     await type_card(window, **{"Card number": "4000 0566 5566 5557", "Expires": "13/2031", "Name on the card": ""})
     await type_address(window, Email="ana", **{"Postal code": "ABC"})
     await window.get_by_label("New approval PIN").fill("1234")
@@ -151,7 +151,7 @@ async def test_every_problem_stands_beside_its_field_and_first_in_a_summary(desk
 
 
 async def test_after_a_problem_what_is_secret_is_typed_again_and_the_rest_stays(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     await type_card(window)
     await type_address(window, **{"Postal code": "ABC"})
     await window.get_by_label("New approval PIN").fill(PIN)
@@ -173,7 +173,7 @@ async def test_after_a_problem_what_is_secret_is_typed_again_and_the_rest_stays(
 async def test_a_reload_after_a_problem_sends_nothing_again(desk: Desk, window: Page) -> None:
     sent: list[str] = []
     window.on("request", lambda request: sent.append(request.method))
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     await type_card(window)
     await type_address(window, **{"Postal code": "ABC"})
     await save(window)
@@ -187,7 +187,7 @@ async def test_a_reload_after_a_problem_sends_nothing_again(desk: Desk, window: 
 
 
 async def test_a_number_in_the_wrong_field_does_not_come_back_either(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     fields = ("label", "name", "expiry", "phone", "address1", "address_label", "city")
     for field in fields:
         await window.locator(f"#{field}").evaluate("(input, number) => { input.value = number }", "4000 0566 5566 555")
@@ -200,7 +200,7 @@ async def test_a_number_in_the_wrong_field_does_not_come_back_either(desk: Desk,
 
 async def test_a_label_that_is_taken_is_said_beside_the_label(desk: Desk, window: Page) -> None:
     await fill(desk.vault)
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     await type_card(window, **{"Label of the card": "TEST-visa"})
     await window.get_by_label("Billing address").select_option("new")
     await type_address(window, **{"Label of the address": "HOME"})
@@ -211,7 +211,7 @@ async def test_a_label_that_is_taken_is_said_beside_the_label(desk: Desk, window
 
 
 async def test_a_pin_that_is_not_typed_twice_the_same_is_not_set(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     await type_card(window)
     await type_address(window)
     await window.get_by_label("New approval PIN").fill(PIN)
@@ -222,7 +222,7 @@ async def test_a_pin_that_is_not_typed_twice_the_same_is_not_set(desk: Desk, win
 
 
 async def test_the_simulator_says_which_numbers_it_takes_and_needs_no_pin(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     await window.get_by_text("takes published test numbers only").click()
     for number in ("4111 1111 1111 1111", "3782 8224 6310 005"):
         await expect(window.get_by_text(number)).to_be_visible()
@@ -240,7 +240,7 @@ async def test_where_a_card_can_pay_there_is_no_card_without_a_pin(
     tmp_path: Path, keyring_bus: SecretService, window: Page
 ) -> None:
     async with open_desk(tmp_path, "production") as desk:
-        await window.goto(await desk.pages.card_link())
+        await window.goto((await desk.pages.card_form()).link)
         await expect(window.get_by_text("published test numbers")).to_have_count(0)
         await type_card(window, **{"Card number": REAL_LOOKING})
         await type_address(window)
@@ -250,7 +250,7 @@ async def test_where_a_card_can_pay_there_is_no_card_without_a_pin(
 
 
 async def test_a_double_click_and_an_old_form_keep_one_card(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     await type_card(window)
     await type_address(window)
     async with window.expect_navigation():
@@ -262,7 +262,7 @@ async def test_a_double_click_and_an_old_form_keep_one_card(desk: Desk, window: 
 
 
 async def test_two_forms_of_one_page_that_arrive_at_once_keep_one_card(desk: Desk, window: Page) -> None:
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     await type_card(window)
     await type_address(window)
     twice = """async () => {
@@ -275,15 +275,15 @@ async def test_two_forms_of_one_page_that_arrive_at_once_keep_one_card(desk: Des
 
 
 async def test_a_link_opens_once_and_is_nothing_after_its_time(desk: Desk, window: Page, browser: Browser) -> None:
-    link = await desk.pages.card_link()
-    assert link == await desk.pages.card_link(), "one that nobody opened is still good"
+    link = (await desk.pages.card_form()).link
+    assert link == (await desk.pages.card_form()).link, "one that nobody opened is still good"
     await window.goto(link)
     async with a_window(browser) as other:
         await other.goto(link)
         await expect_title(other, "This link is not valid")
         await other.goto(window.url)
         await expect_title(other, "This link is not valid")
-    assert link != await desk.pages.card_link()
+    assert link != (await desk.pages.card_form()).link
     desk.clock.ahead += _time_left(desk) * 2
     await window.reload()
     await expect_title(window, "This link is not valid")
@@ -298,7 +298,7 @@ def _time_left(desk: Desk) -> timedelta:
 async def test_the_keyboard_alone_adds_a_card(desk: Desk, window: Page) -> None:
     await fill(desk.vault)
     await desk.vault.remove_card("test-visa")
-    await window.goto(await desk.pages.card_link())
+    await window.goto((await desk.pages.card_form()).link)
     press, write = window.keyboard.press, window.keyboard.type
     for typed in ("Visa", "4000056655665556", None, "8/31", "Ana Lima", "home", "", ""):
         await press("Tab")
@@ -313,7 +313,7 @@ async def test_the_keyboard_alone_adds_a_card(desk: Desk, window: Page) -> None:
 async def test_it_works_without_javascript(desk: Desk, browser: Browser) -> None:
     await fill(desk.vault)
     async with a_window(browser, java_script_enabled=False, viewport=PHONE) as window:
-        await window.goto(await desk.pages.card_link())
+        await window.goto((await desk.pages.card_form()).link)
         await expect(window.get_by_text("Only where you chose")).to_be_visible()
         await window.get_by_label("Label of the card").fill("Visa")
         await save(window)
@@ -335,7 +335,7 @@ async def test_a_keyring_that_fails_is_said_above_the_form(tmp_path: Path, windo
             await super().set(name, secret)
 
     async with open_desk(tmp_path, keychain=Failing()) as desk:
-        await window.goto(await desk.pages.card_link())
+        await window.goto((await desk.pages.card_form()).link)
         await type_card(window)
         await type_address(window)
         await save(window)
@@ -367,7 +367,7 @@ async def test_a_canary_number_and_a_pin_are_nowhere_but_in_the_keyring(
     window.on("request", asked)
     window.on("response", lambda response: reading.append(asyncio.create_task(read(response))))
     async with open_desk(tmp_path, "sandbox") as desk:
-        await window.goto(await desk.pages.card_link())
+        await window.goto((await desk.pages.card_form()).link)
         await type_card(window, **{"Card number": REAL_LOOKING[:-1] + "0"})
         await type_address(window, Phone=REAL_LOOKING)
         await window.get_by_label("New approval PIN").fill(PIN)

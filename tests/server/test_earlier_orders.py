@@ -21,7 +21,7 @@ from firmly_mcp.checkout.wishes import Item, Wish
 from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.server.app import build_server
 from firmly_mcp.services import JOURNAL
-from tests.checkout.gate import ALLOW, CART, CODE, ITEMS, Gate, open_gate
+from tests.checkout.gate import ALLOW, CART, CODE, ITEMS, Gate
 from tests.dialects import Dialect
 from tests.proofs import BY_PERSON
 from tests.secret_service import DEADLINE, SecretService
@@ -55,13 +55,6 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("complete_order", {"store": STORE, "card": "4111 1111 1111 1111"}),
     ("place_order", {"store": STORE, "items": [{"ref": HOODIE}], "max_total": "9000"}),
 ]
-
-
-@pytest.fixture
-async def gate(tmp_path: Path) -> AsyncIterator[Gate]:
-    async with open_gate(tmp_path, cvv_command=CVV_COMMAND) as opened:
-        await opened.fill_cart()
-        yield opened
 
 
 @pytest.fixture

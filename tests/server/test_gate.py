@@ -23,19 +23,12 @@ from firmly_mcp.settings import Settings, approve_command
 from tests.checkout.gate import ALLOW, CODE, Gate, open_gate
 from tests.proofs import BY_PERSON
 from tests.secret_service import DEADLINE, SecretService
-from tests.shop import CVV_COMMAND, ORDER_TOOLS, STORE, TEE, call, refused, text_of
+from tests.shop import ORDER_TOOLS, STORE, TEE, call, refused, text_of
 from tests.terminal.assistant import an_assistant
 from tests.terminal.person import Terminal
 
 TWO = [{"ref": TEE, "quantity": 2}]
 BOTH = pytest.mark.parametrize(("tool", "arguments"), [("complete_order", {}), ("place_order", {"items": TWO})])
-
-
-@pytest.fixture
-async def gate(tmp_path: Path) -> AsyncIterator[Gate]:
-    async with open_gate(tmp_path, cvv_command=CVV_COMMAND) as opened:
-        await opened.fill_cart()
-        yield opened
 
 
 @pytest.fixture

@@ -404,7 +404,7 @@ def the_link(environment: dict[str, str], caplog: pytest.LogCaptureFixture) -> t
 
     async def act() -> str:
         async with open_services(read_settings(environment)) as services:
-            return await (await services.pages()).card_link()
+            return (await (await services.pages()).card_form()).link
 
     caplog.clear()
     return anyio.run(act), [record.getMessage() for record in caplog.records]

@@ -17,7 +17,8 @@ from firmly_mcp.wallet.addresses import Address, new_address
 from firmly_mcp.wallet.cards import Card, new_card
 from firmly_mcp.wallet.keychain import Keychain, Secrets
 from firmly_mcp.wallet.memory import MemoryKeychain
-from firmly_mcp.wallet.seal import PaymentKey
+from firmly_mcp.wallet.seal import PaymentKey, PaymentKeyLike
+from firmly_mcp.wallet.shelf import DamagedEntry
 from firmly_mcp.wallet.vault import Vault
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -70,6 +71,15 @@ def a_vault(lock_dir: Path, keychain: Secrets | None = None, *, environment: str
 
 def a_real_vault(lock_dir: Path, *, environment: str = "simulator") -> Vault:
     return a_vault(lock_dir, Keychain(), environment=environment)
+
+
+async def sealed_by(vault: Vault, label: str | None, code: SecretStr, key: PaymentKeyLike) -> SecretStr:
+    """The card of this label as an order has it: read and checked, then encrypted."""
+    return (await vault.encryptor(label, code, key))()
+
+
+async def damage_in(vault: Vault) -> list[DamagedEntry]:
+    return await vault.damaged_cards() + await vault.damaged_addresses()
 
 
 @dataclass(frozen=True)

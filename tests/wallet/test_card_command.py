@@ -19,7 +19,7 @@ from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.vault import Vault
 from tests.proofs import BY_PERSON
 
-from .samples import NOW, REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, an_address, now
+from .samples import NOW, REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, an_address, now, sealed_by
 from .test_seal import opened
 from .test_secrecy import CANARY, CVV, Witness
 
@@ -74,7 +74,7 @@ async def test_its_card_is_listed_by_its_summary_and_sealed_as_any_other(tmp_pat
     )  # fmt: skip
     assert await vault.card_summary() == await vault.card_summary("VAULT") == listed
     key = a_key_pair()
-    _, sealed = opened(await vault.seal("vault", CODE, key.public), key.private)
+    _, sealed = opened(await sealed_by(vault, "vault", CODE, key.public), key.private)
     assert sealed == {
         "number": TEST_VISA, "name": "Ana Lima", "month": "08", "year": "2030", "verification_value": "123"
     }  # fmt: skip
@@ -89,7 +89,7 @@ async def test_it_runs_once_to_be_shown_and_again_for_every_seal(tmp_path: Path)
         await vault.card_summary("Vault")
     assert count.read_text() == "x"
     for runs in ("xx", "xxx"):
-        await vault.seal(None, CODE, a_key_pair().public)
+        await sealed_by(vault, None, CODE, a_key_pair().public)
         assert count.read_text() == runs
 
 
@@ -109,7 +109,7 @@ async def test_another_card_than_the_one_that_was_shown_is_not_sealed(tmp_path: 
     vault = a_vault_with(printing(CARD, other, count=count), tmp_path)
     assert (await vault.card_summary()).last_four == "1111"
     with pytest.raises(CardRefused, match="another card than the one that was shown"):
-        await vault.seal("Vault", CODE, a_key_pair().public)
+        await sealed_by(vault, "Vault", CODE, a_key_pair().public)
     assert (await vault.card_summary()).last_four == TEST_AMEX[-4:]
 
 
@@ -123,8 +123,8 @@ async def test_a_command_that_nobody_accepted_is_not_run_and_other_cards_go_on(t
         "Nobody has accepted these settings: card_command."
     ]
     assert (await vault.card_summary()).label == "Kept"
-    await vault.seal("kept", CODE, a_key_pair().public)
-    for act in (vault.card_summary("Vault"), vault.seal("Vault", CODE, a_key_pair().public)):
+    await sealed_by(vault, "kept", CODE, a_key_pair().public)
+    for act in (vault.card_summary("Vault"), sealed_by(vault, "Vault", CODE, a_key_pair().public)):
         with pytest.raises(NotAllowed, match="card_command"):
             await act
     assert count.read_text() == ""
@@ -240,9 +240,11 @@ async def test_a_canary_card_is_seen_nowhere(
     vault = a_vault_on_nothing(printing(canary), tmp_path)
     for value in (await vault.cards(), await vault.card_summary(), vars(vault), vault._payment_cards):
         witness.value(value)
-    witness.value(await vault.seal(None, SecretStr(CVV[:3]), key.public))
-    await witness.refusal(lambda: vault.seal(None, SecretStr(CVV), key.public))
-    await witness.refusal(lambda: vault.seal(None, SecretStr(CVV[:3]), a_key_pair(host="cc.firmly.online").public))
+    witness.value(await sealed_by(vault, None, SecretStr(CVV[:3]), key.public))
+    await witness.refusal(lambda: sealed_by(vault, None, SecretStr(CVV), key.public))
+    await witness.refusal(
+        lambda: sealed_by(vault, None, SecretStr(CVV[:3]), a_key_pair(host="cc.firmly.online").public)
+    )
     for wrong in (
         canary | {"number": CANARY[:-1] + "0"},
         canary | {"label": CANARY},

@@ -13,7 +13,7 @@ from firmly_mcp.wallet.memory import MemoryKeychain
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService, lock, private_bus, secret_service
 
-from .samples import TEST_VISA, a_card, a_key_pair, a_real_vault, a_vault, an_address
+from .samples import TEST_VISA, a_card, a_key_pair, a_real_vault, a_vault, an_address, damage_in, sealed_by
 
 
 class Failing(MemoryKeychain):
@@ -51,17 +51,17 @@ async def test_a_damaged_entry_is_named_and_the_others_are_still_listed(
         await (keychain.delete(name) if entry is None else keychain.set(name, SecretStr(entry)))
     assert [card.label for card in await vault.cards()] == ["One", "Three"]
     assert [address.label for address in await vault.addresses()] == ["One", "Three"]
-    damaged_card, damaged_address = await vault.damaged()
+    damaged_card, damaged_address = await damage_in(vault)
     assert f"simulator/{vault.shopper}/card/two's of firmly-mcp {says}" in damaged_card.message
     assert """`firmly-mcp cards remove 'Two'"'"'s'`""" in damaged_card.message
     assert f"simulator/{vault.shopper}/address/two's" in damaged_address.message
     with pytest.raises(WalletError, match="Remove it with"):
         await vault.card_summary("Two's")
     with pytest.raises(WalletError, match="Remove it with"):
-        await vault.seal("Two's", SecretStr("123"), a_key_pair().public)
+        await sealed_by(vault, "Two's", SecretStr("123"), a_key_pair().public)
     await vault.remove_card("Two's")
     await vault.remove_address("Two's")
-    assert await vault.damaged() == []
+    assert await damage_in(vault) == []
 
 
 @pytest.mark.anyio
@@ -96,7 +96,7 @@ async def test_a_locked_keyring_is_no_damaged_entry(tmp_path: Path, monkeypatch:
         vault = a_real_vault(tmp_path)
         await vault.add_card(a_card())
         lock(bus)
-        for call in (vault.cards(), vault.damaged(), vault.card_summary(), vault.device_tokens.load()):
+        for call in (vault.cards(), damage_in(vault), vault.card_summary(), vault.device_tokens.load()):
             with pytest.raises(WalletError, match="the keyring is locked"):
                 await call
 
@@ -112,7 +112,7 @@ async def test_a_keyring_that_fails_in_the_middle_of_a_list_is_no_damaged_entry_
     vault = a_vault(tmp_path, Closing())
     await vault.add_card(a_card(label="One"))
     await vault.add_card(a_card(label="Two"))
-    for call in (vault.cards(), vault.damaged()):
+    for call in (vault.cards(), damage_in(vault)):
         with pytest.raises(WalletError, match="locked meanwhile"):
             await call
 
@@ -123,7 +123,7 @@ async def test_a_card_that_could_not_be_written_is_not_listed(tmp_path: Path) ->
     with pytest.raises(WalletError, match="broken"):
         await vault.add_card(a_card())
     assert await vault.cards() == []
-    assert await vault.damaged() == []
+    assert await damage_in(vault) == []
 
 
 @pytest.mark.anyio
@@ -142,4 +142,4 @@ async def test_a_damaged_entry_of_payment_keys_stops_the_sealing(tmp_path: Path)
     await vault.add_card(a_card(number=SecretStr(TEST_VISA)))
     await keychain.set(f"simulator/{vault.shopper}/payment-keys", SecretStr("[1]"))
     with pytest.raises(WalletError, match="payment-keys of firmly-mcp is damaged"):
-        await vault.seal(None, SecretStr("123"), a_key_pair().public)
+        await sealed_by(vault, None, SecretStr("123"), a_key_pair().public)

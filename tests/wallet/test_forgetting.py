@@ -25,7 +25,7 @@ from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 
 from .remaining import Canary, nothing_collected
-from .samples import a_card, a_key_pair, a_vault, an_address
+from .samples import a_card, a_key_pair, a_vault, an_address, sealed_by
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ async def test_a_card_is_held_no_longer_than_it_is_kept_or_sealed(keyring_bus: S
     with nothing_collected():
         await vault.add_card(a_card(number=canary.secret(), environment="sandbox", billing_address="Home"))
         assert await vault.cards()
-        await vault.seal("visa", SecretStr("123"), key)
+        await sealed_by(vault, "visa", SecretStr("123"), key)
         assert canary.holders() == []
     await vault.remove_card("visa")
 

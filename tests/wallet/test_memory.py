@@ -10,7 +10,7 @@ from firmly_mcp.wallet.cards import entry_of
 from firmly_mcp.wallet.demo import ADDRESS_LABEL, demo_vault
 from firmly_mcp.wallet.memory import MemoryKeychain
 
-from .samples import REAL_LOOKING, a_card, a_key_pair, a_vault, now
+from .samples import REAL_LOOKING, a_card, a_key_pair, a_vault, now, sealed_by
 
 
 @pytest.mark.anyio
@@ -50,7 +50,7 @@ async def test_the_demo_has_one_card_and_one_address_and_can_pay(tmp_path: Path)
     (card,) = await vault.cards()
     assert (card.brand, card.last_four, card.billing_address) == ("visa", "1111", ADDRESS_LABEL)
     assert (await vault.address(card.billing_address)).city == "Seattle"
-    assert (await vault.seal(None, SecretStr("123"), a_key_pair().public)).get_secret_value().count(".") == 4
+    assert (await sealed_by(vault, None, SecretStr("123"), a_key_pair().public)).get_secret_value().count(".") == 4
 
 
 @pytest.mark.anyio

@@ -25,7 +25,7 @@ from firmly_mcp.errors import CardRefused, UnexpectedAnswer
 from firmly_mcp.simulator.security import decrypt_jwe, parse_jwe, read_card
 from firmly_mcp.wallet.cards import Card
 from firmly_mcp.wallet.number import TEST_NUMBERS
-from firmly_mcp.wallet.seal import PAYMENT_HOSTS, Encryptor, PaymentKey, seal, thumbprint
+from firmly_mcp.wallet.seal import PAYMENT_HOSTS, Encryptor, PaymentKey, thumbprint
 
 from .samples import NOW, REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, base64url
 
@@ -47,7 +47,7 @@ def octets(part: str) -> bytes:
 
 
 def sealed_for(key: PaymentKey, card: Card | None = None, cvv: SecretStr = CVV) -> SecretStr:
-    return seal(card or a_card(), cvv, key, environment="simulator")
+    return Encryptor(card or a_card(), cvv, key, environment="simulator")()
 
 
 def test_firmly_gets_the_five_strings_and_the_three_header_members() -> None:
@@ -232,10 +232,10 @@ def test_a_card_is_sealed_for_its_own_environment_alone(environment: str, other:
     key = a_key_pair(host=host)
     card = a_card(environment=environment)
     if environment == other:
-        assert opened(seal(card, CVV, key.public, environment=other), key.private)[1]["number"] == TEST_VISA
+        assert opened(Encryptor(card, CVV, key.public, environment=other)(), key.private)[1]["number"] == TEST_VISA
     else:
         with pytest.raises(CardRefused, match=f"added for the {environment} environment, not for {other}"):
-            seal(card, CVV, key.public, environment=other)
+            Encryptor(card, CVV, key.public, environment=other)()
 
 
 @pytest.mark.parametrize(
@@ -255,21 +255,21 @@ def test_a_card_is_sealed_for_its_own_environment_alone(environment: str, other:
 )
 def test_a_key_from_another_host_gets_no_card(environment: str, host: str) -> None:
     with pytest.raises(CardRefused, match="not from a payment host"):
-        seal(a_card(environment=environment), CVV, a_key_pair(host=host).public, environment=environment)
+        Encryptor(a_card(environment=environment), CVV, a_key_pair(host=host).public, environment=environment)()
 
 
 @pytest.mark.parametrize("environment", ["sandbox", "production"])
 def test_a_real_card_goes_to_its_own_payment_host(environment: str) -> None:
     key = a_key_pair(host=f"https://{PAYMENT_HOSTS[environment]}")
     card = a_card(environment=environment, number=SecretStr(REAL_LOOKING))
-    assert opened(seal(card, CVV, key.public, environment=environment), key.private)[1]["number"] == REAL_LOOKING
+    assert opened(Encryptor(card, CVV, key.public, environment=environment)(), key.private)[1]["number"] == REAL_LOOKING
 
 
 @pytest.mark.parametrize("environment", ["simulator", "custom"])
 def test_a_number_that_is_not_published_for_tests_is_not_sealed_for_a_test(environment: str) -> None:
     smuggled = a_card(environment=environment).model_copy(update={"number": SecretStr(REAL_LOOKING)})
     with pytest.raises(CardRefused, match="published test numbers"):
-        seal(smuggled, CVV, a_key_pair().public, environment=environment)
+        Encryptor(smuggled, CVV, a_key_pair().public, environment=environment)()
 
 
 def test_the_thumbprint_is_rfc_7638s() -> None:

@@ -25,13 +25,13 @@ from firmly_mcp.wallet.backends import Backend
 from firmly_mcp.wallet.cards import Card, entry_of
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
-from firmly_mcp.wallet.seal import PAYMENT_HOSTS, seal
+from firmly_mcp.wallet.seal import PAYMENT_HOSTS, Encryptor
 from firmly_mcp.wallet.security_code import security_code
 from firmly_mcp.wallet.vault import Vault
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService, private_bus
 
-from .samples import REAL_LOOKING, a_card, a_key_pair, a_vault, an_address
+from .samples import REAL_LOOKING, a_card, a_key_pair, a_vault, an_address, damage_in, sealed_by
 
 CANARY = REAL_LOOKING
 GROUPED = SecretStr(" ".join(CANARY[place : place + 4] for place in range(0, 16, 4)))
@@ -136,7 +136,7 @@ async def test_a_canary_number_is_seen_nowhere_but_in_the_keyring(
         witness.value(value)
     witness.value(await vault.add_card(card))
     witness.value(await vault.cards())
-    witness.value(await vault.seal("visa", SecretStr(CVV[:3]), key.public))
+    witness.value(await sealed_by(vault, "visa", SecretStr(CVV[:3]), key.public))
     encrypt = await vault.encryptor("visa", SecretStr(CVV[:3]), key.public)
     for made in (encrypt, [encrypt], encrypt.card, encrypt()):
         witness.value(made)
@@ -176,9 +176,9 @@ async def _refusals(witness: Witness, vault: Vault) -> None:
         lambda: vault.add_card(a_card(number=GROUPED, environment="sandbox")),
         lambda: vault.add_card(a_card(number=GROUPED, environment="production")),
         lambda: vault.add_card(a_card(number=GROUPED, environment="sandbox", label="New", billing_address="Nowhere")),
-        lambda: vault.seal("visa", SecretStr(CVV), good),
-        lambda: vault.seal("visa", SecretStr(CVV[:3]), wrong_host),
-        lambda: vault.seal("visa", SecretStr(CVV[:3]), a_key_pair(host=HOST, which=1).public),
+        lambda: sealed_by(vault, "visa", SecretStr(CVV), good),
+        lambda: sealed_by(vault, "visa", SecretStr(CVV[:3]), wrong_host),
+        lambda: sealed_by(vault, "visa", SecretStr(CVV[:3]), a_key_pair(host=HOST, which=1).public),
         partial(_sealed_elsewhere, other),
         lambda: a_vault(Path("locks"), MemoryKeychain(), environment="sandbox").add_card(other),
         lambda: MemoryKeychain().set("simulator/local/card/visa", entry_of(other)),
@@ -192,7 +192,9 @@ async def _refusals(witness: Witness, vault: Vault) -> None:
 
 
 async def _sealed_elsewhere(card: Card) -> object:
-    return seal(card, SecretStr(CVV[:3]), a_key_pair(host=PAYMENT_HOSTS["production"]).public, environment="production")
+    return Encryptor(
+        card, SecretStr(CVV[:3]), a_key_pair(host=PAYMENT_HOSTS["production"]).public, environment="production"
+    )()
 
 
 async def _damage(witness: Witness, vault: Vault) -> None:
@@ -211,9 +213,9 @@ async def _damage(witness: Witness, vault: Vault) -> None:
         await keychain.set(name, SecretStr(damage))
         del damage
         await witness.refusal(lambda: vault.card_summary("Visa"))
-        await witness.refusal(lambda: vault.seal("Visa", SecretStr(CVV[:3]), a_key_pair(host=HOST).public))
+        await witness.refusal(lambda: sealed_by(vault, "Visa", SecretStr(CVV[:3]), a_key_pair(host=HOST).public))
         witness.value(await vault.cards())
-        witness.value([error.message for error in await vault.damaged()])
+        witness.value([error.message for error in await damage_in(vault)])
     await keychain.set(name, whole)
 
 

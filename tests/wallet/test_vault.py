@@ -31,7 +31,18 @@ from firmly_mcp.wallet.vault import Vault
 from tests.proofs import BY_PERSON, with_pin
 from tests.secret_service import DEADLINE, SecretService
 
-from .samples import REAL_LOOKING, TEST_AMEX, a_card, a_key_pair, a_real_vault, a_vault, an_address, now
+from .samples import (
+    REAL_LOOKING,
+    TEST_AMEX,
+    a_card,
+    a_key_pair,
+    a_real_vault,
+    a_vault,
+    an_address,
+    damage_in,
+    now,
+    sealed_by,
+)
 
 
 @pytest.mark.anyio
@@ -268,9 +279,9 @@ async def test_an_addition_that_is_cancelled_half_way_leaves_the_wallet_usable(
         group.cancel_scope.cancel()
     await vault.add_card(a_card(label="Two"))
     assert [card.label for card in await vault.cards()] == ["Two"]
-    assert "card/one of firmly-mcp is missing" in (await vault.damaged())[0].message
+    assert "card/one of firmly-mcp is missing" in (await damage_in(vault))[0].message
     await vault.remove_card("One")
-    assert await vault.damaged() == []
+    assert await damage_in(vault) == []
 
 
 @pytest.mark.anyio
@@ -288,11 +299,11 @@ async def test_sealing_refuses_an_expired_card_and_remembers_the_key(tmp_path: P
     vault = Vault(MemoryKeychain(), "simulator", "local", tmp_path, lambda: clock[0])
     await vault.add_card(a_card())
     key = a_key_pair()
-    assert (await vault.seal(None, SecretStr("123"), key.public)).get_secret_value().count(".") == 4
+    assert (await sealed_by(vault, None, SecretStr("123"), key.public)).get_secret_value().count(".") == 4
     assert list(await vault.payment_keys()) == [f"{key.public.host} {key.public.kid}"]
     clock[0] = datetime(2031, 1, 1, tzinfo=UTC)
     with pytest.raises(CardRefused, match=r"The card has expired\. Nothing was sent\."):
-        await vault.seal("Visa", SecretStr("123"), key.public)
+        await sealed_by(vault, "Visa", SecretStr("123"), key.public)
 
 
 @pytest.mark.anyio
@@ -300,11 +311,11 @@ async def test_one_key_id_never_stands_for_two_keys(tmp_path: Path) -> None:
     vault = a_vault(tmp_path)
     await vault.add_card(a_card())
     first, impostor, rotated = a_key_pair(), a_key_pair(which=1), a_key_pair(kid="2026-02-key", which=1)
-    await vault.seal(None, SecretStr("123"), first.public)
+    await sealed_by(vault, None, SecretStr("123"), first.public)
     with pytest.raises(UnexpectedAnswer, match="another payment key under a key id that it has used before"):
-        await vault.seal(None, SecretStr("123"), impostor.public)
-    await vault.seal(None, SecretStr("123"), rotated.public)
-    await vault.seal(None, SecretStr("123"), first.public)
+        await sealed_by(vault, None, SecretStr("123"), impostor.public)
+    await sealed_by(vault, None, SecretStr("123"), rotated.public)
+    await sealed_by(vault, None, SecretStr("123"), first.public)
     assert len(await vault.payment_keys()) == 2
 
 
@@ -313,18 +324,18 @@ async def test_a_key_renewed_under_its_old_id_is_used_once_a_person_accepted_tha
     vault = a_vault(tmp_path)
     await vault.add_card(a_card())
     first, renewed, impostor = (a_key_pair(which=which) for which in range(3))
-    await vault.seal(None, SecretStr("123"), first.public)
+    await sealed_by(vault, None, SecretStr("123"), first.public)
     compared = await vault.compare_payment_key(renewed.public)
     before, now_ = thumbprint(first.public), thumbprint(renewed.public)
     assert (compared.kid, compared.before, compared.now, compared.is_refused) == (first.public.kid, before, now_, True)
     with pytest.raises(UnexpectedAnswer, match=f"whether {now_} is its key's thumbprint") as caught:
-        await vault.seal(None, SecretStr("123"), renewed.public)
+        await sealed_by(vault, None, SecretStr("123"), renewed.public)
     assert caught.value.next == "firmly-mcp orders accept-payment-key"
     await vault.accept_payment_key(renewed.public, BY_PERSON)
-    await vault.seal(None, SecretStr("123"), renewed.public)
+    await sealed_by(vault, None, SecretStr("123"), renewed.public)
     for other in (first, impostor):
         with pytest.raises(UnexpectedAnswer, match="another payment key"):
-            await vault.seal(None, SecretStr("123"), other.public)
+            await sealed_by(vault, None, SecretStr("123"), other.public)
     assert not (await vault.compare_payment_key(renewed.public)).is_refused
 
 
@@ -335,7 +346,7 @@ async def test_where_money_moves_a_payment_key_is_accepted_with_the_pin_alone(
     vault = a_vault(tmp_path, Keychain(), environment="production")
     first, renewed = (a_key_pair(which=which, host="cc.firmly.online") for which in range(2))
     await vault.add_card(a_card(environment="production"))
-    await vault.seal(None, SecretStr("123"), first.public)
+    await sealed_by(vault, None, SecretStr("123"), first.public)
     with pytest.raises(PinRefused, match="No approval PIN is set"):
         await vault.accept_payment_key(renewed.public, BY_PERSON)
     await vault.pin.set(SecretStr("tulip 47"), BY_PERSON)
@@ -355,11 +366,11 @@ async def test_a_damaged_entry_of_payment_keys_is_renewed_by_accepting_a_key(tmp
     await keychain.set(f"simulator/{vault.shopper}/payment-keys", SecretStr("nonsense"))
     key = a_key_pair()
     with pytest.raises(WalletError, match="firmly-mcp orders accept-payment-key"):
-        await vault.seal(None, SecretStr("123"), key.public)
+        await sealed_by(vault, None, SecretStr("123"), key.public)
     compared = await vault.compare_payment_key(key.public)
     assert (compared.before, compared.is_damaged, compared.is_refused) == (None, True, True)
     await vault.accept_payment_key(key.public, BY_PERSON)
-    await vault.seal(None, SecretStr("123"), key.public)
+    await sealed_by(vault, None, SecretStr("123"), key.public)
 
 
 @pytest.mark.anyio
@@ -368,7 +379,7 @@ async def test_the_oldest_of_many_keys_is_forgotten_and_the_entry_stays_small(tm
     vault = a_vault(tmp_path, keychain)
     await vault.add_card(a_card())
     for number in range(14):
-        await vault.seal(None, SecretStr("123"), a_key_pair(kid=f"{number:032}").public)
+        await sealed_by(vault, None, SecretStr("123"), a_key_pair(kid=f"{number:032}").public)
     kept = await vault.payment_keys()
     assert [name.split(" ")[1] for name in kept] == [f"{number:032}" for number in range(4, 14)]
     entry = await keychain.get(f"simulator/{vault.shopper}/payment-keys")
