@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from .app import simulator_dir
 from .demo_display import Display, JsonLines, Panels
 from .errors import FirmlyError, WalletError
-from .services import simulator_dir
 from .settings import Settings
-from .wallet.demo import ADDRESS_LABEL, CARD_LABEL, TEST_NUMBER, fill
+from .wallet.memory import ADDRESS_LABEL, CARD_LABEL, TEST_NUMBER, fill
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -85,9 +85,9 @@ def _settings(folder: Path) -> Settings:
 async def _wallet(settings: Settings, display: Display) -> AsyncIterator[bool]:
     """The test card in the keyring for as long as the demo runs; yields whether memory has to stand in for it."""
     from .wallet.keychain import Keychain
-    from .wallet.vault import Vault
+    from .wallet.wallet import Wallet
 
-    vault = Vault(
+    vault = Wallet(
         Keychain(limit=5),
         settings.environment,
         settings.shopper,

@@ -4,7 +4,7 @@ FirmlyError
 ├─ NotAllowed                we said no before anything was sent
 │  ├─ RuleDenied             a spending rule said no; `rule` names it
 │  ├─ PinRefused             the approval PIN is wrong, locked, missing or will not do; `tries_left` may say how often
-│  └─ BeingPaid              an order for this cart is being placed right now
+│  └─ OrderInProgress        an order for this cart is being placed right now
 ├─ QuoteChanged              price or terms moved since they were shown; `difference` says how
 ├─ SettingsError             a setting or the configuration file is wrong
 ├─ WalletError               the keyring is locked, absent, refused by name, or did not keep what it was given
@@ -85,7 +85,7 @@ class PinRefused(NotAllowed):
         self.tries_left = tries_left
 
 
-class BeingPaid(NotAllowed):
+class OrderInProgress(NotAllowed):
     """An order at this store is being placed; its cart cannot change meanwhile."""
 
     code = "being_paid"

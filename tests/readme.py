@@ -12,8 +12,8 @@ import click
 from firmly_mcp import errors
 from firmly_mcp.cli import command
 from firmly_mcp.server.app import TOOLS
-from firmly_mcp.server.error_views import NEXT
-from firmly_mcp.server.published import definition_of
+from firmly_mcp.server.tool import definition_of
+from firmly_mcp.server.views.view import NEXT
 from firmly_mcp.settings import VARIABLES, Settings
 from tests.clients.table import clients
 from tests.endpoints import ENDPOINTS

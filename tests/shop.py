@@ -14,10 +14,10 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
-from firmly_mcp.services import Services, open_services, simulator_dir
+from firmly_mcp.app import Services, open_services, simulator_dir
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
-from firmly_mcp.wallet.demo import fill
+from firmly_mcp.wallet.memory import fill
 from tests.secret_service import SecretService
 
 STORE = "staging.luma.gift"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmly_mcp.card_numbers import HIDDEN, brand_of, hide_card_numbers, holds_card_number, passes_luhn
+from firmly_mcp.redaction import HIDDEN, brand_of, hide_card_numbers, holds_card_number, passes_luhn
 
 VISA = "4111111111111111"
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from firmly_mcp.currencies import CURRENCIES, nearest_currency
-from firmly_mcp.money import _MINOR_UNITS
+from firmly_mcp.money import _MINOR_UNITS, CURRENCIES, nearest_currency
 
 
 def test_every_currency_is_a_code_of_three_letters_and_no_code_of_something_else() -> None:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.hosts import SANDBOX
+from firmly_mcp.api.encoding import SANDBOX
 from firmly_mcp.api.session import DeviceSession, TokensInMemory
 from firmly_mcp.api.transport import Http
 from firmly_mcp.server.app import TOOLS

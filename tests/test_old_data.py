@@ -17,11 +17,10 @@ from typing import Final
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.attempts import Attempt, State
-from firmly_mcp.checkout.placement import Asked
-from firmly_mcp.checkout.wishes import Item, Wish
+from firmly_mcp.app import JOURNAL, Services, accepted_settings, open_services, simulator_dir
+from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
+from firmly_mcp.checkout.review import Asked
 from firmly_mcp.errors import PinRefused
-from firmly_mcp.services import JOURNAL, Services, accepted_settings, open_services, simulator_dir
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.wallet.keychain import Keychain
@@ -99,7 +98,7 @@ async def test_the_old_doubt_and_the_send_of_a_killed_server_end_as_the_store_sa
 
 async def test_an_old_order_is_found_by_the_same_call(old_shopper: Services) -> None:
     placement = await old_shopper.placement()
-    answer = await placement.order(Wish(STORE, (Item(TEE, 1),)), max_total=None)
+    answer = await placement.order(OrderIntent(STORE, (Item(TEE, 1),)), max_total=None)
     assert not isinstance(answer, Asked)
     assert (answer.attempt.number, answer.is_new) == (2, False)
 

@@ -129,8 +129,8 @@ async def _client() -> AsyncIterator[Client]:
     """A client of a server with the demo's wallet, on a simulator of its own."""
     from mcp import Client
 
+    from firmly_mcp.app import open_services
     from firmly_mcp.server.app import build_server
-    from firmly_mcp.services import open_services
     from firmly_mcp.settings import Settings
 
     with TemporaryDirectory(prefix="firmly-mcp-tokens-") as folder:
@@ -145,7 +145,7 @@ async def _client() -> AsyncIterator[Client]:
 def _observed_product() -> Any:
     from firmly_mcp.api.fields import read
     from firmly_mcp.api.products import Product
-    from firmly_mcp.server.product_views import ProductView
+    from firmly_mcp.server.views.catalog import ProductView
 
     sent = json.loads((OBSERVED / "product-detail.json").read_text("utf-8"), parse_float=Decimal)
     return ProductView.of(read(Product, sent), "samsung.com")

@@ -13,8 +13,7 @@ import anyio
 
 from firmly_mcp.errors import FirmlyError, UnexpectedAnswer, Unreachable
 
-from .fields import Model, read
-from .refusals import (
+from .error_codes import (
     envelope,
     proves_not_made,
     proves_session_refused,
@@ -22,6 +21,7 @@ from .refusals import (
     retry_after,
     session_refused,
 )
+from .fields import Model, read
 from .session import DeviceSession, Token
 from .transport import CALL_SECONDS, Answer, NoAnswer, NotSent, Request
 

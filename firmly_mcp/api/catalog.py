@@ -13,12 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 from firmly_mcp.errors import NotFound
 from firmly_mcp.money import Money
 
-from .bodies import cents, given
 from .calls import Calls
-from .hosts import Hosts, origin_of
-from .names import page_url, query, segment, store_name
+from .encoding import Hosts, cents, given, origin_of, page_url, query, segment, store_name
+from .error_codes import invalid
 from .products import Product, ProductListing, SearchPage, listings, product_page, search_page
-from .refusals import invalid
 
 ALL: Final = slice(0, None)
 

@@ -13,20 +13,18 @@ from contextlib import asynccontextmanager
 
 from firmly_mcp.errors import NotFound
 
-from .bodies import AddressFields, Item, address_body, at_least, given, items_body
 from .calls import Calls
 from .catalog import Catalog
-from .device import Device
-from .events import OrderEvent
+from .encoding import AddressFields, Item, address_body, at_least, given, items_body, segment, store_name
+from .error_codes import invalid, method_kept
 from .fields import read
 from .locks import Hold
-from .models import Cart, Order, PaymentKey
-from .names import segment, store_name
-from .orders import Availability, OrderStatus
-from .payments import NotConfirmed, Payments, SealedCard
-from .refusals import invalid, method_kept
+from .models import Cart, Order, PaymentKey, carts
+from .one_use import SealedCard
+from .order_status import ActiveDomains, Availability, OrderStatus, PostalCode
+from .payments import NotConfirmed, OrderEvent, Payments
 from .session import DeviceSession, Notice
-from .transport import LastLook as LastLook
+from .transport import LastLook
 
 
 class FirmlyClient:
@@ -58,7 +56,7 @@ class FirmlyClient:
         """Keep a store's cart as it is, from the check to the outcome of an order.
 
         Raises:
-            BeingPaid: an order is being placed there.
+            OrderInProgress: an order is being placed there.
         """
         async with self.session.locks.hold(store_name(store)) as hold:
             yield hold
@@ -214,7 +212,7 @@ class FirmlyClient:
         Raises:
             Unreachable: nothing was sent.
             StoreError: refused, and proven so.
-            NoProof: sent, and nothing proves how it ended.
+            OutcomeUnknown: sent, and nothing proves how it ended.
         """
         name = store_name(store)
         body = {"billing_info": address_body(billing_info)} | given({"captcha_token": captcha_token})
@@ -270,3 +268,34 @@ class FirmlyClient:
             if method == "GET":
                 return read(Cart, (await self._calls.read(method, url, body)).body)
             return await self._calls.change(Cart, method, url, body, repeatable=repeatable)
+
+
+# What a device has over all stores.
+
+
+class Device:
+    """Its stores, carts and postal code; `FirmlyClient` has its methods."""
+
+    def __init__(self, session: DeviceSession, calls: Calls) -> None:
+        self._locks = session.locks
+        self._calls = calls
+        self._carts = f"{session.hosts.api}/api/v2/carts"
+
+    async def get_active_domains(self) -> tuple[str, ...]:
+        """GET carts/active-domains: stores where this device has a cart with something in it."""
+        async with self._locks.device():
+            answer = await self._calls.read("GET", f"{self._carts}/active-domains")
+        return read(ActiveDomains, answer.body).domains
+
+    async def get_active_carts(self) -> tuple[Cart, ...]:
+        """GET carts/active: every cart with something in it; a store that fails is missing."""
+        async with self._locks.device():
+            answer = await self._calls.read("GET", f"{self._carts}/active")
+        return carts(answer.body)
+
+    async def set_postal_code(self, postal_code: str) -> str | None:
+        """POST carts/postal-code (Firmly: set-postal-code): shipping is computed anew in every active cart."""
+        async with self._locks.device():
+            url, body = f"{self._carts}/postal-code", {"postal_code": postal_code}
+            changed = await self._calls.change(PostalCode, "POST", url, body, repeatable=True)
+        return changed.postal_code or None

@@ -20,9 +20,9 @@ from typing import Final
 
 import anyio
 
-from firmly_mcp.errors import BeingPaid, NotAllowed, SettingsError, Unreachable
+from firmly_mcp.errors import NotAllowed, OrderInProgress, SettingsError, Unreachable
 
-from .names import StoreName
+from .encoding import StoreName
 
 _POLL_SECONDS: Final = 0.02
 # With a call's own 30 s this stays below what a tool call may take.
@@ -50,7 +50,7 @@ class Locks:
         """Take a store's lock, or go by a hold of that store.
 
         Raises:
-            BeingPaid: an order is being placed there.
+            OrderInProgress: an order is being placed there.
             Unreachable: other calls to the store did not end in time; nothing was sent.
             NotAllowed: the hold is of another store, or over.
         """
@@ -118,7 +118,7 @@ class Locks:
         deadline = anyio.current_time() + self._wait
         while (lock := attempt()) is None:
             if paid():
-                raise BeingPaid(
+                raise OrderInProgress(
                     "An order is being placed at this store. Its cart cannot be read or changed until then."
                 )
             if anyio.current_time() >= deadline:

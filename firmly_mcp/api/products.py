@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, ConfigDict
 from firmly_mcp.errors import UnexpectedAnswer
 from firmly_mcp.money import Money, minor_units
 
-from . import ref
+from . import encoding
 from .fields import Amount, Count, Doubts, Flag, Id, Many, Number, Ours, Sent, Text, Word, plain_json, read
 from .models import Pictures
 
@@ -70,7 +70,7 @@ class Variant(Sent):
     @property
     def ref(self) -> str | None:
         """The one string that stands for `add_to_cart_ref`; None where there is none to send."""
-        return ref.pack(self.add_to_cart_ref) if self.add_to_cart_ref else None
+        return encoding.pack(self.add_to_cart_ref) if self.add_to_cart_ref else None
 
 
 class _WithVariants(Sent):

@@ -25,10 +25,10 @@ from firmly_mcp.errors import (
     WalletError,
 )
 
+from .encoding import Hosts
+from .error_codes import refusal
 from .fields import Count, Id, Sent, read
-from .hosts import Hosts
 from .locks import Locks
-from .refusals import refusal
 from .transport import Answer, Http, NoAnswer, NotSent, Request
 
 # A request that begins with this much life ends within it; an order may take longer, but is judged at its beginning.

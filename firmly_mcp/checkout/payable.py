@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from firmly_mcp.api.doubts import contradictions, line_price
-from firmly_mcp.api.models import Cart, LineItem
+from firmly_mcp.api.models import Cart, LineItem, contradictions, line_price
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money, minor_units
 

@@ -15,8 +15,8 @@ from typing import Final
 from firmly_mcp.api.locks import Hold
 from firmly_mcp.errors import QuoteChanged
 
-from .purchases import Purchase
 from .quote import Quote, quote, rises
+from .requests import OrderRequest
 
 # In seconds.
 FRESH: Final = 1.0
@@ -42,7 +42,7 @@ def seconds_passed() -> float:
     return time.monotonic()
 
 
-async def checked(purchase: Purchase, approved: Quote, hold: Hold | None, clock: Callable[[], float]) -> PriceCheck:
+async def checked(purchase: OrderRequest, approved: Quote, hold: Hold | None, clock: Callable[[], float]) -> PriceCheck:
     """Read the cart again, and compare every term.
 
     Raises:
@@ -56,7 +56,9 @@ async def checked(purchase: Purchase, approved: Quote, hold: Hold | None, clock:
     return PriceCheck(now, asked_at, clock())
 
 
-async def renewed(check: PriceCheck, purchase: Purchase, hold: Hold | None, clock: Callable[[], float]) -> PriceCheck:
+async def renewed(
+    check: PriceCheck, purchase: OrderRequest, hold: Hold | None, clock: Callable[[], float]
+) -> PriceCheck:
     """Return the check, made again while it is older than a second.
 
     Raises:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from firmly_mcp.api.events import StreamResult
+from firmly_mcp.api.error_codes import proves_not_placed
 from firmly_mcp.api.models import Cart
-from firmly_mcp.api.refusals import proves_not_placed
+from firmly_mcp.api.payments import StreamResult
 from firmly_mcp.errors import FirmlyError, NotAllowed, SettingsError, StoreError, Unreachable
-from firmly_mcp.store_text import clean
+from firmly_mcp.untrusted import clean
 
-from .attempts import Outcome, State
+from .models import Outcome, State
 
 _NO_NUMBER: Final = "the answer held no order number, so it proves nothing"
 _UNPROVEN_ERROR: Final = "The store reported an error, and that does not prove that nothing was ordered."

@@ -7,27 +7,32 @@ against the shopper. Only amounts may fall between what was shown and what is pa
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from firmly_mcp.api.models import Address, Cart, LineItem, Shipment
+from firmly_mcp.api.models import Address as CartAddress
 from firmly_mcp.money import Money
-from firmly_mcp.store_text import clean, clean_markup, named
+from firmly_mcp.untrusted import clean, clean_markup, named
+from firmly_mcp.wallet.addresses import FIELDS, Origin
+from firmly_mcp.wallet.addresses import Address as WalletAddress
+from firmly_mcp.wallet.entries import label_key, one_line
 
 from .payable import require_payable
-from .receipt import Receipt, receipt
-from .recipients import address_hash
+from .text import Receipt, receipt
 
 T = TypeVar("T")
+
 Term = str | int | Money | None
 
 _TOTALS: Final = ("sub_total", "shipping_total", "tax_total", "addon_total", "total")
 
 
 @dataclass(frozen=True, slots=True)
-class Payer:
+class PaymentMethod:
     """Whose card pays, and where the payment goes: the terms that are ours rather than the store's.
 
     `billing` holds Firmly's address fields; `payment_host` is the origin that the sealed card is sent to. `address_key`
@@ -57,7 +62,7 @@ class Quote:
     cart_id: str
     total: Money
     lines: tuple[str, ...]
-    payer: Payer
+    payer: PaymentMethod
     terms: Mapping[str, Term]
     purchase_key: str
     receipt: Receipt
@@ -70,7 +75,7 @@ class Quote:
         return _digest({name: _plain(term) for name, term in self.terms.items()})
 
 
-def quote(store: str, cart: Cart, payer: Payer) -> Quote:
+def quote(store: str, cart: Cart, payer: PaymentMethod) -> Quote:
     """Read a cart as something to pay.
 
     Raises:
@@ -108,7 +113,7 @@ def purchase_key(environment: str, shopper: str, store: str, cart: Cart) -> str 
     return _digest([environment, shopper, store, sorted(_wanted(cart).items())])
 
 
-def shipping_of(cart: Cart, payer: Payer) -> Address | None:
+def shipping_of(cart: Cart, payer: PaymentMethod) -> Address | None:
     """Where the order goes: the address that is sent with it, or else the cart's."""
     return cart.shipping_info if payer.ships_to is None else Address.model_validate(dict(payer.ships_to))
 
@@ -141,7 +146,7 @@ def _moved_against(before: Term, after: Term) -> bool:
     return before != after
 
 
-def _terms(store: str, cart: Cart, payer: Payer) -> Iterator[tuple[str, Term]]:
+def _terms(store: str, cart: Cart, payer: PaymentMethod) -> Iterator[tuple[str, Term]]:
     yield "store", store
     yield "environment", payer.environment
     yield "payment host", payer.payment_host
@@ -248,3 +253,64 @@ def _canonical(value: Any) -> str:
 
 def _digest(value: Any) -> str:
     return hashlib.sha256(_canonical(value).encode()).hexdigest()
+
+
+# Whether an order goes to an address that is the person's own: one that they entered, or approved an order to
+# before.
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Where an order goes, as the address book knows it.
+
+    `entries` are all those that it is equal to. `shipped_to` is the entry that the order was made with, where there is
+    no doubt which one that is: an approved order makes this one the person's own, and no other.
+    """
+
+    entries: tuple[WalletAddress, ...] = ()
+    shipped_to: WalletAddress | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is in the book, and only the person's word put it there."""
+        return self.origin == "person"
+
+    @property
+    def origin(self) -> Origin | None:
+        """Who entered it; of several entries the one that is not the person's decides. None: it is not in the book."""
+        origins = [entry.origin for entry in self.entries]
+        return next((origin for origin in origins if origin != "person"), origins[0] if origins else None)
+
+
+def recipient(book: Iterable[WalletAddress], sent: CartAddress | None, label: str | None = None) -> Recipient:
+    """The book's entries that an order's address is equal to; `label` is the entry's that the order call named."""
+    if sent is None:
+        return Recipient()
+    entries = tuple(entry for entry in book if _compared(as_sent(entry)) == _compared(sent))
+    meant = [entry for entry in entries if label is None or label_key(entry.label) == label_key(label)]
+    return Recipient(entries, meant[0] if len(meant) == 1 else None)
+
+
+def as_sent(entry: WalletAddress) -> CartAddress:
+    """An entry in the form in which a cart holds it."""
+    return CartAddress.model_validate(entry.as_firmly())
+
+
+def address_hash(key: bytes, shipping: CartAddress | None) -> str | None:
+    """What the journal knows an address by: HMAC-SHA256 over every field, so that the file alone tells none of them.
+
+    Two addresses have one hash if and only if they are equal here.
+    """
+    if shipping is None:
+        return None
+    return hmac.new(key, json.dumps(_compared(shipping)).encode(), hashlib.sha256).hexdigest()
+
+
+def _compared(address: CartAddress) -> list[str]:
+    """Every field of the book, in its order; `state_name` is a store's own addition and stands in no entry."""
+    return [_comparable(getattr(address, name)) for name in FIELDS]
+
+
+def _comparable(text: str | None) -> str:
+    # Folded case may leave the one Unicode form that the text was in.
+    return one_line(label_key(text or ""))

@@ -7,16 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from firmly_mcp.api.client import FirmlyClient
+from firmly_mcp.api.encoding import store_name
 from firmly_mcp.api.models import Cart
-from firmly_mcp.api.names import store_name
 from firmly_mcp.errors import CartNotFound, FirmlyError
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 
-from .belonging import PurchaseKeys
-from .purchases import CartPurchase, ItemsPurchase, Purchase, SendingDevices
-from .quote import Payer, Quote, purchase_key, quote, shipping_of
-from .recipients import Recipient, recipient
-from .wishes import Wish
+from .journal.lookup import PurchaseKeys
+from .models import OrderIntent
+from .quote import PaymentMethod, Quote, Recipient, purchase_key, quote, recipient, shipping_of
+from .requests import CartOrder, ItemsOrder, OrderRequest, SendingDevices
 
 
 class Quoting:
@@ -30,7 +29,7 @@ class Quoting:
         *,
         environment: str,
         shopper: str,
-        vault: Vault,
+        vault: Wallet,
         firmly: Callable[[], Awaitable[FirmlyClient]],
         new_device: Callable[[], Awaitable[FirmlyClient]],
         devices: SendingDevices,
@@ -42,7 +41,7 @@ class Quoting:
         self._new_device = new_device
         self._devices = devices
 
-    async def purchase(self, wish: Wish) -> Purchase:
+    async def purchase(self, wish: OrderIntent) -> OrderRequest:
         """The way to order that a wish means.
 
         Raises:
@@ -51,11 +50,11 @@ class Quoting:
         """
         store = store_name(wish.store)
         if wish.items is None:
-            return CartPurchase(store, await self._firmly())
+            return CartOrder(store, await self._firmly())
         entry = await self._vault.address(wish.address)
-        return ItemsPurchase(store, wish.items, entry.as_firmly(), await self._new_device(), self._devices)
+        return ItemsOrder(store, wish.items, entry.as_firmly(), await self._new_device(), self._devices)
 
-    async def priced(self, purchase: Purchase) -> Cart | None:
+    async def priced(self, purchase: OrderRequest) -> Cart | None:
         """Its cart with the store's total, or None where there is no cart."""
         async with tidied_on_error(purchase):
             try:
@@ -63,7 +62,7 @@ class Quoting:
             except CartNotFound:
                 return None
 
-    def keys(self, purchase: Purchase, wish: Wish, cart: Cart | None) -> PurchaseKeys:
+    def keys(self, purchase: OrderRequest, wish: OrderIntent, cart: Cart | None) -> PurchaseKeys:
         """What finds the attempts of this purchase, once its cart was read; it takes no card and no keyring."""
         return PurchaseKeys(
             store=purchase.store,
@@ -73,7 +72,7 @@ class Quoting:
             reference=wish.reference,
         )
 
-    async def quoted(self, purchase: Purchase, wish: Wish, cart: Cart | None) -> Quote:
+    async def quoted(self, purchase: OrderRequest, wish: OrderIntent, cart: Cart | None) -> Quote:
         """The cart as something to pay.
 
         Raises:
@@ -81,20 +80,20 @@ class Quoting:
             CardNotFound, AddressNotFound: no card has the wish's label, or its billing address is gone.
         """
         payer = await self._payer(wish.card)
-        if isinstance(purchase, ItemsPurchase):
+        if isinstance(purchase, ItemsOrder):
             payer = replace(payer, ships_to=purchase.shipping)
         return quote(purchase.store, cart or Cart(), payer)
 
-    async def recipient(self, wish: Wish, cart: Cart | None, payer: Payer) -> Recipient:
+    async def recipient(self, wish: OrderIntent, cart: Cart | None, payer: PaymentMethod) -> Recipient:
         """What the address book knows of where the order goes."""
         label = None if wish.items is None else (await self._vault.address(wish.address)).label
         return recipient(await self._vault.addresses(), shipping_of(cart or Cart(), payer), label)
 
-    async def _payer(self, card: str | None) -> Payer:
+    async def _payer(self, card: str | None) -> PaymentMethod:
         summary = await self._vault.card_summary(card)
         billing = await self._vault.address(summary.billing_address)
         firmly = await self._firmly()
-        return Payer(
+        return PaymentMethod(
             environment=self._environment,
             shopper=self._shopper,
             payment_host=firmly.session.hosts.payment,
@@ -107,7 +106,7 @@ class Quoting:
 
 
 @asynccontextmanager
-async def tidied_on_error(purchase: Purchase) -> AsyncIterator[None]:
+async def tidied_on_error(purchase: OrderRequest) -> AsyncIterator[None]:
     """Leave no cart behind that was made only to learn a price, should the order end here."""
     try:
         yield

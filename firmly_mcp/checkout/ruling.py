@@ -9,11 +9,11 @@ from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import NotAllowed, RuleDenied
 from firmly_mcp.money import Money
 
-from .in_force import InForce
+from .models import OrderIntent
+from .policy.acceptance import Policy
+from .policy.evaluate import Allow, Ask, Deny, History, Order, Verdict, decide, pin_required
 from .quote import Quote
 from .quoting import Quoting
-from .rules import Allow, Ask, Deny, History, Order, Verdict, decide, pin_required
-from .wishes import Wish
 
 Decision = Callable[[History], Verdict]
 
@@ -25,11 +25,11 @@ _NO_CODE: Final = Ask(
 class Ruling:
     """Asks the rules. `rules` reads those that count now."""
 
-    def __init__(self, rules: Callable[[], Awaitable[InForce]], quoting: Quoting) -> None:
+    def __init__(self, rules: Callable[[], Awaitable[Policy]], quoting: Quoting) -> None:
         self._rules = rules
         self._quoting = quoting
 
-    async def over(self, wish: Wish, cart: Cart | None, quoted: Quote) -> Decision:
+    async def over(self, wish: OrderIntent, cart: Cart | None, quoted: Quote) -> Decision:
         """What the rules will say of this order, given what the journal says beside it.
 
         Raises:
@@ -61,7 +61,7 @@ def in_practice(verdict: Verdict, *, prints_code: bool) -> Verdict:
     return _NO_CODE if isinstance(verdict, Allow) and not prints_code else verdict
 
 
-def _asked_for(wish: Wish) -> Iterable[int]:
+def _asked_for(wish: OrderIntent) -> Iterable[int]:
     """How many of each variant the call names; none where it means the cart."""
     asked: dict[str, int] = {}
     for item in wish.items or ():

@@ -11,15 +11,18 @@ from collections.abc import Awaitable, Callable
 
 from firmly_mcp.errors import NotAllowed, WalletError
 
-from .journal import Journal
-from .mark import Kept
+from .journal.journal import Journal
+from .models import StoredText
 
 
 class ShopperTokens:
     """Keeps the device's token in the keyring; `of_attempt` is where an attempt's own token is kept."""
 
     def __init__(
-        self, kept: Kept, of_attempt: Callable[[str], Kept], journal: Callable[[], Awaitable[Journal | None]]
+        self,
+        kept: StoredText,
+        of_attempt: Callable[[str], StoredText],
+        journal: Callable[[], Awaitable[Journal | None]],
     ) -> None:
         self._kept = kept
         self._of_attempt = of_attempt

@@ -64,9 +64,9 @@ def _named(query: str, begun: str) -> list[CompletionItem]:
 
     from click.shell_completion import CompletionItem
 
-    from firmly_mcp.checkout.untouched import untouched
+    from firmly_mcp.app import JOURNAL
+    from firmly_mcp.checkout.journal.database import untouched
     from firmly_mcp.errors import SettingsError
-    from firmly_mcp.services import JOURNAL
     from firmly_mcp.settings import read_settings
 
     try:

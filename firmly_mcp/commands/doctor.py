@@ -36,7 +36,7 @@ def _found(*, offline: bool) -> Sequence[Finding]:
     import anyio
 
     from firmly_mcp.doctor.checks import examine, without_settings
-    from firmly_mcp.doctor.examined import Examined
+    from firmly_mcp.doctor.findings import Examined
     from firmly_mcp.errors import SettingsError
     from firmly_mcp.settings import read_settings
 

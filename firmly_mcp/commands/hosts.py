@@ -10,10 +10,10 @@ import click
 from .manners import examples, json_option
 
 if TYPE_CHECKING:
+    from firmly_mcp.app import Services
     from firmly_mcp.hosts.changes import Change
     from firmly_mcp.hosts.known import Machine
     from firmly_mcp.hosts.undo import Memory
-    from firmly_mcp.services import Services
     from firmly_mcp.settings import Settings
     from firmly_mcp.terminal.hosts import Step
 
@@ -112,8 +112,8 @@ def _steps(machine: Machine, change: Change) -> list[Step]:
     """What a person has yet to do before this assistant can buy; all of it where the keyring does not say."""
     import anyio
 
+    from firmly_mcp.app import open_services
     from firmly_mcp.errors import FirmlyError
-    from firmly_mcp.services import open_services
     from firmly_mcp.settings import read_settings
 
     said = change.new.get("env") if change.new is not None else None

@@ -11,11 +11,11 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from firmly_mcp.checkout.placement import Placement
+    from firmly_mcp.app import Services
+    from firmly_mcp.checkout.flow import Checkout
     from firmly_mcp.pages.saving import Saving
     from firmly_mcp.pages.server import Pages
-    from firmly_mcp.services import Services
-    from firmly_mcp.wallet.vault import Vault
+    from firmly_mcp.wallet.wallet import Wallet
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class Amount(click.ParamType[Decimal]):
         return Decimal(str(value))
 
 
-def with_placement(act: Callable[[Placement], Awaitable[T]]) -> T:
+def with_placement(act: Callable[[Checkout], Awaitable[T]]) -> T:
     """Open the rooms that orders need, act, close."""
 
     async def in_rooms(services: Services) -> T:
@@ -44,7 +44,7 @@ def with_placement(act: Callable[[Placement], Awaitable[T]]) -> T:
     return with_services(in_rooms)
 
 
-def with_vault(act: Callable[[Vault], Awaitable[T]]) -> T:
+def with_vault(act: Callable[[Wallet], Awaitable[T]]) -> T:
     """Open the wallet, act, close."""
 
     async def in_rooms(services: Services) -> T:
@@ -57,7 +57,7 @@ def with_services(act: Callable[[Services], Awaitable[T]]) -> T:
     """Have the rooms at hand, act, close what was opened."""
     import anyio
 
-    from firmly_mcp.services import open_services
+    from firmly_mcp.app import open_services
     from firmly_mcp.settings import read_settings
 
     async def run() -> T:
@@ -71,8 +71,8 @@ def in_browser(form_of: Callable[[Pages], Awaitable[Saving]], *, from_stdin: boo
     """Open a page, and wait until the person has filled it in."""
     import anyio
 
-    from firmly_mcp.pages.command import fill_in_browser
-    from firmly_mcp.services import open_services
+    from firmly_mcp.app import open_services
+    from firmly_mcp.pages.server import fill_in_browser
     from firmly_mcp.settings import read_settings
     from firmly_mcp.terminal.telling import tell
 

@@ -12,7 +12,7 @@ from .manners import examples, json_option
 from .opening import Amount, with_placement, with_services
 
 if TYPE_CHECKING:
-    from firmly_mcp.services import Services
+    from firmly_mcp.app import Services
 
 
 @click.command(epilog=examples("firmly-mcp approve", "firmly-mcp approve ap_18ed16ef4ad03ad3"))

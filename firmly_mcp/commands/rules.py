@@ -11,8 +11,8 @@ from .manners import examples, json_option
 from .opening import Amount, with_services
 
 if TYPE_CHECKING:
-    from firmly_mcp.checkout.rules_remarks import Here
-    from firmly_mcp.services import Services
+    from firmly_mcp.app import Services
+    from firmly_mcp.checkout.remarks import Here
     from firmly_mcp.settings import Settings
 
 
@@ -103,8 +103,8 @@ def rules_accept(*, as_json: bool) -> None:
 
 async def _here(services: Services) -> Here:
     """What rules are compared with, over the rooms that are open."""
-    from firmly_mcp.checkout.rules_remarks import Here
-    from firmly_mcp.services import JOURNAL
+    from firmly_mcp.app import JOURNAL
+    from firmly_mcp.checkout.remarks import Here
 
     return Here(services.settings, await services.vault(), services.settings.data_dir / JOURNAL)
 
@@ -114,6 +114,6 @@ def _only_looking(settings: Settings) -> Here:
     import os
     from datetime import UTC, datetime
 
-    from firmly_mcp.doctor.examined import Examined
+    from firmly_mcp.doctor.findings import Examined
 
     return Examined.of(settings, dict(os.environ), lambda: datetime.now(UTC)).here

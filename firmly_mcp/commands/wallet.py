@@ -10,7 +10,7 @@ from .manners import examples, json_option
 from .opening import in_browser, with_services, with_vault
 
 if TYPE_CHECKING:
-    from firmly_mcp.services import Services
+    from firmly_mcp.app import Services
 
 
 @click.group(epilog=examples("firmly-mcp cards add", "firmly-mcp cards list"))

@@ -9,9 +9,8 @@ from typing import Final
 
 import anyio
 
-from . import host, journal, keyring, network, rules, surroundings
-from .examined import Examined
-from .findings import Finding, failed, ok, skipped
+from . import machine, network, shopper
+from .findings import Examined, Finding, failed, ok, skipped
 
 LIMIT_SECONDS: Final = 12.0
 BOUNDARY: Final = (
@@ -36,21 +35,21 @@ CHECKS: Final[Sequence[Check]] = (
     Check("environment", network.environment),
     Check("api", network.api, asks_network=True),
     Check("payment", network.payment, asks_network=True),
-    Check("keyring", keyring.keyring),
-    Check("cards", keyring.cards, needs="keyring"),
-    Check("addresses", keyring.addresses, needs="keyring"),
-    Check("pin", keyring.pin, needs="keyring"),
-    Check("payment keys", keyring.payment_keys, needs="keyring"),
+    Check("keyring", shopper.keyring),
+    Check("cards", shopper.cards, needs="keyring"),
+    Check("addresses", shopper.addresses, needs="keyring"),
+    Check("pin", shopper.pin, needs="keyring"),
+    Check("payment keys", shopper.payment_keys, needs="keyring"),
     Check("payment key", network.payment_key, needs="keyring", asks_network=True),
-    Check("rules", rules.rules),
-    Check("accepted", rules.accepted, needs="keyring"),
-    Check("commands", rules.commands),
-    Check("data directory", surroundings.data_dir),
-    Check("journal", journal.journal),
-    Check("journal mark", journal.journal_mark, needs="keyring"),
-    Check("pages", surroundings.pages),
-    Check("browser", surroundings.browser),
-    Check("host", host.host),
+    Check("rules", shopper.rules),
+    Check("accepted", shopper.accepted, needs="keyring"),
+    Check("commands", shopper.commands),
+    Check("data directory", machine.data_dir),
+    Check("journal", shopper.journal),
+    Check("journal mark", shopper.journal_mark, needs="keyring"),
+    Check("pages", machine.pages),
+    Check("browser", machine.browser),
+    Check("host", machine.host),
 )
 
 _log = logging.getLogger(__name__)
@@ -63,7 +62,7 @@ async def examine(examined: Examined, *, offline: bool, checks: Sequence[Check] 
         for each in made.values():
             tasks.start_soon(each.make, examined, offline, made)
     found = [finding for each in made.values() for finding in each.findings]
-    return [*await surroundings.software(), *found, ok("boundary", BOUNDARY)]
+    return [*await machine.software(), *found, ok("boundary", BOUNDARY)]
 
 
 def without_settings(problem: str, fix: str) -> Iterator[Finding]:

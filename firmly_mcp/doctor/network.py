@@ -12,21 +12,19 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from firmly_mcp.api.hosts import PRODUCTION, SANDBOX, Hosts
-from firmly_mcp.api.reachability import ASKED, NotReached, Reached, Stage, reach
-from firmly_mcp.checkout.sending import key_at
+from firmly_mcp.api.encoding import PRODUCTION, SANDBOX, Hosts
+from firmly_mcp.api.probe import ASKED, NotReached, Reached, Stage, reach
+from firmly_mcp.app import simulator_dir
+from firmly_mcp.checkout.execution import key_at
 from firmly_mcp.errors import UnexpectedAnswer
-from firmly_mcp.services import simulator_dir
 from firmly_mcp.simulator.server import running_in
-from firmly_mcp.store_text import clean
-from firmly_mcp.wallet.pinned_keys import check_pinned
-from firmly_mcp.wallet.seal import PaymentKey, thumbprint
-from firmly_mcp.wallet.shelf import DamagedEntry
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.system.process import aside
+from firmly_mcp.untrusted import clean
+from firmly_mcp.wallet.entries import DamagedEntry
+from firmly_mcp.wallet.jwe import PaymentKey, check_pinned, thumbprint
+from firmly_mcp.wallet.wallet import Wallet
 
-from .aside import aside
-from .examined import Examined
-from .findings import Finding, failed, ok, skipped, warning
+from .findings import Examined, Finding, failed, ok, skipped, warning
 
 _SECONDS: Final = 4.0
 _WRONG_BY: Final = timedelta(seconds=60)
@@ -117,7 +115,7 @@ def _key_finding(shown: PaymentKey, used: Mapping[str, str], *, is_new: bool) ->
 class _OnlyLooks:
     """The keys that were seen, to which none is added."""
 
-    vault: Vault
+    vault: Wallet
 
     async def load(self) -> dict[str, str]:
         return await self.vault.payment_keys()

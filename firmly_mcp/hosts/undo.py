@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from firmly_mcp.data_dir import make_data_dir, write_whole
+from firmly_mcp.system.files import make_data_dir, write_whole
 
 
 @dataclass(frozen=True, slots=True)

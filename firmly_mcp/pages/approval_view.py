@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from firmly_mcp.card_numbers import code_length
-from firmly_mcp.checkout.approvals import Answer
-from firmly_mcp.checkout.attempts import Attempt, State
+from firmly_mcp.checkout.journal.approvals import Answer
+from firmly_mcp.checkout.models import Attempt, State
 from firmly_mcp.checkout.quote import Quote, changes, in_words
 from firmly_mcp.money import Money
-from firmly_mcp.store_text import clean
+from firmly_mcp.redaction import code_length
+from firmly_mcp.untrusted import clean
 
 from .rendering import in_money
 
 if TYPE_CHECKING:
-    from firmly_mcp.checkout.desk import Review
+    from firmly_mcp.checkout.review import Review
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl
 from pydantic import SecretStr
 from starlette.requests import Request
 
-from firmly_mcp.errors import NotAllowed
+from firmly_mcp.errors import FirmlyError, NotAllowed
 
 # No form here comes near; what is longer is not read to its end.
 LONGEST_BODY: Final = 16_384
+
 _MOST_FIELDS: Final = 40
 
 
@@ -58,3 +59,17 @@ def _form_of(body: bytes) -> Form:
     if pairs is None:  # raised out here: the error above holds what was typed
         raise NotAllowed("This form cannot be read. Nothing was sent.")
     return Form({name: SecretStr(typed) for name, typed in pairs})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an answer was not taken: beside the `field` that it is about, if it is about one."""
+
+    message: str
+    field: str = ""
+    money_moved: str = ""
+
+    @classmethod
+    def of(cls, error: FirmlyError) -> Problem:
+        """What the person is told of an error, with what is known about the money."""
+        return cls(error.message, money_moved=error.money_moved)

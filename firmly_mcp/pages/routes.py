@@ -16,11 +16,11 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from firmly_mcp.errors import FirmlyError
-from firmly_mcp.guests import secret_shown
+from firmly_mcp.system.loopback import secret_shown
 
 from .forms import read_form
 from .rendering import STATIC, Rendering
-from .visits import Asking, Visit, Visits
+from .sessions import Asking, PageSessions, Visit
 
 COOKIE: Final = "firmly_visit"
 _MOST_FAILED: Final = 100
@@ -32,7 +32,9 @@ _log = logging.getLogger(__name__)
 class Routes:
     """The application behind the gate. `asked` is told of every request."""
 
-    def __init__(self, visits: Visits, rendering: Rendering, asked: Callable[[], None], *, encrypted: bool) -> None:
+    def __init__(
+        self, visits: PageSessions, rendering: Rendering, asked: Callable[[], None], *, encrypted: bool
+    ) -> None:
         self._visits = visits
         self._rendering = rendering
         self._asked = asked

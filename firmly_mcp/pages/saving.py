@@ -17,12 +17,11 @@ from typing import Final
 from pydantic import SecretStr
 from starlette.responses import RedirectResponse, Response
 
-from firmly_mcp.card_numbers import holds_card_number
 from firmly_mcp.errors import FirmlyError
+from firmly_mcp.redaction import holds_card_number
 
-from .answers import Problem
-from .forms import Form
-from .visits import Asking
+from .forms import Form, Problem
+from .sessions import Asking
 
 # A long form is typed slowly: each request gives so much time again.
 TIME_TO_TYPE: Final = timedelta(minutes=20)

@@ -12,22 +12,29 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from firmly_mcp.errors import NotAllowed
+import anyio
+import click
 
-from .gate import Gate, Origins
-from .listening import Listener
+from firmly_mcp.errors import NotAllowed
+from firmly_mcp.system.loopback import Listener
+from firmly_mcp.system.process import open_in_browser
+
+from .guard import Origins, RequestGuard
 from .rendering import Rendering
 from .routes import Routes
-from .saving import Saving
-from .visits import Page, Visits
+from .saving import TIME_TO_TYPE, Saving
+from .sessions import Page, PageSessions
 
 if TYPE_CHECKING:
-    from firmly_mcp.checkout.placement import Placement
-    from firmly_mcp.wallet.vault import Vault
+    from firmly_mcp.checkout.flow import Checkout
+    from firmly_mcp.wallet.wallet import Wallet
 
 LOOPBACK: Final = "127.0.0.1"
+
 _log = logging.getLogger(__name__)
+
 IDLE: Final = timedelta(minutes=5)
+
 # Pages that closed meanwhile are left at least this often.
 _LOOK_EVERY: Final = timedelta(seconds=30)
 
@@ -41,8 +48,8 @@ class Pages:
     def __init__(
         self,
         *,
-        placement: Callable[[], Awaitable[Placement]],
-        vault: Callable[[], Awaitable[Vault]],
+        placement: Callable[[], Awaitable[Checkout]],
+        vault: Callable[[], Awaitable[Wallet]],
         environment: str,
         now: Callable[[], datetime],
         port: int = 0,
@@ -59,7 +66,7 @@ class Pages:
         self._notice = notice
         self._idle = idle
         self._rendering = Rendering(environment)
-        self._visits = Visits(now)
+        self._visits = PageSessions(now)
         self._forms: dict[str, Saving] = {}
         self._listener: Listener | None = None
         self._origin = ""
@@ -92,7 +99,7 @@ class Pages:
         Raises:
             SettingsError: the pages cannot be served as they are configured.
         """
-        from .card import card_page
+        from .wallet_forms import card_page
 
         vault = await self._vault()
         return await self._form(subject, "card", lambda saving: card_page(vault, self._rendering, self._now, saving))
@@ -103,7 +110,7 @@ class Pages:
         Raises:
             SettingsError: the pages cannot be served as they are configured.
         """
-        from .address import address_page
+        from .wallet_forms import address_page
 
         vault = await self._vault()
         return await self._form(
@@ -146,7 +153,7 @@ class Pages:
         listener = Listener(*address)
         origins = Origins(listener.port, public_url)
         routes = Routes(self._visits, self._rendering, self._asked, encrypted=origins.is_encrypted)
-        await listener.serve(Gate(routes, origins, self._rendering))
+        await listener.serve(RequestGuard(routes, origins, self._rendering))
         self._origin = origins.own
         self._listener = listener
         self.stopped.clear()
@@ -174,3 +181,29 @@ class Pages:
             await listener.stop()
         await self._visits.sweep(all_of_them=True)
         self.stopped.set()
+
+
+# A form in the browser that a command in a terminal waits for.
+
+# A browser that was sent to the last page fetches it, and then its style.
+_TO_BE_SEEN: Final = 10.0
+
+_STYLED: Final = 2.0
+
+
+async def fill_in_browser(form: Saving, *, may_open: bool) -> None:
+    """Open the form in the person's browser, or say its link, and wait until it is saved.
+
+    Raises:
+        NotAllowed: nobody saved it in time.
+    """
+    opened = may_open and await open_in_browser(form.link)
+    how = "A page opens in your browser. If it does not, open" if opened else "Open this in a browser on this machine:"
+    click.echo(f"{how} {form.link}", err=True)
+    with anyio.move_on_after(TIME_TO_TYPE.total_seconds()):
+        await form.done.wait()
+    if not form.done.is_set():
+        raise NotAllowed("Nobody filled in the page in time, so nothing was added.")
+    with anyio.move_on_after(_TO_BE_SEEN):
+        await form.seen.wait()
+        await anyio.sleep(_STYLED)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
+import anyio
 from mcp.server import MCPServer
 
 from firmly_mcp import __version__
-from firmly_mcp.services import Services
+from firmly_mcp.app import DRAIN_SECONDS, Services
+from firmly_mcp.errors import FirmlyError
 
 from .bounds import bound_request
-from .completions import add_completions
-from .host_record import HostRecord
-from .notices import Notices
-from .prompts import add_prompts
-from .published import PublishedTool
+from .client_record import HostRecord
+from .prompts import add_completions, add_prompts
 from .resources import add_resources
+from .subscriptions import ResourceUpdates
+from .tool import PublishedTool
 
 INSTRUCTIONS: Final = """\
 You shop for a person at real stores. A store is named by its domain, such as staging.luma.gift; a variant by its \
@@ -45,19 +50,19 @@ TOOLS: Final[tuple[str, ...]] = (
     "cart.add_line_item",
     "cart.update_line_item",
     "cart.clear_cart",
-    "promotions.set_promo_codes",
-    "promotions.set_addon",
-    "delivery.set_shipping_info",
-    "delivery.set_fulfillment",
-    "delivery.get_availability",
-    "delivery.set_postal_code",
+    "cart.set_promo_codes",
+    "cart.set_addon",
+    "cart.set_shipping_info",
+    "cart.set_fulfillment",
+    "cart.get_availability",
+    "cart.set_postal_code",
     "wallet.list_payment_cards",
     "wallet.add_payment_card",
     "wallet.list_addresses",
     "wallet.add_address",
-    "checkout.preview_order",
-    "checkout.complete_order",
-    "checkout.place_order",
+    "orders.preview_order",
+    "orders.complete_order",
+    "orders.place_order",
     "orders.get_order_status",
     "orders.list_orders",
 )
@@ -66,7 +71,7 @@ TOOLS: Final[tuple[str, ...]] = (
 def build_server(services: Services) -> MCPServer[Services]:
     """The server over these rooms. They are opened and closed by whoever built them."""
 
-    notices = Notices()
+    notices = ResourceUpdates()
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
@@ -91,3 +96,81 @@ def build_server(services: Services) -> MCPServer[Services]:
     add_resources(server, services)
     add_completions(server, services)
     return server
+
+
+# What every server does after its start and at its end, whatever it speaks over.
+
+T = TypeVar("T")
+
+# No call takes longer: hosts give up on one after 60 s.
+CALL_SECONDS: Final = 45.0
+
+# A host waits for the first answers; doubts have waited already.
+_AFTER_START: Final = 1.0
+
+# Once orders in flight have ended, how long calls may take to tell of them before they are cut, and to tell of that.
+_LAST_ANSWERS: Final = 2.0
+
+_CUT: Final = 1.0
+
+# After an order in flight had its time, how long closing may take before the process ends without it.
+_CLOSING: Final = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+async def settle_doubts(services: Services) -> None:
+    """Find out how orders ended whose server was killed, once this one serves."""
+    if not services.has_journal():
+        return
+    await anyio.sleep(_AFTER_START)
+    try:
+        await (await services.placement()).settle_all()
+    except FirmlyError as error:
+        _log.warning("attempts in doubt could not be read: %s", error.message)
+
+
+def leave() -> None:
+    """End now: a thread may still block on input or on a keyring, and nothing is left to wait for."""
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def leave_in_time(after: float = 0.0) -> None:
+    """End once orders in flight had their time, whatever hangs. What was being sent is in the journal, and in doubt."""
+    timer = threading.Timer(after + DRAIN_SECONDS + _CLOSING, leave)
+    timer.daemon = True
+    timer.start()
+
+
+async def let_calls_end(
+    services: Services, answered: Callable[[], Awaitable[object]], *, drain: float = DRAIN_SECONDS
+) -> None:
+    """Let orders in flight end, within `drain` seconds, and calls tell how they ended; then cut those that go on.
+
+    `answered` waits until every call has its answer.
+    """
+    services.ending.set()
+    placement = services.placement.made
+    if placement is not None:
+        await placement.drain(drain)
+    with anyio.move_on_after(_LAST_ANSWERS):
+        await answered()
+    for cut in list(services.cuts):
+        cut()
+    with anyio.move_on_after(_CUT):
+        await answered()
+
+
+async def let_orders_end(services: Services) -> None:
+    """Let the orders that are in flight now end, for up to 20 s."""
+    placement = services.placement.made
+    if placement is not None:
+        await placement.let_end(DRAIN_SECONDS)
+
+
+async def unless_ending(services: Services, awaited: Awaitable[T]) -> T | None:
+    """Wait for something; None once the process is about to end."""
+    from .person import accompanied
+
+    return await accompanied(awaited, services.ending.wait())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp import MCPError
 from mcp.types import INVALID_PARAMS
 
-from firmly_mcp.card_numbers import holds_card_number
+from firmly_mcp.redaction import holds_card_number
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext

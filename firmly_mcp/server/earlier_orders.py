@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from firmly_mcp.errors import FirmlyError
 
-from .error_views import ErrorView
+from .views.view import ErrorView
 
 if TYPE_CHECKING:
     from firmly_mcp.api.client import FirmlyClient
-    from firmly_mcp.services import Services
+    from firmly_mcp.app import Services
 
 # These are about every store where they name none.
 _ABOUT_ALL: Final = frozenset({"get_cart", "set_postal_code", "list_orders"})
@@ -46,7 +46,8 @@ async def firmly_to_change(services: Services, store: str | None) -> FirmlyClien
     """Firmly for a call that changes the cart at this store (None: all carts), which first is read as evidence.
 
     Raises:
-        BeingPaid, NotAllowed: the cart is being paid, or what became of an earlier order with it cannot be read now.
+        OrderInProgress: the cart is being paid.
+        NotAllowed: what became of an earlier order with it cannot be read now.
     """
     if services.has_journal():
         await (await services.placement()).read_before_change(store)

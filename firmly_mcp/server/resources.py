@@ -1,12 +1,10 @@
-"""What a host may read beside the tools: the stores, carts, orders and rules of this shopper, as JSON.
-
-A resource is a view's object: it shows what the tool of the same matter shows, and changes nothing.
-"""
+"""What this shopper has had to do with: stores with a cart or an order, and the latest attempts to order."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp import MCPError
@@ -14,18 +12,52 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.types import INTERNAL_ERROR
 
 from firmly_mcp.errors import FirmlyError
+from firmly_mcp.untrusted import clean
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
 
-    from firmly_mcp.services import Services
+    from firmly_mcp.app import Services
+    from firmly_mcp.checkout.models import Attempt
 
-    from .views import View
+    from .views.view import View
+
+_LATEST: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStore:
+    """A store, whether its cart has something in it, and how many of the latest attempts were there."""
+
+    store: str
+    has_cart: bool
+    attempts: int
+
+
+async def known_stores(services: Services) -> list[KnownStore]:
+    """The stores, those with a cart first."""
+    firmly = await services.firmly()
+    with_cart = [clean(store, 253) for store in await firmly.get_active_domains()]
+    ordered = [attempt.draft.store for attempt in await latest_attempts(services)]
+    names = dict.fromkeys((*with_cart, *ordered))
+    return [KnownStore(store, store in with_cart, ordered.count(store)) for store in names if store]
+
+
+async def latest_attempts(services: Services) -> Sequence[Attempt]:
+    """The latest attempts, newest first."""
+    return await (await services.placement()).attempts(limit=_LATEST)
+
+
+# What a host may read beside the tools: the stores, carts, orders and rules of this shopper, as JSON.
 
 STORES: Final = "firmly://stores"
+
 CART: Final = "firmly://{store}/cart"
+
 ORDERS: Final = "firmly://orders"
+
 ORDER: Final = "firmly://orders/{attempt}"
+
 RULES: Final = "firmly://rules"
 
 _JSON: Final = "application/json"
@@ -37,8 +69,6 @@ def add_resources(server: MCPServer[Any], services: Services) -> None:
     @server.resource(STORES, title="Stores", mime_type=_JSON)
     async def stores() -> str:
         """The stores where this shopper has a cart or has ordered."""
-        from .known import known_stores
-
         known = await _told(known_stores(services))
         shown = [{"store": one.store, "cart": one.has_cart, "orders": one.attempts} for one in known]
         return json.dumps({"stores": shown, "next": "search_products finds products at every store"})
@@ -46,8 +76,7 @@ def add_resources(server: MCPServer[Any], services: Services) -> None:
     @server.resource(ORDERS, title="Orders", mime_type=_JSON)
     async def orders() -> str:
         """The latest attempts to order, newest first."""
-        from .known import latest_attempts
-        from .order_views import OrdersView
+        from .views.orders import OrdersView
 
         attempts = await _told(latest_attempts(services))
         return _object(OrdersView.of(attempts, limit=len(attempts)))
@@ -55,7 +84,7 @@ def add_resources(server: MCPServer[Any], services: Services) -> None:
     @server.resource(ORDER, title="Order", mime_type=_JSON)
     async def order(attempt: str) -> str:
         """One attempt to order: how it stands, and what is known about the money."""
-        from .ordering import attempt_view
+        from .tools.orders import attempt_view
 
         placement = await _told(services.placement())
         found = await _told(placement.attempt(attempt))
@@ -78,9 +107,9 @@ def add_resources(server: MCPServer[Any], services: Services) -> None:
 
 
 async def _rules(services: Services) -> View:
-    from firmly_mcp.checkout.in_force import in_force
+    from firmly_mcp.checkout.policy.acceptance import in_force
 
-    from .rules_view import RulesView
+    from .views.rules import RulesView
 
     accepted = await services.accepted()
     rules = in_force(await accepted.standing(), accepted.accept_command)

@@ -1,34 +1,93 @@
-"""How a function becomes a tool, and the one place where a `FirmlyError` becomes what a model reads.
+"""The tools as they are published: each definition is a file in `definitions/`, each function comes with a first call.
 
-A tool takes only the arguments it names, refuses any that hold a card number before they are looked at, and never
-echoes a value that was refused. Its result is a view: a short text and a typed object that state the same facts.
+A host starts this server at every launch, and most of them only list the tools: they pay for no view, no schema and
+no room. A test holds every file to what the function itself gives.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, Self, TypeAlias
 
 import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
-from pydantic import ConfigDict, PrivateAttr, ValidationError
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
-from firmly_mcp.card_numbers import holds_card_number
 from firmly_mcp.errors import FirmlyError
-from firmly_mcp.store_text import clean
+from firmly_mcp.redaction import holds_card_number
+from firmly_mcp.untrusted import clean
 
 from .bounds import excess
 from .earlier_orders import stating_earlier_order
-from .error_views import NEXT, ErrorView
-from .notices import Notices
-from .views import View
+from .subscriptions import ResourceUpdates
+from .views.view import NEXT, ErrorView, View
 
 if TYPE_CHECKING:
-    from firmly_mcp.services import Services
+    from firmly_mcp.app import Services
+
+DEFINITIONS: Final = Path(__file__).parent / "definitions"
+
+
+class PublishedTool(Tool):
+    """A tool that is listed as its file says, and becomes a `StrictTool` when it is called."""
+
+    _place: str = PrivateAttr()
+    _notices: ResourceUpdates = PrivateAttr()
+    _own: Tool | None = PrivateAttr(default=None)
+
+    @classmethod
+    def at(cls, place: str, notices: ResourceUpdates) -> Self:
+        """The tool at `module.function`, below `tools`."""
+        definition = definition_of(place)
+        tool = cls(
+            fn=_not_called,
+            name=definition["name"],
+            title=definition["title"],
+            description=definition["description"],
+            parameters=definition["inputSchema"],
+            fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=definition["outputSchema"]),
+            is_async=True,
+            context_kwarg=None,
+            annotations=definition["annotations"],
+        )
+        tool._place, tool._notices = place, notices
+        return tool
+
+    async def run(
+        self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
+    ) -> CallToolResult | InputRequiredResult:
+        if self._own is None:
+            self._own = StrictTool.of(offer_at(self._place), self._notices)
+        result: CallToolResult | InputRequiredResult = await self._own.run(arguments, context, convert_result)
+        return result
+
+
+def definition_of(place: str) -> dict[str, Any]:
+    """What is published of the tool at `module.function`."""
+    definition: dict[str, Any] = json.loads((DEFINITIONS / f"{place.rpartition('.')[2]}.json").read_bytes())
+    return definition
+
+
+def offer_at(place: str) -> Offered:
+    """What the function at `module.function`, below `tools`, offers."""
+    module, _, name = place.partition(".")
+    offer: Offered = getattr(import_module(f"{__package__}.tools.{module}"), name)
+    return offer
+
+
+def _not_called() -> NoReturn:
+    raise AssertionError("a published tool runs as a StrictTool")
+
+
+# How a function becomes a tool, and the one place where a `FirmlyError` becomes what a model reads.
 
 Ctx: TypeAlias = Context[Any, Any]
 
@@ -43,11 +102,14 @@ _NO_CARD_NUMBERS: Final = ErrorView(
 
 # How many problems of a call's arguments are named, and how much of each.
 _MOST_PROBLEMS: Final = 10
+
 _LONGEST_NAME: Final = 60
+
 _LONGEST_WORDS: Final = 200
 
 # The tools that order: of a call to one that was cut, it is not known whether money moved.
 _ORDERS: Final = frozenset({"complete_order", "place_order"})
+
 _ORDER_CUT: Final = ErrorView(
     code="outcome_unknown",
     message="The server ended before this call knew how the order stands. It may have been placed.",
@@ -55,6 +117,7 @@ _ORDER_CUT: Final = ErrorView(
     retry_safe=False,
     next="Tell the person that the outcome is unknown; get_order_status, once the server runs again",
 )
+
 _CHANGE_CUT: Final = ErrorView(
     code="cut_short",
     message="The server ended before this call was answered. What it was to change may have been changed; it charges "
@@ -63,6 +126,7 @@ _CHANGE_CUT: Final = ErrorView(
     retry_safe=False,
     next="get_cart, once the server runs again: it shows whether the change was made",
 )
+
 _READING_CUT: Final = ErrorView(
     code="cut_short",
     message="The server ended before this call was answered. It changes nothing and charges nothing.",
@@ -107,10 +171,10 @@ def services_of(ctx: Context[Any, Any]) -> Services:
 class StrictTool(Tool):
     """A tool that refuses unknown arguments and card numbers, and answers errors as typed results."""
 
-    _notices: Notices = PrivateAttr()
+    _notices: ResourceUpdates = PrivateAttr()
 
     @classmethod
-    def of(cls, offer: Offered, notices: Notices, *, described: bool = False) -> Tool:
+    def of(cls, offer: Offered, notices: ResourceUpdates, *, described: bool = False) -> Tool:
         """The tool of an offered function, which tells `notices` of what it changes.
 
         With `described` it has the schema of its results too, which takes half of the time, and only publishing needs.
@@ -128,7 +192,7 @@ class StrictTool(Tool):
         assert isinstance(tool, cls)
         return tool.telling(notices)
 
-    def telling(self, notices: Notices) -> Self:
+    def telling(self, notices: ResourceUpdates) -> Self:
         """This tool, which tells of what it changes."""
         self._notices = notices
         return self
@@ -224,3 +288,17 @@ def _problems(error: ValidationError) -> str:
 def _place(parts: tuple[int | str, ...]) -> str:
     """Where a problem is. The name of an unknown argument is the caller's own word."""
     return clean(".".join(clean(str(part), _LONGEST_NAME) for part in parts), _LONGEST_WORDS) or "arguments"
+
+
+# Arguments that several tools take, in one wording.
+
+# A plain word needs no description: a store is its domain, which the server's instructions say once.
+Store = Annotated[str, Field(min_length=1, max_length=253)]
+
+Ref = Annotated[str, Field(description="The variant's ref, unchanged", min_length=1, max_length=2000)]
+
+CardLabel = Annotated[str | None, Field(description="Its label; default: the only or default one", max_length=80)]
+
+AddressLabel = Annotated[str | None, Field(description="Its label; default: the only or default one", max_length=80)]
+
+Page = Annotated[int, Field(description="To go on", ge=1, le=10_000)]

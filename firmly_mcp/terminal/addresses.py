@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from firmly_mcp.errors import WalletError
 from firmly_mcp.wallet.addresses import FIELDS, Address, Origin, clean_field, field_problem, new_address
-from firmly_mcp.wallet.plain_text import label_problem
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.entries import label_problem
+from firmly_mcp.wallet.wallet import Wallet
 
 from .asking import ask, confirm, require_terminal
 from .controlling import by_person, controlling_terminal
@@ -35,7 +35,7 @@ _COLUMNS: Final = {
 }
 
 
-async def add_address(vault: Vault, *, stdin: bool, as_json: bool) -> None:
+async def add_address(vault: Wallet, *, stdin: bool, as_json: bool) -> None:
     """Add an address that a person types, with the PIN where one is set; or with `stdin` one that a script gives.
 
     A script replaces no label, and an order to its address asks the person first.
@@ -55,7 +55,7 @@ async def add_address(vault: Vault, *, stdin: bool, as_json: bool) -> None:
     tell(_added(vault, address), {"added": _row(address, as_json=True)}, as_json=as_json)
 
 
-async def _typed(vault: Vault) -> Address:
+async def _typed(vault: Wallet) -> Address:
     """Add the address that a person types."""
     with controlling_terminal(f"`{_ADD}`") as terminal:
         await vault.addresses()  # a keyring that cannot be used is told before the questions
@@ -68,12 +68,12 @@ async def _typed(vault: Vault) -> Address:
     return address
 
 
-def _added(vault: Vault, address: Address) -> str:
+def _added(vault: Wallet, address: Address) -> str:
     asks = "" if address.origin == "person" else " A script gave it, so an order to it asks you first."
     return f"Added {address.label} to {vault.description}.{asks}"
 
 
-async def list_addresses(vault: Vault, *, as_json: bool) -> None:
+async def list_addresses(vault: Wallet, *, as_json: bool) -> None:
     """Print the address book; each entry says whether a person typed it, or a tool or a script gave it.
 
     Raises:
@@ -92,7 +92,7 @@ async def list_addresses(vault: Vault, *, as_json: bool) -> None:
         click.echo(f"There is no address yet. Add one with `{_ADD}`.", err=True)
 
 
-async def default_address(vault: Vault, label: str, *, as_json: bool) -> None:
+async def default_address(vault: Wallet, label: str, *, as_json: bool) -> None:
     """Mean this address where none is named.
 
     Raises:
@@ -103,7 +103,7 @@ async def default_address(vault: Vault, label: str, *, as_json: bool) -> None:
     tell(f"An order that names no address goes to {meant}.", {"default": meant}, as_json=as_json)
 
 
-async def remove_address(vault: Vault, label: str, *, as_json: bool) -> None:
+async def remove_address(vault: Wallet, label: str, *, as_json: bool) -> None:
     """Forget an address.
 
     Raises:

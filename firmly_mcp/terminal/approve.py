@@ -12,12 +12,12 @@ from typing import Final, TextIO, TypeVar
 
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.approvals import Approval
-from firmly_mcp.checkout.attempts import Attempt, State
-from firmly_mcp.checkout.desk import Review
-from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.journal.approvals import Approval
+from firmly_mcp.checkout.models import Attempt, State
 from firmly_mcp.checkout.quote import Term, in_words
-from firmly_mcp.checkout.sending import Placing
+from firmly_mcp.checkout.review import Review
 from firmly_mcp.errors import NotAllowed, PinRefused, QuoteChanged
 from firmly_mcp.wallet.pin import TRIES
 
@@ -44,7 +44,7 @@ _DIFFERS: Final = {
 }
 
 
-async def approve(placement: Placement, approval_id: str | None, *, as_json: bool = False) -> bool:
+async def approve(placement: Checkout, approval_id: str | None, *, as_json: bool = False) -> bool:
     """Show the question, take the answer, place the order; True if it is placed.
 
     A program gets what came of it as JSON.
@@ -61,7 +61,7 @@ async def approve(placement: Placement, approval_id: str | None, *, as_json: boo
     return attempt is not None and attempt.state is State.PLACED
 
 
-async def _answered(placement: Placement, approval: Approval) -> Attempt | None:
+async def _answered(placement: Checkout, approval: Approval) -> Attempt | None:
     """What came of the person's yes; None if they declined."""
     with controlling_terminal("Approving an order") as terminal:
         while True:
@@ -86,7 +86,7 @@ async def _asked(question: Callable[[TextIO], T], terminal: TextIO) -> T:
         raise
 
 
-async def _decline(placement: Placement, review: Review, terminal: TextIO) -> None:
+async def _decline(placement: Checkout, review: Review, terminal: TextIO) -> None:
     if not await placement.desk.decline(review, CHANNEL):
         raise NotAllowed(
             "This question was answered elsewhere, replaced, or has expired meanwhile, so it was not declined here. "
@@ -97,7 +97,7 @@ async def _decline(placement: Placement, review: Review, terminal: TextIO) -> No
     terminal.write("Declined. Nothing was sent.\n")
 
 
-async def _paid(placement: Placement, review: Review, terminal: TextIO) -> Attempt:
+async def _paid(placement: Checkout, review: Review, terminal: TextIO) -> Attempt:
     """Ask for what only the person knows, and place the order; a wrong PIN is asked for again while there are tries."""
     code = await _code(review, terminal)
     for _ in range(TRIES):
@@ -126,7 +126,7 @@ async def _code(review: Review, terminal: TextIO) -> SecretStr:
     raise NotAllowed(f"None of {TRIES} answers was a security code of this card. {_LEFT_OPEN}")
 
 
-async def _followed(placement: Placement, placing: Placing, terminal: TextIO) -> Attempt:
+async def _followed(placement: Checkout, placing: Placing, terminal: TextIO) -> Attempt:
     told = 0
     while placing.feed is not None and not placing.feed.ended:
         await placing.feed.more_than(told)
@@ -152,7 +152,7 @@ def _outcome(attempt: Attempt) -> str:
     return f"{words} {attempt.alarm}" if attempt.alarm else words
 
 
-async def _meant(placement: Placement, approval_id: str | None) -> Approval:
+async def _meant(placement: Checkout, approval_id: str | None) -> Approval:
     waiting = await placement.desk.open_approvals()
     found = next((approval for approval in waiting if approval_id in {None, approval.id}), None)
     if found is None:

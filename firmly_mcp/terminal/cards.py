@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from firmly_mcp.errors import WalletError
 from firmly_mcp.wallet.cards import Card, expiry_problem, month_and_year, name_problem, new_card, number_problem
+from firmly_mcp.wallet.entries import label_problem
 from firmly_mcp.wallet.pin import pin_problem
-from firmly_mcp.wallet.plain_text import label_problem
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 
 from .asking import ask, confirm, require_terminal
 from .controlling import controlling_terminal, proof_at
@@ -34,7 +34,7 @@ _COLUMNS: Final = {
 }
 
 
-async def add_card(vault: Vault, *, stdin: bool, as_json: bool = False) -> None:
+async def add_card(vault: Wallet, *, stdin: bool, as_json: bool = False) -> None:
     """Add a card that a person types, or with `stdin` one that a script gives; a script replaces no label.
 
     The first card asks for an approval PIN too.
@@ -64,7 +64,7 @@ def _say(words: str, *, as_json: bool) -> None:
         click.echo(words, err=True)
 
 
-async def list_cards(vault: Vault, *, as_json: bool) -> None:
+async def list_cards(vault: Wallet, *, as_json: bool) -> None:
     """Print the cards, never more of a number than its last four digits.
 
     Raises:
@@ -85,7 +85,7 @@ async def list_cards(vault: Vault, *, as_json: bool) -> None:
         click.echo(f"There is no card yet. Add one with `{_ADD}`.", err=True)
 
 
-async def default_card(vault: Vault, label: str, *, as_json: bool) -> None:
+async def default_card(vault: Wallet, label: str, *, as_json: bool) -> None:
     """Mean this card where an order names none.
 
     Raises:
@@ -96,7 +96,7 @@ async def default_card(vault: Vault, label: str, *, as_json: bool) -> None:
     tell(f"An order that names no card is paid with {meant}.", {"default": meant}, as_json=as_json)
 
 
-async def remove_card(vault: Vault, label: str, *, as_json: bool) -> None:
+async def remove_card(vault: Wallet, label: str, *, as_json: bool) -> None:
     """Forget a card.
 
     Raises:
@@ -109,7 +109,7 @@ async def remove_card(vault: Vault, label: str, *, as_json: bool) -> None:
     tell(words, {"removed": label, "default": meant}, as_json=as_json)
 
 
-def _given(vault: Vault) -> Card:
+def _given(vault: Wallet) -> Card:
     fields = read_object(_ADD, _REQUIRED, _OPTIONAL)
     return new_card(
         label=fields["label"].get_secret_value(),
@@ -123,7 +123,7 @@ def _given(vault: Vault) -> Card:
     )
 
 
-async def _typed(vault: Vault) -> tuple[Card, bool]:
+async def _typed(vault: Wallet) -> tuple[Card, bool]:
     """The card that a person types, and whether it may replace another one."""
     require_terminal(_ADD, ", ".join((*_REQUIRED, *_OPTIONAL)))
     billing = [address.label for address in await vault.addresses()]
@@ -138,7 +138,7 @@ def _asked_label() -> str:
     return ask("Label, such as Visa", lambda typed: label_problem(typed.get_secret_value())).get_secret_value()
 
 
-def _asked(vault: Vault, label: str, billing: list[str]) -> Card:
+def _asked(vault: Wallet, label: str, billing: list[str]) -> Card:
     number = ask("Card number", lambda typed: number_problem(typed, vault.environment), hidden=True)
     name = ask("Name on the card", lambda typed: name_problem(typed.get_secret_value()))
     expiry = ask("Expires (MM/YYYY)", lambda typed: expiry_problem(*month_and_year(typed), vault.now()))
@@ -155,7 +155,7 @@ def _asked(vault: Vault, label: str, billing: list[str]) -> Card:
     )
 
 
-def _asked_pin(vault: Vault) -> SecretStr | None:
+def _asked_pin(vault: Wallet) -> SecretStr | None:
     """A new approval PIN; on the simulator, whose cards are published test numbers, it may be left out."""
     may_skip = vault.environment == "simulator"
     question = f"{NEW}; empty for none" if may_skip else NEW

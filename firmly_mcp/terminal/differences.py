@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from firmly_mcp.checkout.accepted import RULES, Standing
+from firmly_mcp.checkout.policy.acceptance import RULES, Standing
 
 
 def difference(standing: Standing) -> Iterator[str]:

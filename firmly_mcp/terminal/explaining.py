@@ -15,18 +15,16 @@ from typing import Any, Final, Literal
 
 import click
 
-from firmly_mcp.api.names import store_name
-from firmly_mcp.checkout.accepted import WHERE, Accepted
-from firmly_mcp.checkout.in_force import in_force
-from firmly_mcp.checkout.placement import Placement
-from firmly_mcp.checkout.recipients import address_hash, as_sent, recipient
-from firmly_mcp.checkout.rules import Allow, Ask, Deny, Order, Step, Verdict, decide, explain
+from firmly_mcp.api.encoding import store_name
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.policy.acceptance import WHERE, AcceptedSettings, in_force
+from firmly_mcp.checkout.policy.evaluate import Allow, Ask, Deny, Order, Step, Verdict, decide, explain
+from firmly_mcp.checkout.quote import address_hash, as_sent, recipient
 from firmly_mcp.checkout.ruling import in_practice
-from firmly_mcp.currencies import CURRENCIES, nearest_currency
 from firmly_mcp.errors import CardNotFound, NotAllowed
-from firmly_mcp.money import Money
+from firmly_mcp.money import CURRENCIES, Money, nearest_currency
 from firmly_mcp.settings import Settings
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 
 from .tables import show
 
@@ -41,9 +39,9 @@ _LONG_AGO: Final = timedelta(days=36_500)
 
 async def explain_order(
     settings: Settings,
-    accepted: Accepted,
-    placement: Placement,
-    vault: Vault,
+    accepted: AcceptedSettings,
+    placement: Checkout,
+    vault: Wallet,
     asked: Mapping[str, Any],
     *,
     as_json: bool,
@@ -75,7 +73,7 @@ async def explain_order(
     click.echo(f"Such an order is {_MEANT[type(verdict)]}, by {verdict.rule}: {verdict.reason}{bound}", err=True)
 
 
-async def _before_the_rules(accepted: Accepted, order: Order) -> AsyncIterator[Step]:
+async def _before_the_rules(accepted: AcceptedSettings, order: Order) -> AsyncIterator[Step]:
     """What stops every order, whatever the rules say of it."""
     if not order.card_label:
         yield Step("card", "refuse", "There is no card to pay with, or several and none is the default.")
@@ -106,7 +104,7 @@ def _assumed(step: Step, asked: Mapping[str, Any]) -> Step:
     return step
 
 
-async def _order(vault: Vault, asked: Mapping[str, Any]) -> Order:
+async def _order(vault: Wallet, asked: Mapping[str, Any]) -> Order:
     label = asked["address"]
     address = None if label is None else await vault.address(label)
     where = None if address is None else as_sent(address)
@@ -122,7 +120,7 @@ async def _order(vault: Vault, asked: Mapping[str, Any]) -> Order:
     )
 
 
-async def _card(vault: Vault, label: str | None) -> str:
+async def _card(vault: Wallet, label: str | None) -> str:
     try:
         return (await vault.card_summary(label)).label
     except CardNotFound:

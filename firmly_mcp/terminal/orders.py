@@ -11,11 +11,11 @@ from typing import Final
 
 import click
 
-from firmly_mcp.checkout.attempts import Attempt, State
-from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.models import Attempt, State
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 
 from .controlling import Word, by_person, controlling_terminal
 from .differences import visible
@@ -42,14 +42,14 @@ _COLOURS: Final = {
 }
 
 
-async def list_orders(placement: Placement, *, limit: int, as_json: bool) -> None:
+async def list_orders(placement: Checkout, *, limit: int, as_json: bool) -> None:
     """Show the attempts to order, newest first."""
     _list(await placement.attempts(limit=limit), as_json=as_json)
 
 
 async def settle(
-    vault: Vault,
-    placement: Placement,
+    vault: Wallet,
+    placement: Checkout,
     attempt_id: str | None,
     *,
     placed: str | None,
@@ -90,7 +90,7 @@ async def settle(
 
 
 async def _ended(
-    vault: Vault, placement: Placement, attempt: Attempt, number: str | None, charged: Money | None
+    vault: Wallet, placement: Checkout, attempt: Attempt, number: str | None, charged: Money | None
 ) -> Attempt:
     """End a doubt once the person at the terminal has said so, with the PIN where one is set."""
     draft, money_moved = attempt.draft, attempt.money_moved
@@ -108,7 +108,7 @@ async def _ended(
         )
 
 
-async def accept_journal(vault: Vault, placement: Placement, *, as_json: bool) -> None:
+async def accept_journal(vault: Wallet, placement: Checkout, *, as_json: bool) -> None:
     """Take the journal that is there as the right one, once the person at the terminal has said so.
 
     Raises:

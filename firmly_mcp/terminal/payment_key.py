@@ -10,11 +10,11 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.checkout.accepted import Accepted
-from firmly_mcp.checkout.sending import key_at
-from firmly_mcp.store_text import clean
-from firmly_mcp.wallet.pinned_keys import ComparedKey
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.checkout.execution import key_at
+from firmly_mcp.checkout.policy.acceptance import AcceptedSettings
+from firmly_mcp.untrusted import clean
+from firmly_mcp.wallet.jwe import ComparedKey
+from firmly_mcp.wallet.wallet import Wallet
 
 from .controlling import Word, by_person, controlling_terminal
 from .telling import tell
@@ -22,7 +22,7 @@ from .telling import tell
 _ACCEPT: Final = Word("accept", "encrypt cards for the new key")
 
 
-async def accept_payment_key(firmly: FirmlyClient, vault: Vault, accepted: Accepted, *, as_json: bool) -> None:
+async def accept_payment_key(firmly: FirmlyClient, vault: Wallet, accepted: AcceptedSettings, *, as_json: bool) -> None:
     """Fetch the payment key, show it beside the one that was used before, and accept it once the person said so.
 
     Raises:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.errors import NotAllowed, PinRefused
 from firmly_mcp.wallet.pin import LONGEST, SHORTEST, TRIES, ApprovalPin, pin_problem
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 
 from .controlling import NONE_FITS, answered, controlling_terminal, proof_at, unseen
 from .telling import give
@@ -18,7 +18,7 @@ AGAIN: Final = "The same once more"
 DIFFERENT: Final = "The two are not the same."
 
 
-async def set_pin(vault: Vault, *, as_json: bool) -> None:
+async def set_pin(vault: Wallet, *, as_json: bool) -> None:
     """Set the approval PIN, or change it: that asks for the one that is set first.
 
     Raises:

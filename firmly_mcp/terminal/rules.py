@@ -12,13 +12,13 @@ from typing import Final
 
 import click
 
-from firmly_mcp.checkout.accepted import RULES, Accepted, Standing
-from firmly_mcp.checkout.rules_file import read_rules
-from firmly_mcp.checkout.rules_remarks import Here
+from firmly_mcp.checkout.policy.acceptance import RULES, AcceptedSettings, Standing
+from firmly_mcp.checkout.policy.file import read_rules
+from firmly_mcp.checkout.remarks import Here
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.settings import ORDERS_BLOCKED, Settings, rules_text
 from firmly_mcp.settings_files import written_text
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 
 from .controlling import answered, by_person, controlling_terminal, decided
 from .differences import difference, is_partly_unknown, visible
@@ -43,7 +43,7 @@ _DECISION: Final = decided(
 )
 
 
-async def show_rules(accepted: Accepted, here: Here, said_by: Mapping[str, str], *, as_json: bool) -> None:
+async def show_rules(accepted: AcceptedSettings, here: Here, said_by: Mapping[str, str], *, as_json: bool) -> None:
     """Print the settings that move money and the rules in words: what counts, by whom, and whether it is accepted.
 
     Raises:
@@ -96,7 +96,7 @@ def _checked(path: Path, remarks: Sequence[str], *, exists: bool, is_empty: bool
     return f"{path}: can be read; look at this:{listed}" if remarks else f"{path}: ok."
 
 
-async def accept_rules(accepted: Accepted, vault: Vault, here: Here, *, as_json: bool) -> None:
+async def accept_rules(accepted: AcceptedSettings, vault: Wallet, here: Here, *, as_json: bool) -> None:
     """Show what changed since it was accepted, and let it count once a person said so and typed the PIN.
 
     Raises:
@@ -126,7 +126,7 @@ async def accept_rules(accepted: Accepted, vault: Vault, here: Here, *, as_json:
         give({"accepted": list(standing.unaccepted), "needed": True})
 
 
-def _shown(accepted: Accepted, standing: Standing) -> Iterator[str]:
+def _shown(accepted: AcceptedSettings, standing: Standing) -> Iterator[str]:
     yield f"=== {accepted.environment}: what will count once you accept it ==="
     if not accepted.is_needed:
         yield "No money moves here; only where pages ask for cards and PINs has to be accepted."
@@ -150,7 +150,7 @@ def _settings_rows(
         yield {"setting": name, "value": value, "said_by": by, "accepted": counts}
 
 
-def _remark(accepted: Accepted, standing: Standing, settings: Settings, *, is_empty: bool) -> str:
+def _remark(accepted: AcceptedSettings, standing: Standing, settings: Settings, *, is_empty: bool) -> str:
     first = f"No rules are written in {settings.rules_file}: every order asks a person." if is_empty else ""
     if standing.unaccepted:
         then = (

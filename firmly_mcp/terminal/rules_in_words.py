@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
-from firmly_mcp.checkout.written_rules import CurrencyRules, Limits, Rules, in_quotes
+from firmly_mcp.checkout.policy.rules import CurrencyRules, Limits, Rules, in_quotes
 from firmly_mcp.money import Money
 
 _WINDOWS: Final = {"day": "24 hours", "week": "7 days", "month": "30 days"}

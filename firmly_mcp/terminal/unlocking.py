@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from firmly_mcp.checkout.placement import Placement
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.wallet.wallet import Wallet
 
 from .controlling import Word, by_person, controlling_terminal
 from .telling import give
@@ -13,7 +13,7 @@ from .telling import give
 _WORD: Final = Word("unlock", "let it be used again")
 
 
-async def unlock_card(vault: Vault, placement: Placement, label: str, *, as_json: bool) -> None:
+async def unlock_card(vault: Wallet, placement: Checkout, label: str, *, as_json: bool) -> None:
     """Unlock a card once a person said so, with the PIN where one is set.
 
     Raises:

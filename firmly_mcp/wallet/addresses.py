@@ -12,11 +12,10 @@ from typing import Final, Literal, NotRequired, TypedDict, Unpack, cast
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from firmly_mcp.card_numbers import holds_card_number
 from firmly_mcp.errors import AddressRefused
+from firmly_mcp.redaction import holds_card_number
 
-from .countries import COUNTRIES
-from .plain_text import is_printable, label_problem, one_line
+from .entries import is_printable, label_problem, one_line
 
 Origin = Literal["person", "tool", "script"]
 
@@ -46,7 +45,9 @@ FIELDS: Final = {
 }
 
 _EMAIL: Final = re.compile(r"[^\s@<>\"(),:;\\]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_](?:[\w-]{0,61}[^\W_])")
+
 _PHONE: Final = re.compile(r"\+?[0-9 ().\-/]+")
+
 _POSTAL_CODES: Final = {
     "US": (re.compile(r"\d{5}(-\d{4})?", re.ASCII), "five digits, or five and four such as 98101-1234"),
     "CA": (re.compile(r"[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d", re.ASCII), "a code such as K1A 0B1"),
@@ -181,3 +182,18 @@ def _country_problem(country: str) -> str | None:
     if country == "UK":
         return "country is GB for the United Kingdom."
     return "country is two letters of ISO 3166-1, such as US, CA or GB."
+
+
+# The officially assigned alpha-2 codes of ISO 3166-1.
+
+_CODES: Final = """
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
+    CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR
+    GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT
+    JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY
+    MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM
+    PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV
+    SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+"""
+
+COUNTRIES: Final = frozenset(_CODES.split())

@@ -11,28 +11,32 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable
-from contextlib import closing
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from firmly_mcp.errors import WalletError
 
-from .secret_service import SecretService
-
 _BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
+
 # gnome-keyring takes its password from standard input to the end, a line's end included; `read` leaves that out.
 _ASKED_UNSEEN: Final = '(IFS= read -rs -p "Password of the keyring: " p && printf %s "$p")'
+
 _START: Final = f"{_ASKED_UNSEEN} | gnome-keyring-daemon --unlock --components=secrets"
+
 _START_A_BUS: Final = (
     "Log in to a desktop session; or, on a machine without one, open a shell with `dbus-run-session -- bash`, run "
     f"`{_START}` there, and start firmly-mcp from the same shell."
 )
+
 _START_A_DAEMON: Final = (
     f"Install gnome-keyring (or KeePassXC with its Secret Service switched on), then run, in bash, `{_START}`."
 )
+
 _UNLOCK: Final = (
     "Unlock the keyring: log in to the desktop, or run, in bash, "
     f"`{_ASKED_UNSEEN} | gnome-keyring-daemon --replace --unlock --components=secrets`."
@@ -96,6 +100,7 @@ class _Kind:
 
 
 _SECRET_SERVICE: Final = _Kind("Secret Service", "keyring.backends.SecretService.Keyring", "linux", _UNLOCK)
+
 # The order is fixed: which desktop is running would be a better guide, but programs that start this server drop the
 # variables that tell, and a card added in a terminal must be found by the server.
 _ALLOWED: Final = (
@@ -244,3 +249,99 @@ def _not_used() -> str:
 
 def _shown(named: str) -> str:
     return named if re.fullmatch(r"[A-Za-z_][\w.]{0,99}", named) else "of that name"
+
+
+# Keyring's Secret Service, on one connection and in one session for as long as they last.
+
+T = TypeVar("T")
+
+
+class SecretService:
+    """What `keyring` offers, of its Secret Service class. Every call blocks; one at a time."""
+
+    def __init__(self, keyring_class: Any, changes: Mapping[str, Any]) -> None:
+        self._open: _Open | None = None
+        # The keyring must not keep this alive: the connection is closed when this is not needed any more.
+        me = weakref.ref(self)
+        changed = {**changes, "get_preferred_collection": lambda _: _collection_of(me)}
+        self._keyring = type(keyring_class.__name__, (keyring_class,), changed)()
+
+    def get_password(self, service: str, username: str, /) -> str | None:
+        """The secret of this name."""
+        found: str | None = self._lasting(lambda: self._keyring.get_password(service, username))
+        return found
+
+    def set_password(self, service: str, username: str, password: str, /) -> None:
+        """Keep a secret."""
+        self._lasting(lambda: self._keyring.set_password(service, username, password))
+
+    def delete_password(self, service: str, username: str, /) -> None:
+        """Forget a secret."""
+        self._lasting(lambda: self._keyring.delete_password(service, username))
+
+    def is_locked(self) -> bool:
+        """Whether the collection is locked; asks nobody to open it."""
+        return bool(self._lasting(lambda: self.collection().is_locked()))
+
+    def unlocked(self, seconds: float) -> bool:
+        """Whether the collection is open; the person is asked where it is not."""
+        if not self.is_locked():
+            return True
+        try:
+            self.collection().unlock(timeout=seconds)
+            return not self.collection().is_locked()
+        except BaseException:
+            # What was asked there may be answered later; nobody listens then.
+            self._close()
+            raise
+
+    def collection(self) -> Any:
+        """The default collection, with a session for its secrets."""
+        if self._open is None:
+            self._open = _Open()
+            weakref.finalize(self, self._open.close)
+        return self._open.collection
+
+    def _lasting(self, act: Callable[[], T]) -> T:
+        was_open = self._open is not None
+        try:
+            return act()
+        except Exception:
+            self._close()
+            if not was_open:
+                raise
+        return act()
+
+    def _close(self) -> None:
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.close()
+
+
+class _Open:
+    """A connection that stays open when keyring closes it, and the default collection on it."""
+
+    def __init__(self) -> None:
+        import secretstorage
+        from secretstorage.util import open_session
+
+        bus = secretstorage.dbus_init()
+        self._close = bus.close
+        bus.close = lambda: None
+        try:
+            self.collection: Any = secretstorage.get_default_collection(bus)
+            self.collection.session = open_session(bus)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close it, whatever state it is in."""
+        with suppress(OSError):
+            self._close()
+
+
+def _collection_of(service: weakref.ref[SecretService]) -> Any:
+    found = service()
+    assert found is not None, "a keyring is used only through its service"
+    return found.collection()

@@ -13,18 +13,21 @@ from typing import Final, NoReturn, SupportsIndex
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from firmly_mcp.card_numbers import Brand
 from firmly_mcp.errors import CardRefused
+from firmly_mcp.redaction import Brand, brand_of, passes_luhn
 
-from . import number as card_number
-from .plain_text import is_printable, label_problem, one_line
+from .entries import is_printable, label_problem, one_line
 
 _NAME_LENGTH: Final = 60
+
 _EXPIRY_SEPARATOR: Final = re.compile(r"[/.\-\s]+")
+
 # Some people have a number in their name; a card number is longer.
 _NAME_DIGITS: Final = 4
+
 # Nobody issues a card for longer; further off, the year is mistyped.
 _LONGEST_YEARS: Final = 20
+
 # A card is good until its last month has ended everywhere on Earth.
 _LAST_TIME_ZONE: Final = timedelta(hours=12)
 
@@ -61,14 +64,14 @@ class Card(BaseModel):
     @property
     def brand(self) -> Brand | None:
         """The network that the number belongs to."""
-        return card_number.brand(self.number)
+        return brand(self.number)
 
     def summary(self) -> CardSummary:
         """The card without its secrets."""
         return CardSummary(
             label=self.label,
             brand=self.brand.name if self.brand else "card",
-            last_four=card_number.last_four(self.number),
+            last_four=last_four(self.number),
             month=self.month,
             year=self.year,
             billing_address=self.billing_address,
@@ -114,7 +117,7 @@ def new_card(
         raise CardRefused(problem or "The expiry date is missing.")
     return Card(
         label=one_line(label),
-        number=card_number.without_separators(number),
+        number=without_separators(number),
         name=one_line(name),
         month=expiry[0],
         year=expiry[1],
@@ -125,7 +128,7 @@ def new_card(
 
 def number_problem(typed: SecretStr, environment: str) -> str | None:
     """Why this is no card number for this environment; None when it is one."""
-    return card_number.problem_with(card_number.without_separators(typed), environment)
+    return problem_with(without_separators(typed), environment)
 
 
 def name_problem(typed: str) -> str | None:
@@ -173,7 +176,7 @@ def card_from(entry: SecretStr) -> Card | None:
         return None
     if label_problem(card.label) or name_problem(card.name) or _expiry(card.month, card.year) is None:
         return None
-    return None if card_number.problem_with(card.number, card.environment) else card
+    return None if problem_with(card.number, card.environment) else card
 
 
 def _expiry(month: str, year: str) -> tuple[str, str] | None:
@@ -188,3 +191,72 @@ def _expiry(month: str, year: str) -> tuple[str, str] | None:
 def _is_over(month: str, year: str, now: datetime) -> bool:
     last = now - _LAST_TIME_ZONE
     return (int(year), int(month)) < (last.year, last.month)
+
+
+# Whether a typed number is a card's, and one for this environment.
+
+# Published by card networks and payment services for tests; none was ever issued.
+_PAYING: Final = """
+    4111111111111111 4242424242424242 4012888888881881 4000056655665556 5555555555554444 5105105105105100
+    2223003122003222 378282246310005 371449635398431 6011111111111117 6011000990139424 30569309025904 3566002020360505
+"""
+
+# Firmly's simulator declines these.
+_DECLINED: Final = "4000000000000002 4000000000009995 4000000000000069 4000000000000127"
+
+TEST_NUMBERS: Final = frozenset((_PAYING + _DECLINED).split())
+
+TEST_ONLY: Final = frozenset({"simulator", "custom"})
+
+_GROUPS: Final = re.compile(r"\d{1,4}")
+
+_SEPARATORS: Final = re.compile(r"[\s\-\u2010-\u2015]")
+
+
+def test_numbers() -> list[tuple[str, str]]:
+    """Published test numbers for a person to choose from: one or two of each brand, in groups as on a card."""
+    return [
+        (found.name, " ".join(_GROUPS.findall(number))) for number in _PAYING.split() if (found := brand_of(number))
+    ]
+
+
+def without_separators(typed: SecretStr) -> SecretStr:
+    """A number as it was typed or pasted, without its spaces and dashes."""
+    return SecretStr(_SEPARATORS.sub("", typed.get_secret_value()))
+
+
+def problem_with(number: SecretStr, environment: str) -> str | None:
+    """Why this number, its separators gone, is not taken here; None when it is. Never holds a digit of it."""
+    return _form_problem(number) or _environment_problem(number, environment)
+
+
+def brand(number: SecretStr) -> Brand | None:
+    """The brand whose range the number is in."""
+    return brand_of(number.get_secret_value())
+
+
+def last_four(number: SecretStr) -> str:
+    """What a receipt would show of the number."""
+    return number.get_secret_value()[-4:]
+
+
+def _form_problem(number: SecretStr) -> str | None:
+    digits = number.get_secret_value()
+    if not digits:
+        return "The card number is missing."
+    if not (digits.isascii() and digits.isdigit()):
+        return "A card number has only digits, spaces and dashes."
+    if not 12 <= len(digits) <= 19:
+        return f"A card number has 12 to 19 digits; this one has {len(digits)}."
+    if not passes_luhn(digits):
+        return "The card number's check digit does not fit: a digit is mistyped."
+    return None if brand_of(digits) else f"No card brand that we know has such numbers of {len(digits)} digits."
+
+
+def _environment_problem(number: SecretStr, environment: str) -> str | None:
+    if environment not in TEST_ONLY or number.get_secret_value() in TEST_NUMBERS:
+        return None
+    return (
+        f"The {environment} environment takes only published test numbers, such as a 4 followed by fifteen ones. "
+        "A real card belongs to the environment that it will pay in."
+    )

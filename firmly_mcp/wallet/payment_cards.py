@@ -10,17 +10,16 @@ from dataclasses import dataclass
 
 from firmly_mcp.errors import CardNotFound, FirmlyError
 
-from .card_command import CardCommand
 from .cards import Card, CardSummary
-from .plain_text import label_key
-from .shelf import DamagedEntry, Shelf
+from .commands import CardCommand
+from .entries import DamagedEntry, Entries, label_key
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentCards:
     """Cards by their labels. `command` is None where no setting names one."""
 
-    kept: Shelf[Card]
+    kept: Entries[Card]
     command: CardCommand | None
 
     async def summaries(self) -> tuple[list[CardSummary], list[DamagedEntry]]:

@@ -23,13 +23,13 @@ from typing import Annotated, Final
 import anyio.to_thread
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from firmly_mcp.card_numbers import holds_card_number
 from firmly_mcp.errors import PinRefused, WalletError
+from firmly_mcp.redaction import holds_card_number
+from firmly_mcp.system.locks import in_turn
 
+from .entries import is_printable
 from .keychain import Secrets
 from .person import PersonProof
-from .plain_text import is_printable
-from .turns import in_turn
 
 SHORTEST: Final = 4
 LONGEST: Final = 64

@@ -13,7 +13,7 @@ from typing import Final
 from jwcrypto import jwe, jwk
 
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.hosts import Hosts
+from firmly_mcp.api.encoding import Hosts
 from firmly_mcp.api.models import PaymentKey
 from firmly_mcp.api.session import DeviceSession, TokensInMemory, TokenStore
 from firmly_mcp.api.transport import Http

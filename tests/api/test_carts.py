@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from firmly_mcp.api.events import confirmed
+from firmly_mcp.api.error_codes import OutcomeUnknown
 from firmly_mcp.api.fields import parse_json, read
 from firmly_mcp.api.models import Address, Cart, Image, Notice, Order
+from firmly_mcp.api.payments import confirmed
 from firmly_mcp.api.products import Product
-from firmly_mcp.api.refusals import NoProof
 from firmly_mcp.money import Money
 
 
@@ -198,7 +198,7 @@ def test_an_order_is_an_order_though_its_details_cannot_be_read() -> None:
     "raw", [None, [], "x", {}, {"platform_order_number": " "}, {"platform_order_number": {"a": 1}}]
 )
 def test_without_a_number_there_is_no_order(raw: object) -> None:
-    with pytest.raises(NoProof):
+    with pytest.raises(OutcomeUnknown):
         confirmed(raw)
 
 

@@ -10,10 +10,10 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmly_mcp.api import ref
+from firmly_mcp.api import encoding
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.events import OrderEvent, OrderPlaced, ShippingUpdated, StreamError
 from firmly_mcp.api.models import Cart, Order
+from firmly_mcp.api.payments import OrderEvent, OrderPlaced, ShippingUpdated, StreamError
 from firmly_mcp.errors import CartNotFound, NotFound, PaymentDeclined, PromoRejected
 from firmly_mcp.money import Money
 from firmly_mcp.simulator import DECLINED_CARD, TEST_CARD, Simulator
@@ -80,7 +80,7 @@ async def found(client: FirmlyClient, dialect: Dialect) -> dict[str, object]:
     assert (await client.get_product_by_url(hit.pdp_url or "")) == product
     orange = {"Size": "XS", "Color": "Orange"}
     variant = next(variant for variant in product.variants if product.choices(variant) == orange)
-    return ref.unpack(variant.ref or "")
+    return encoding.unpack(variant.ref or "")
 
 
 async def before_a_cart(client: FirmlyClient, dialect: Dialect) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from firmly_mcp import errors
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.events import StreamError
-from firmly_mcp.api.refusals import PROVEN, REFUSALS, NoProof, proves_not_placed
+from firmly_mcp.api.error_codes import PROVEN, REFUSALS, OutcomeUnknown, proves_not_placed
+from firmly_mcp.api.payments import StreamError
 from firmly_mcp.errors import FirmlyError, RateLimited, StoreError
 from firmly_mcp.simulator import DECLINED_CARD, Simulator
 from firmly_mcp.simulator.answers import STATUS
@@ -55,9 +55,9 @@ async def answered(call: Awaitable[object]) -> StoreError:
     """The refusal that a call ends with; an order's may be one that proves nothing."""
     with pytest.raises(FirmlyError) as raised:
         await call
-    error = raised.value.answer if isinstance(raised.value, NoProof) else raised.value
+    error = raised.value.answer if isinstance(raised.value, OutcomeUnknown) else raised.value
     assert isinstance(error, StoreError)
-    assert isinstance(raised.value, NoProof) is (error.money_moved == "unknown")
+    assert isinstance(raised.value, OutcomeUnknown) is (error.money_moved == "unknown")
     return error
 
 

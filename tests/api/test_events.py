@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.events import (
+from firmly_mcp.api.error_codes import OutcomeUnknown, proves_not_placed
+from firmly_mcp.api.payments import (
     CreatingCart,
     ItemAdded,
     OrderEvent,
@@ -22,7 +23,6 @@ from firmly_mcp.api.events import (
     UnclearEvent,
     UnknownEvent,
 )
-from firmly_mcp.api.refusals import NoProof, proves_not_placed
 from firmly_mcp.api.transport import Http, NoAnswer, Request, Stream
 from firmly_mcp.errors import OutOfStock
 from firmly_mcp.simulator import TEST_CARD, Simulator
@@ -69,7 +69,7 @@ async def heard(*steps: object) -> tuple[list[OrderEvent], bool]:
                 async with client.place_order(LUMA, [(TEE, 1)], ADDRESS, ADDRESS, "jwe") as stream:
                     async for event in stream:
                         events.append(event)  # noqa: PERF401 - a list that is made at once is lost with an error
-            except NoProof:
+            except OutcomeUnknown:
                 return events, True
             finally:
                 assert len(server.asked) == 1
@@ -267,5 +267,5 @@ async def test_a_stream_cut_at_the_simulator_proves_nothing(sim: Simulator, clie
     card = sealed(await client.payment_key(), TEST_CARD)
     sim.faults.add("cut-stream", "place_order_v2", after=after)
     async with client.place_order(LUMA, [(TEE, 1)], ADDRESS, ADDRESS, card) as events:
-        with pytest.raises(NoProof):
+        with pytest.raises(OutcomeUnknown):
             assert not [event async for event in events if isinstance(event, OrderPlaced)]

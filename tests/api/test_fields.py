@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmly_mcp.api.events import order_event
+from firmly_mcp.api.error_codes import envelope, refusal
 from firmly_mcp.api.fields import parse_json, plain_json, read
 from firmly_mcp.api.models import Address, Cart, Order
-from firmly_mcp.api.orders import Availability, OrderStatus
+from firmly_mcp.api.order_status import Availability, OrderStatus
+from firmly_mcp.api.payments import order_event
 from firmly_mcp.api.products import DiscoveryHit, Product, listings, search_page
-from firmly_mcp.api.refusals import envelope, refusal
 from firmly_mcp.errors import UnexpectedAnswer
 from firmly_mcp.money import Money
 

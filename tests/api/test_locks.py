@@ -10,9 +10,9 @@ import pytest
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from firmly_mcp.api.encoding import StoreName, store_name
 from firmly_mcp.api.locks import Hold, Locks
-from firmly_mcp.api.names import StoreName, store_name
-from firmly_mcp.errors import BeingPaid, NotAllowed, SettingsError, Unreachable
+from firmly_mcp.errors import NotAllowed, OrderInProgress, SettingsError, Unreachable
 
 pytestmark = pytest.mark.anyio
 
@@ -106,7 +106,7 @@ async def test_while_an_order_is_placed_others_are_told_at_once(tmp_path: Path, 
     holding = another_process(tmp_path, "hold") if elsewhere else Locks(tmp_path, "d").hold(A)
     async with holding:
         for attempt in (locks.cart(A), locks.hold(A), locks.device()):
-            with anyio.fail_after(5), pytest.raises(BeingPaid, match="An order is being placed at this store"):
+            with anyio.fail_after(5), pytest.raises(OrderInProgress, match="An order is being placed at this store"):
                 async with attempt:
                     pass
         async with locks.cart(B):

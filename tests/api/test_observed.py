@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from firmly_mcp.api import ref
+from firmly_mcp.api import encoding
 from firmly_mcp.api.fields import parse_json, read
 from firmly_mcp.api.products import DiscoveryHit, Product, search_page
 from firmly_mcp.money import Money
@@ -49,7 +49,7 @@ def test_nulls_and_empty_texts_are_kept_apart_from_words() -> None:
 def test_a_variant_is_named_by_its_id() -> None:
     page = read(Product, observed("product-detail.json"))
     assert page.variants[2].ref == "QN55LS03FAFXZA"
-    assert ref.unpack(page.variants[2].ref) == {"variant_id": "QN55LS03FAFXZA"}
+    assert encoding.unpack(page.variants[2].ref) == {"variant_id": "QN55LS03FAFXZA"}
 
 
 def test_the_store_of_a_product_without_a_domain_is_its_pages_host() -> None:

@@ -8,14 +8,13 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.events import OrderEvent, OrderPlaced, StreamError
+from firmly_mcp.api.error_codes import OutcomeUnknown
 from firmly_mcp.api.models import Order
-from firmly_mcp.api.payments import NotConfirmed
-from firmly_mcp.api.refusals import NoProof
+from firmly_mcp.api.payments import NotConfirmed, OrderEvent, OrderPlaced, StreamError
 from firmly_mcp.errors import (
-    BeingPaid,
     FirmlyError,
     InvalidRequest,
+    OrderInProgress,
     OutOfStock,
     PaymentDeclined,
     RateLimited,
@@ -130,7 +129,7 @@ async def test_anything_else_after_the_connection_opened_proves_nothing_and_is_n
     tmp_path: Path, order: Way, steps: list[object]
 ) -> None:
     async with loopback(lambda _: steps) as server, client_of(server.url, tmp_path) as client:
-        with pytest.raises(NoProof) as raised:
+        with pytest.raises(OutcomeUnknown) as raised:
             await order(client)
     assert raised.value.money_moved == "unknown"
     assert JWE not in raised.value.message
@@ -285,7 +284,7 @@ async def test_the_cart_cannot_change_between_check_and_outcome(sim: Simulator, 
     key = await client.payment_key()
     async with client.hold(LUMA) as hold:
         assert await client.get_cart(LUMA, hold=hold) == shown
-        with pytest.raises(BeingPaid):
+        with pytest.raises(OrderInProgress):
             await client.add_line_item(LUMA, TEE, 1)
         order = await client.complete_order(LUMA, SecretStr(sealed(key)), ADDRESS, hold=hold)
     assert isinstance(order, Order)
@@ -314,7 +313,7 @@ async def test_a_lost_answer_is_charged_once_and_proves_nothing(sim: Simulator, 
     await client.add_line_item(LUMA, TEE, 1)
     await client.set_shipping_info(LUMA, ADDRESS)
     sim.faults.add("lose-answer", "complete_order_v2")
-    with pytest.raises(NoProof):
+    with pytest.raises(OutcomeUnknown):
         await client.complete_order(LUMA, card, ADDRESS)
     assert len(sim.books.charges) == 1
     cart = await client.get_cart(LUMA)

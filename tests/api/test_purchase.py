@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from firmly_mcp.api import ref
+from firmly_mcp.api import encoding
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Order
 from firmly_mcp.errors import InvalidRequest, NotFound, OutOfStock, ProductNotFound, StoreError
@@ -27,7 +27,7 @@ async def test_a_purchase_from_search_to_order(sim: Simulator, client: FirmlyCli
     product = await client.get_product(LUMA, hit.handle or "")
     variant = next(variant for variant in product.variants if variant.sku == "WS12-XS-Orange")
     assert product.choices(variant) == {"Size": "XS", "Color": "Orange"}
-    await client.add_line_item(LUMA, ref.unpack(variant.ref or ""), 3)
+    await client.add_line_item(LUMA, encoding.unpack(variant.ref or ""), 3)
     cart = await client.get_cart(LUMA)
     cart = await client.update_line_item(LUMA, cart.line_items[0].line_item_id or "", 2)
     cart = await client.set_shipping_info(LUMA, ADDRESS)
@@ -47,7 +47,7 @@ async def test_every_store_of_the_simulator_can_be_searched_read_and_filled(clie
             variant = next(variant for variant in product.variants if variant.available)
             assert product.doubts == ()
             assert all("undefined" not in (image.url or "") for image in product.images)
-            cart = await client.add_line_item(store, ref.unpack(variant.ref or ""), 1)
+            cart = await client.add_line_item(store, encoding.unpack(variant.ref or ""), 1)
             assert [line.sku for line in cart.line_items] == [variant.sku]
             assert cart.doubts == ()
             assert (await client.clear_cart(store)).is_empty

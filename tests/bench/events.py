@@ -12,7 +12,7 @@ from typing import Final
 import anyio
 from mcp import Client, StdioServerParameters
 
-from firmly_mcp.server.progress import PACE
+from firmly_mcp.server.person import PACE
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.simulator.stream import Gate
 from tests.shop import CVV_COMMAND, RULES, announce

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from firmly_mcp.checkout.journal import Journal
-from tests.checkout.test_journal import DRAFT, PERMIT, Kept
+from firmly_mcp.checkout.journal.journal import Journal
+from tests.checkout.journal.test_journal import DRAFT, PERMIT, Kept
 
 from .figures import ms, p99
 

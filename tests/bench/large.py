@@ -12,10 +12,9 @@ from typing import Any, Final
 from firmly_mcp.api.fields import parse_json, read
 from firmly_mcp.api.models import Cart
 from firmly_mcp.api.products import listings, product_page
-from firmly_mcp.server.cart_views import ROWS, CartView
-from firmly_mcp.server.found_views import ListingView
-from firmly_mcp.server.product_views import ProductView, rows_of
-from firmly_mcp.server.views import View
+from firmly_mcp.server.views.cart import ROWS, CartView
+from firmly_mcp.server.views.catalog import ListingView, ProductView, rows_of
+from firmly_mcp.server.views.view import View
 
 OBSERVED: Final = Path(__file__).parents[1] / "api" / "observed" / "product-detail.json"
 STORE: Final = "staging.luma.gift"

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from firmly_mcp.wallet.seal import Encryptor
+from firmly_mcp.wallet.jwe import Encryptor
 from tests.wallet.samples import a_card, a_key_pair
 
 from .figures import ms

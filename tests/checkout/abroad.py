@@ -14,16 +14,15 @@ from typing import Any
 import anyio
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.accepted import Accepted
-from firmly_mcp.checkout.attempts import State
-from firmly_mcp.checkout.placement import Asked
-from firmly_mcp.checkout.sending import Placing
-from firmly_mcp.checkout.wishes import Item, Wish
-from firmly_mcp.services import Services, open_services
+from firmly_mcp.app import Services, open_services
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.models import Item, OrderIntent, State
+from firmly_mcp.checkout.policy.acceptance import AcceptedSettings
+from firmly_mcp.checkout.review import Asked
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.wallet.cards import new_card
-from firmly_mcp.wallet.demo import TEST_NUMBER
+from firmly_mcp.wallet.memory import TEST_NUMBER
 from firmly_mcp.wallet.pin import Cost
 from tests.proofs import BY_PERSON, with_pin
 from tests.shop import CVV_COMMAND, STORE, TEE
@@ -31,8 +30,8 @@ from tests.wallet.samples import an_address
 
 PIN = SecretStr("tulip 47")
 CODE = SecretStr("123")
-CART = Wish(STORE)
-ITEMS = Wish(STORE, (Item(TEE, 2),))
+CART = OrderIntent(STORE)
+ITEMS = OrderIntent(STORE, (Item(TEE, 2),))
 
 
 @dataclass
@@ -54,7 +53,7 @@ class Abroad:
             (await services.vault()).pin._cost = Cost(n=2, r=1, p=1)
             yield services
 
-    async def accept(self, services: Services, pin: SecretStr = PIN) -> Accepted:
+    async def accept(self, services: Services, pin: SecretStr = PIN) -> AcceptedSettings:
         """A person looks at what counts, and accepts all of it."""
         vault, accepted = await services.vault(), await services.accepted()
         if not await vault.pin.is_set():

@@ -13,25 +13,23 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.approvals import Approval
-from firmly_mcp.checkout.attempts import Attempt
-from firmly_mcp.checkout.desk import Asked, Review
-from firmly_mcp.checkout.placement import Placement
-from firmly_mcp.checkout.sending import Placing
-from firmly_mcp.checkout.wishes import Item, Wish
-from firmly_mcp.services import Services, open_services, simulator_dir
+from firmly_mcp.app import Services, open_services, simulator_dir
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.journal.approvals import Approval
+from firmly_mcp.checkout.models import Attempt, Item, OrderIntent
+from firmly_mcp.checkout.review import Asked, Review
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
-from firmly_mcp.wallet.demo import fill
-from firmly_mcp.wallet.memory import MemoryKeychain
-from firmly_mcp.wallet.vault import Vault
-from tests.checkout.test_journal import Clock
+from firmly_mcp.wallet.memory import MemoryKeychain, fill
+from firmly_mcp.wallet.wallet import Wallet
+from tests.checkout.journal.test_journal import Clock
 from tests.proofs import BY_PERSON
 from tests.shop import CVV_COMMAND, STORE, TEE, announce
 
 CODE = SecretStr("123")
-CART = Wish(STORE)
-ITEMS = Wish(STORE, (Item(TEE, 2),))
+CART = OrderIntent(STORE)
+ITEMS = OrderIntent(STORE, (Item(TEE, 2),))
 BOTH = pytest.mark.parametrize("wish", [CART, ITEMS], ids=["complete", "place"])
 ALLOW = '[USD]\nask_above = "1000"\nask_above_a_day = "5000"\n'
 MUCH = Decimal(1000)
@@ -49,7 +47,7 @@ class Gate:
     clock: Clock
     keychain: MemoryKeychain = field(default_factory=MemoryKeychain)
     services: Services = field(init=False)
-    placement: Placement = field(init=False)
+    placement: Checkout = field(init=False)
 
     def rules(self, text: str) -> None:
         """Write the rules file."""
@@ -73,11 +71,11 @@ class Gate:
         """The rooms of one program, over the wallet that all share."""
         used = settings or self.settings
         async with open_services(used, now=self.clock) as services:
-            services.vault._made = Vault(self.keychain, "simulator", used.shopper, used.data_dir / "locks", self.clock)
+            services.vault._made = Wallet(self.keychain, "simulator", used.shopper, used.data_dir / "locks", self.clock)
             yield services
 
     @asynccontextmanager
-    async def another(self, **settings: Any) -> AsyncIterator[Placement]:
+    async def another(self, **settings: Any) -> AsyncIterator[Checkout]:
         """The placement of another program."""
         async with self.rooms(self.settings.model_copy(update=settings)) as services:
             yield await services.placement()
@@ -89,21 +87,21 @@ class Gate:
         address = await (await self.services.vault()).address(None)
         await firmly.set_shipping_info(STORE, address.as_firmly())
 
-    async def asked(self, wish: Wish) -> Approval:
+    async def asked(self, wish: OrderIntent) -> Approval:
         """The question that an order becomes."""
         answer = await self.placement.order(wish)
         assert isinstance(answer, Asked)
         return answer.approval
 
-    async def reviewed(self, wish: Wish) -> Review:
+    async def reviewed(self, wish: OrderIntent) -> Review:
         """What a person is shown of an order."""
         return await self.placement.desk.review((await self.asked(wish)).id)
 
-    async def bought(self, wish: Wish) -> Attempt:
+    async def bought(self, wish: OrderIntent) -> Attempt:
         """An order that a person said yes to."""
         return await self.ended(await self.placement.desk.approve(await self.reviewed(wish), CODE, BY_PERSON))
 
-    async def ended(self, placing: Placing, at: Placement | None = None) -> Attempt:
+    async def ended(self, placing: Placing, at: Checkout | None = None) -> Attempt:
         """Wait for the outcome, and read it as anyone later would, in the program that sends it."""
         with anyio.fail_after(30):
             while placing.feed is not None and not placing.feed.ended:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from firmly_mcp.checkout.spending import History, Spent
+from firmly_mcp.checkout.policy.evaluate import History, Spent
 from firmly_mcp.money import Money
 
 

@@ -9,13 +9,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from firmly_mcp.api.refusals import PROVEN
-from firmly_mcp.services import JOURNAL, simulator_dir
+from firmly_mcp.api.error_codes import PROVEN
+from firmly_mcp.app import JOURNAL, simulator_dir
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.simulator.answers import STATUS
-from firmly_mcp.wallet.demo import fill
-from firmly_mcp.wallet.memory import MemoryKeychain
+from firmly_mcp.wallet.memory import MemoryKeychain, fill
 from tests.shop import STORE, TEE, announce
 from tests.soak.judge import Row, Verdict, judge, read_journal
 from tests.soak.rooms import RULES, Clock, Rooms, settings_in, vault_over

@@ -10,15 +10,14 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.approvals import Answer
-from firmly_mcp.checkout.attempts import State
-from firmly_mcp.checkout.placement import Asked, Placement
-from firmly_mcp.checkout.rules import Allow, Ask
-from firmly_mcp.checkout.rules_file import read_rules
-from firmly_mcp.checkout.rules_remarks import Here
-from firmly_mcp.checkout.sending import Placing
-from firmly_mcp.checkout.spending import Order
-from firmly_mcp.checkout.wishes import Item, Wish
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.journal.approvals import Answer
+from firmly_mcp.checkout.models import Item, OrderIntent, State
+from firmly_mcp.checkout.policy.evaluate import Allow, Ask, Order
+from firmly_mcp.checkout.policy.file import read_rules
+from firmly_mcp.checkout.remarks import Here
+from firmly_mcp.checkout.review import Asked
 from firmly_mcp.errors import CardRefused, NotAllowed, RuleDenied, SettingsError, WalletError
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate, open_gate
 from tests.proofs import BY_PERSON, with_pin
@@ -27,7 +26,7 @@ from tests.shop import STORE, TEE
 EXACT = Decimal("53.40")
 
 
-async def placed(gate: Gate, wish: Wish, max_total: Decimal = MUCH) -> Placing:
+async def placed(gate: Gate, wish: OrderIntent, max_total: Decimal = MUCH) -> Placing:
     """An order that the rules allow, or the one it belongs to."""
     placing = await gate.placement.order(wish, max_total=max_total)
     assert isinstance(placing, Placing)
@@ -37,7 +36,7 @@ async def placed(gate: Gate, wish: Wish, max_total: Decimal = MUCH) -> Placing:
 
 @BOTH
 @pytest.mark.anyio
-async def test_what_the_rules_allow_is_placed_without_a_question(gate: Gate, wish: Wish) -> None:
+async def test_what_the_rules_allow_is_placed_without_a_question(gate: Gate, wish: OrderIntent) -> None:
     gate.rules('[USD]\nask_above = "53.40"\nask_above_a_day = "53.40"')
     await placed(gate, wish, EXACT)
     assert gate.charges == [5340]
@@ -47,7 +46,9 @@ async def test_what_the_rules_allow_is_placed_without_a_question(gate: Gate, wis
 @BOTH
 @pytest.mark.parametrize(("order", "day", "rule"), [("53.39", "900", "ask_above"), ("900", "53.39", "ask_above_a_day")])
 @pytest.mark.anyio
-async def test_a_cent_above_what_is_allowed_asks(gate: Gate, wish: Wish, order: str, day: str, rule: str) -> None:
+async def test_a_cent_above_what_is_allowed_asks(
+    gate: Gate, wish: OrderIntent, order: str, day: str, rule: str
+) -> None:
     gate.rules(f'[USD]\nask_above = "{order}"\nask_above_a_day = "{day}"')
     assert (await gate.asked(wish)).rule == f"USD.{rule}"
     assert not gate.orders_sent()
@@ -55,7 +56,7 @@ async def test_a_cent_above_what_is_allowed_asks(gate: Gate, wish: Wish, order: 
 
 @BOTH
 @pytest.mark.anyio
-async def test_where_rules_allow_alone_the_call_has_to_say_the_most_it_may_cost(gate: Gate, wish: Wish) -> None:
+async def test_where_rules_allow_alone_the_call_has_to_say_the_most_it_may_cost(gate: Gate, wish: OrderIntent) -> None:
     gate.rules(ALLOW)
     with pytest.raises(NotAllowed, match=r"max_total is required.*53\.40 USD"):
         await gate.placement.order(wish)
@@ -67,7 +68,7 @@ async def test_where_rules_allow_alone_the_call_has_to_say_the_most_it_may_cost(
 
 @BOTH
 @pytest.mark.anyio
-async def test_a_price_that_falls_before_the_send_makes_no_room_in_a_limit(gate: Gate, wish: Wish) -> None:
+async def test_a_price_that_falls_before_the_send_makes_no_room_in_a_limit(gate: Gate, wish: OrderIntent) -> None:
     gate.rules(ALLOW)
     # The second reading of the cart is the check.
     gate.simulator.faults.add("set-price", "get_cart_v2", n=1 if wish.items else 2, store=STORE, sku=TEE, cents=1)
@@ -82,7 +83,7 @@ async def test_a_price_that_falls_before_the_send_makes_no_room_in_a_limit(gate:
 @pytest.mark.parametrize("rule", ["refuse_above", "refuse_above_a_day"])
 @pytest.mark.anyio
 async def test_what_the_rules_refuse_is_denied_by_name_whatever_the_call_says(
-    gate: Gate, wish: Wish, rule: str
+    gate: Gate, wish: OrderIntent, rule: str
 ) -> None:
     gate.rules(f'[USD]\n{rule} = "53.39"')
     for asked in (wish, replace(wish, repeat=True), replace(wish, reference="mine")):
@@ -95,7 +96,7 @@ async def test_what_the_rules_refuse_is_denied_by_name_whatever_the_call_says(
 
 @BOTH
 @pytest.mark.anyio
-async def test_rules_that_cannot_be_read_let_nothing_be_ordered_or_asked(gate: Gate, wish: Wish) -> None:
+async def test_rules_that_cannot_be_read_let_nothing_be_ordered_or_asked(gate: Gate, wish: OrderIntent) -> None:
     rules = gate.settings.rules_file
     for broken in ("[USD", "[USD]\nask_abov = 1", "[USD]\nask_above = 2\nrefuse_above = 1"):
         gate.rules(broken)
@@ -114,7 +115,7 @@ async def test_rules_that_cannot_be_read_let_nothing_be_ordered_or_asked(gate: G
 
 @BOTH
 @pytest.mark.anyio
-async def test_rules_that_cannot_be_read_do_not_hide_what_was_sent(gate: Gate, wish: Wish) -> None:
+async def test_rules_that_cannot_be_read_do_not_hide_what_was_sent(gate: Gate, wish: OrderIntent) -> None:
     gate.simulator.faults.add("reset-after-body", "*_order_v2")
     doubt = await gate.bought(wish)
     gate.rules("[USD")
@@ -125,7 +126,7 @@ async def test_rules_that_cannot_be_read_do_not_hide_what_was_sent(gate: Gate, w
 
 @BOTH
 @pytest.mark.anyio
-async def test_what_a_person_declined_is_not_placed_by_rules_that_allow_it_since(gate: Gate, wish: Wish) -> None:
+async def test_what_a_person_declined_is_not_placed_by_rules_that_allow_it_since(gate: Gate, wish: OrderIntent) -> None:
     review = await gate.reviewed(wish)
     await gate.placement.desk.decline(review, "test")
     gate.rules(ALLOW)
@@ -139,7 +140,7 @@ async def test_what_a_person_declined_is_not_placed_by_rules_that_allow_it_since
 
 @BOTH
 @pytest.mark.anyio
-async def test_without_a_command_that_prints_the_code_what_is_allowed_is_asked(gate: Gate, wish: Wish) -> None:
+async def test_without_a_command_that_prints_the_code_what_is_allowed_is_asked(gate: Gate, wish: OrderIntent) -> None:
     gate.rules(ALLOW)
     async with gate.another(cvv_command=()) as other:
         asked = await other.order(wish, max_total=MUCH)
@@ -159,7 +160,7 @@ async def test_a_command_that_prints_no_code_sends_nothing(gate: Gate) -> None:
 
 @BOTH
 @pytest.mark.anyio
-async def test_the_same_once_more_goes_to_a_person_whatever_the_rules_allow(gate: Gate, wish: Wish) -> None:
+async def test_the_same_once_more_goes_to_a_person_whatever_the_rules_allow(gate: Gate, wish: OrderIntent) -> None:
     gate.rules(ALLOW)
     first = await placed(gate, wish)
     await gate.fill_cart()
@@ -228,7 +229,7 @@ async def test_of_two_allowed_at_once_that_are_too_much_together_one_is_refused_
     async with open_gate(tmp_path, cvv_command=command) as gate, gate.another() as other:
         gate.rules(f"[USD]\n{rules}")
 
-        async def order(placement: Placement, quantity: int) -> None:
+        async def order(placement: Checkout, quantity: int) -> None:
             try:
                 placing = await placement.order(replace(ITEMS, items=(Item(TEE, quantity),)), max_total=MUCH)
             except NotAllowed as no:
@@ -260,7 +261,7 @@ async def test_a_yes_that_passes_a_limit_with_what_was_spent_since_is_refused(ga
 @BOTH
 @pytest.mark.anyio
 async def test_a_preview_says_what_would_become_of_the_order_and_not_what_the_rules_alone_say(
-    gate: Gate, wish: Wish
+    gate: Gate, wish: OrderIntent
 ) -> None:
     gate.rules(ALLOW)
     assert isinstance((await gate.placement.preview(wish)).verdict, Allow)
@@ -301,7 +302,7 @@ async def test_stores_that_were_asked_about_or_ordered_from_are_known_and_the_ot
 @BOTH
 @pytest.mark.anyio
 async def test_a_security_code_of_another_brand_uses_up_neither_a_question_nor_an_attempt(
-    gate: Gate, wish: Wish
+    gate: Gate, wish: OrderIntent
 ) -> None:
     review = await gate.reviewed(wish)
     await (await gate.services.vault()).pin.set(SecretStr("8305-7"), BY_PERSON)

@@ -20,8 +20,8 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.sending import Placing
-from firmly_mcp.checkout.wishes import Wish
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.models import OrderIntent
 from firmly_mcp.wallet.cards import Card
 from tests.api.loopback import reply
 from tests.secret_service import SecretService
@@ -122,7 +122,7 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
 
 @pytest.mark.parametrize("wish", [CART, ITEMS], ids=["complete", "place"])
 async def test_nothing_holds_the_sealed_card_while_the_store_is_silent(
-    tmp_path: Path, keyring_bus: SecretService, wish: Wish
+    tmp_path: Path, keyring_bus: SecretService, wish: OrderIntent
 ) -> None:
     async with open_abroad(tmp_path) as abroad, silent_host() as host:
         abroad.rules(ALLOW)

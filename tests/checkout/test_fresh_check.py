@@ -20,13 +20,12 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import event
 
-from firmly_mcp.checkout.attempts import Attempt, State
-from firmly_mcp.checkout.desk import Review
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.models import Attempt, OrderIntent, State
 from firmly_mcp.checkout.price_check import FRESH
-from firmly_mcp.checkout.sending import Placing
-from firmly_mcp.checkout.wishes import Wish
+from firmly_mcp.checkout.review import Review
 from firmly_mcp.errors import FirmlyError, QuoteChanged, Unreachable
-from firmly_mcp.wallet.card_command import CardCommand
+from firmly_mcp.wallet.commands import CardCommand
 from firmly_mcp.wallet.memory import MemoryKeychain
 from tests.checkout.gate import ALLOW, BOTH, CODE, Gate, open_gate
 from tests.proofs import BY_PERSON
@@ -125,7 +124,7 @@ class Slow:
         await (await self.gate.services.firmly()).clear_cart(STORE)
         await self.gate.fill_cart()
 
-    async def by_rules(self, wish: Wish) -> Attempt:
+    async def by_rules(self, wish: OrderIntent) -> Attempt:
         """An order that the rules allow, for what it costs now and not more."""
         placing = await self.gate.placement.order(wish, max_total=UP_TO_IT)
         assert isinstance(placing, Placing)
@@ -157,7 +156,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Slow]:
 @BOTH
 @pytest.mark.parametrize("by_a_person", [False, True], ids=["by rules", "by a person"])
 async def test_a_price_that_rises_during_any_call_of_the_keyring_is_not_paid(
-    shop: Slow, wish: Wish, by_a_person: bool
+    shop: Slow, wish: OrderIntent, by_a_person: bool
 ) -> None:
     if not by_a_person:
         shop.gate.rules(ALLOW)
@@ -206,7 +205,7 @@ WAITS = pytest.mark.parametrize("wait", [number_kept, row_written, key_fetched])
 @BOTH
 @WAITS
 async def test_a_price_that_rises_during_another_wait_ends_the_order_with_the_difference(
-    shop: Slow, wish: Wish, wait: Callable[[Slow], Any]
+    shop: Slow, wish: OrderIntent, wait: Callable[[Slow], Any]
 ) -> None:
     shop.gate.rules(ALLOW)
     await shop.gate.placement.attempts(limit=1)
@@ -225,7 +224,7 @@ async def test_a_price_that_rises_during_another_wait_ends_the_order_with_the_di
 
 @BOTH
 async def test_an_approval_whose_price_rises_after_its_use_ends_as_not_placed_and_says_why(
-    shop: Slow, wish: Wish
+    shop: Slow, wish: OrderIntent
 ) -> None:
     review = await shop.gate.reviewed(wish)
     await number_kept(shop)
@@ -239,7 +238,9 @@ async def test_an_approval_whose_price_rises_after_its_use_ends_as_not_placed_an
 
 
 @BOTH
-async def test_a_price_that_stays_through_a_slow_keyring_is_paid_after_one_more_look(shop: Slow, wish: Wish) -> None:
+async def test_a_price_that_stays_through_a_slow_keyring_is_paid_after_one_more_look(
+    shop: Slow, wish: OrderIntent
+) -> None:
     review = await shop.gate.reviewed(wish)
     shop.keychain.arm(lambda: None, named="set simulator/local/journal")
     before = shop.reads()
@@ -259,7 +260,7 @@ async def test_a_price_that_stays_through_a_slow_keyring_is_paid_after_one_more_
 
 
 @BOTH
-async def test_a_price_that_cannot_be_read_again_ends_the_order_unsent(shop: Slow, wish: Wish) -> None:
+async def test_a_price_that_cannot_be_read_again_ends_the_order_unsent(shop: Slow, wish: OrderIntent) -> None:
     shop.gate.rules(ALLOW)
 
     def late() -> None:
@@ -280,7 +281,7 @@ async def test_a_price_that_cannot_be_read_again_ends_the_order_unsent(shop: Slo
     ("step", "state", "reads"), [(0.3, State.PLACED, 2), (0.6, State.PLACED, 5), (1.1, State.NOT_PLACED, 6)]
 )
 async def test_a_store_that_answers_slowly_is_asked_a_few_times_and_nothing_is_sent_on_an_old_answer(
-    shop: Slow, wish: Wish, step: float, state: State, reads: int
+    shop: Slow, wish: OrderIntent, step: float, state: State, reads: int
 ) -> None:
     review = await shop.gate.reviewed(wish)
     before = shop.reads()
@@ -294,7 +295,7 @@ async def test_a_store_that_answers_slowly_is_asked_a_few_times_and_nothing_is_s
 
 
 @BOTH
-async def test_a_session_that_ends_between_the_check_and_the_order_sends_nothing(shop: Slow, wish: Wish) -> None:
+async def test_a_session_that_ends_between_the_check_and_the_order_sends_nothing(shop: Slow, wish: OrderIntent) -> None:
     review = await shop.gate.reviewed(wish)
 
     def an_hour_passes() -> None:
@@ -309,7 +310,9 @@ async def test_a_session_that_ends_between_the_check_and_the_order_sends_nothing
 
 
 @BOTH
-async def test_a_session_that_ends_soon_is_renewed_before_the_last_look_at_the_price(shop: Slow, wish: Wish) -> None:
+async def test_a_session_that_ends_soon_is_renewed_before_the_last_look_at_the_price(
+    shop: Slow, wish: OrderIntent
+) -> None:
     shop.gate.rules(ALLOW)
 
     def most_of_its_hour_passes() -> None:
@@ -323,7 +326,7 @@ async def test_a_session_that_ends_soon_is_renewed_before_the_last_look_at_the_p
 
 
 @BOTH
-async def test_another_card_under_the_label_that_was_shown_is_not_charged(shop: Slow, wish: Wish) -> None:
+async def test_another_card_under_the_label_that_was_shown_is_not_charged(shop: Slow, wish: OrderIntent) -> None:
     review = await shop.gate.reviewed(wish)
     vault = await shop.gate.services.vault()
     await vault.add_card(
@@ -338,7 +341,7 @@ async def test_another_card_under_the_label_that_was_shown_is_not_charged(shop: 
 
 
 @BOTH
-async def test_a_price_that_rises_while_the_cards_command_runs_is_not_paid(shop: Slow, wish: Wish) -> None:
+async def test_a_price_that_rises_while_the_cards_command_runs_is_not_paid(shop: Slow, wish: OrderIntent) -> None:
     vault = await shop.gate.services.vault()
     runs, rise = 0, shop.a_rise()
 
@@ -412,7 +415,7 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 @BOTH
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a connection opens before it is taken")
 async def test_a_price_that_rises_while_the_connection_of_the_order_opens_is_not_paid(
-    tmp_path: Path, wish: Wish
+    tmp_path: Path, wish: OrderIntent
 ) -> None:
     async with open_gate(tmp_path) as gate, anyio.create_task_group() as beside:
         door, seconds = Door(gate.simulator.payment_url), Seconds()

@@ -12,11 +12,10 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmly_mcp.checkout.attempts import Attempt, Draft, Outcome, State
-from firmly_mcp.checkout.journal import Journal, Permit
-from firmly_mcp.checkout.rules import Allow, Ask, Deny, History, Order, decide, explain
-from firmly_mcp.checkout.spending import WINDOWS, Spent
-from firmly_mcp.checkout.written_rules import (
+from firmly_mcp.checkout.journal.journal import Journal, Permit
+from firmly_mcp.checkout.models import Attempt, Draft, Outcome, State
+from firmly_mcp.checkout.policy.evaluate import WINDOWS, Allow, Ask, Deny, History, Order, Spent, decide, explain
+from firmly_mcp.checkout.policy.rules import (
     AddressRules,
     CurrencyRules,
     HourRules,
@@ -27,7 +26,7 @@ from firmly_mcp.checkout.written_rules import (
 )
 from firmly_mcp.errors import NotAllowed, RuleDenied
 from firmly_mcp.money import Money
-from tests.checkout.test_journal import DRAFT, Clock, Kept
+from tests.checkout.journal.test_journal import DRAFT, Clock, Kept
 
 STORES = ("a.example", "b.example")
 CARDS = ("Visa", "Other")

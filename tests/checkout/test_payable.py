@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from firmly_mcp.api.fields import read
 from firmly_mcp.api.models import Cart
+from firmly_mcp.checkout.models import OrderIntent
 from firmly_mcp.checkout.payable import OBSTACLES, require_payable
 from firmly_mcp.checkout.quote import quote
-from firmly_mcp.checkout.wishes import Wish
 from firmly_mcp.errors import NotAllowed
 from tests.checkout.gate import BOTH, Gate
 from tests.checkout.test_quote import PAYER, STORE, cart_json, usd
@@ -235,7 +235,7 @@ def test_no_cart_with_a_number_that_is_missing_or_cannot_be_is_paid(
 @BOTH
 @pytest.mark.anyio
 async def test_a_cart_that_does_not_state_a_quantity_is_refused_in_words_and_nothing_is_sent(
-    gate: Gate, wish: Wish
+    gate: Gate, wish: OrderIntent
 ) -> None:
     sent = cart_json()
     line(quantity=None)(sent)

@@ -11,9 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 import firmly_mcp
-from firmly_mcp.checkout.attempts import Attempt, State
+from firmly_mcp.app import Services
+from firmly_mcp.checkout.models import Attempt, State
 from firmly_mcp.errors import AddressRefused, PinRefused
-from firmly_mcp.services import Services
 from firmly_mcp.wallet.person import PersonProof
 from firmly_mcp.wallet.pin import Cost
 from tests.proofs import BY_PERSON, with_pin
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 PIN: Final = SecretStr("tulip 47")
 PACKAGE: Final = Path(firmly_mcp.__file__).parent
 # Where a person is, and the demo's published test card.
-MAKERS: Final = {"terminal/controlling.py", "pages/visits.py", "wallet/demo.py"}
+MAKERS: Final = {"terminal/controlling.py", "pages/sessions.py", "wallet/memory.py"}
 
 Act = Callable[[Services, PersonProof], Awaitable[None]]
 

@@ -14,13 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmly_mcp.api.events import OrderEvent, OrderPlaced, StreamResult, read_to_end
+from firmly_mcp.api.error_codes import OutcomeUnknown, invalid, refusal
 from firmly_mcp.api.models import Order
-from firmly_mcp.api.refusals import NoProof, invalid, refusal
-from firmly_mcp.checkout.attempts import Outcome, State
+from firmly_mcp.api.payments import OrderEvent, OrderPlaced, StreamResult, read_to_end
+from firmly_mcp.checkout.models import Item, Outcome, State
 from firmly_mcp.checkout.proof import outcome_of_answer, outcome_of_error
-from firmly_mcp.checkout.purchases import ItemsPurchase
-from firmly_mcp.checkout.wishes import Item
+from firmly_mcp.checkout.requests import ItemsOrder
 from firmly_mcp.errors import Unreachable
 from tests.api.loopback import RESET, chunk, chunked_head, loopback, stream_head
 from tests.api.shopping import ADDRESS, LUMA, TEE, client_of
@@ -78,7 +77,7 @@ async def read(letters: str, ending: str, places: Sequence[int] = (), line_end: 
             try:
                 async with client.place_order(LUMA, [(TEE, 1)], ADDRESS, ADDRESS, "jwe") as events:
                     return await read_to_end(events, lambda _: None)
-            except NoProof as failure:
+            except OutcomeUnknown as failure:
                 # The reset overtook the head.
                 return StreamResult(broken=failure.message)
 
@@ -158,7 +157,7 @@ async def test_an_error_in_a_stream_is_a_step_that_confirms_nothing(tmp_path: Pa
 
     steps = [chunked_head(), *(chunk(SENT[letter]) for letter in "sr1"), chunk(b"")]
     async with loopback(lambda _: steps) as server, client_of(server.url, tmp_path) as client:
-        purchase = ItemsPurchase(LUMA, (Item("WS12-XS-Orange", 1),), ADDRESS, client, Senders())  # type: ignore[arg-type]  # one device for all attempts
+        purchase = ItemsOrder(LUMA, (Item("WS12-XS-Orange", 1),), ADDRESS, client, Senders())  # type: ignore[arg-type]  # one device for all attempts
         await purchase.prepare("att_1")
         told: list[object] = []
         result = await purchase.send(_Card(), ADDRESS, None, told.append, anyio.lowlevel.checkpoint)

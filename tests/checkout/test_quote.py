@@ -8,7 +8,7 @@ import pytest
 
 from firmly_mcp.api.fields import read
 from firmly_mcp.api.models import Cart
-from firmly_mcp.checkout.quote import Payer, Quote, quote, rises
+from firmly_mcp.checkout.quote import PaymentMethod, Quote, quote, rises
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 
@@ -24,7 +24,7 @@ ADDRESS = {
     "postal_code": "98101",
     "country": "US",
 }
-PAYER = Payer(
+PAYER = PaymentMethod(
     environment="simulator",
     shopper="local",
     payment_host="http://127.0.0.1:1",
@@ -76,7 +76,7 @@ def cart_json() -> dict[str, Any]:
     }
 
 
-def quoted(change: Callable[[dict[str, Any]], object] = lambda _: None, payer: Payer = PAYER) -> Quote:
+def quoted(change: Callable[[dict[str, Any]], object] = lambda _: None, payer: PaymentMethod = PAYER) -> Quote:
     sent = cart_json()
     change(sent)
     return quote(STORE, read(Cart, json.loads(json.dumps(sent), parse_float=Decimal)), payer)
@@ -136,7 +136,7 @@ def test_every_change_of_a_term_changes_the_digest_and_is_told(change: Callable[
         replace(PAYER, billing={**ADDRESS, "city": "Tacoma"}),
     ],
 )
-def test_a_yes_is_bound_to_the_card_the_billing_address_and_where_the_card_goes(payer: Payer) -> None:
+def test_a_yes_is_bound_to_the_card_the_billing_address_and_where_the_card_goes(payer: PaymentMethod) -> None:
     assert quoted(payer=payer).digest != quoted().digest
 
 
@@ -254,7 +254,7 @@ def test_the_purchase_key_ignores_price_card_address_and_cart() -> None:
     ],
 )
 def test_the_purchase_key_knows_who_buys_what_and_how_many(
-    change: Callable[[dict[str, Any]], object], payer: Payer
+    change: Callable[[dict[str, Any]], object], payer: PaymentMethod
 ) -> None:
     assert quoted(change, payer).purchase_key != quoted().purchase_key
 

@@ -6,15 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from firmly_mcp.checkout.approvals import Wish
-from firmly_mcp.checkout.attempts import Attempt, State
-from firmly_mcp.checkout.placement import Asked
-from firmly_mcp.checkout.sending import Placing
-from firmly_mcp.checkout.spending import Order
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.models import Attempt, OrderIntent, State
+from firmly_mcp.checkout.policy.evaluate import Order
+from firmly_mcp.checkout.review import Asked
 from firmly_mcp.money import Money
-from firmly_mcp.server.order_views import OrderLineView, OrderView
+from firmly_mcp.server.views.orders import OrderLineView, OrderView
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
-from tests.checkout.test_settling import CHARGED, HIDDEN, NOTHING_DONE, in_doubt
+from tests.checkout.test_settlement import CHARGED, HIDDEN, NOTHING_DONE, in_doubt
 from tests.proofs import BY_PERSON
 from tests.shop import STORE
 
@@ -22,26 +21,26 @@ LATE = ("hide-order", {"seconds": 60})
 TOTAL = Money.parse("53.40", "USD")
 
 
-async def by_a_start(gate: Gate, _: Attempt, wish: Wish) -> None:
+async def by_a_start(gate: Gate, _: Attempt, wish: OrderIntent) -> None:
     assert not await gate.placement.settle_all()
 
 
-async def by_its_status(gate: Gate, ended: Attempt, wish: Wish) -> None:
+async def by_its_status(gate: Gate, ended: Attempt, wish: OrderIntent) -> None:
     await gate.placement.attempt(ended.id)
 
 
-async def by_the_same_order(gate: Gate, ended: Attempt, wish: Wish) -> None:
+async def by_the_same_order(gate: Gate, ended: Attempt, wish: OrderIntent) -> None:
     again = await gate.placement.order(wish)
     assert isinstance(again, Placing)
     assert (again.is_new, again.attempt.id, again.attempt.state) == (False, ended.id, State.PLACED)
 
 
-async def by_another_order_there(gate: Gate, ended: Attempt, wish: Wish) -> None:
-    other = Wish(STORE, ITEMS.items and tuple(reversed((*ITEMS.items, *ITEMS.items))))
+async def by_another_order_there(gate: Gate, ended: Attempt, wish: OrderIntent) -> None:
+    other = OrderIntent(STORE, ITEMS.items and tuple(reversed((*ITEMS.items, *ITEMS.items))))
     assert isinstance(await gate.placement.order(other), Asked)
 
 
-async def before_a_change(gate: Gate, ended: Attempt, wish: Wish) -> None:
+async def before_a_change(gate: Gate, ended: Attempt, wish: OrderIntent) -> None:
     await gate.placement.read_before_change(STORE)
     if wish is ITEMS:  # its cart is not the one that changes
         await gate.placement.settle_all()
@@ -52,7 +51,7 @@ WAYS = pytest.mark.parametrize(
 )
 
 
-async def ended_as_not_placed(gate: Gate, wish: Wish) -> Attempt:
+async def ended_as_not_placed(gate: Gate, wish: OrderIntent) -> Attempt:
     """An order that the store has and does not show yet, and of which a person said that it was not placed."""
     doubt = await in_doubt(gate, wish, LATE, CHARGED)
     ended = await gate.placement.settle_by_hand(doubt, None, proof=BY_PERSON)
@@ -69,8 +68,8 @@ async def ended_as_not_placed(gate: Gate, wish: Wish) -> Attempt:
 @pytest.mark.anyio
 async def test_an_order_that_turns_up_after_a_person_ended_it_is_placed_counted_and_an_alarm(
     gate: Gate,
-    wish: Wish,
-    read: Callable[[Gate, Attempt, Wish], Awaitable[None]],
+    wish: OrderIntent,
+    read: Callable[[Gate, Attempt, OrderIntent], Awaitable[None]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ended = await ended_as_not_placed(gate, wish)
@@ -94,7 +93,9 @@ async def test_an_order_that_turns_up_after_a_person_ended_it_is_placed_counted_
 
 @BOTH
 @pytest.mark.anyio
-async def test_a_person_who_ends_a_doubt_while_the_store_is_read_learns_of_the_order(gate: Gate, wish: Wish) -> None:
+async def test_a_person_who_ends_a_doubt_while_the_store_is_read_learns_of_the_order(
+    gate: Gate, wish: OrderIntent
+) -> None:
     doubt = await in_doubt(gate, wish, CHARGED)
     as_the_reading_began = await gate.placement.attempt(doubt.id, asks_store=False)
     assert as_the_reading_began is not None
@@ -165,7 +166,7 @@ async def test_the_number_of_the_order_that_came_after_is_not_taken_for_the_ende
 @BOTH
 @pytest.mark.anyio
 async def test_what_a_person_said_of_a_placed_order_is_compared_with_what_the_store_shows(
-    gate: Gate, wish: Wish, said: tuple[str, str | None, str, str]
+    gate: Gate, wish: OrderIntent, said: tuple[str, str | None, str, str]
 ) -> None:
     number, charged, counts, alarm = said
     doubt = await in_doubt(gate, wish, LATE, CHARGED)

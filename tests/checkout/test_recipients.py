@@ -10,19 +10,18 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from firmly_mcp.api.models import Address as CartAddress
-from firmly_mcp.checkout.desk import Review
-from firmly_mcp.checkout.placement import Asked
-from firmly_mcp.checkout.recipients import address_hash, as_sent, recipient
-from firmly_mcp.checkout.sending import Placing
-from firmly_mcp.checkout.wishes import Item, Wish
-from firmly_mcp.services import open_services, simulator_dir
+from firmly_mcp.app import open_services, simulator_dir
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.models import Item, OrderIntent
+from firmly_mcp.checkout.quote import address_hash, as_sent, recipient
+from firmly_mcp.checkout.review import Asked, Review
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.addresses import FIELDS, Address, new_address
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE, Shop, announce
 
 MAX = Decimal(1000)
-WishFor = Callable[[Shop, str], Awaitable[Wish]]
+WishFor = Callable[[Shop, str], Awaitable[OrderIntent]]
 
 
 @pytest.fixture
@@ -51,18 +50,18 @@ async def lent(settings: Settings) -> AsyncIterator[Shop]:
             yield Shop(services, simulator, settings)
 
 
-async def fill_cart_for(shop: Shop, label: str) -> Wish:
+async def fill_cart_for(shop: Shop, label: str) -> OrderIntent:
     """The cart, shipped there; the wish to pay it."""
     firmly = await shop.services.firmly()
     await firmly.add_line_item(STORE, {"variant_id": TEE}, 1)
     entry = await (await shop.services.vault()).address(label)
     await firmly.set_shipping_info(STORE, entry.as_firmly())
-    return Wish(STORE)
+    return OrderIntent(STORE)
 
 
-async def items_for(shop: Shop, label: str) -> Wish:
+async def items_for(shop: Shop, label: str) -> OrderIntent:
     """The wish to buy items for there."""
-    return Wish(STORE, (Item(TEE, 1),), address=label)
+    return OrderIntent(STORE, (Item(TEE, 1),), address=label)
 
 
 BOTH = pytest.mark.parametrize("wish_for", [fill_cart_for, items_for])
@@ -93,7 +92,7 @@ async def test_once_a_person_approved_an_order_to_it_the_rules_may_allow_the_nex
     while not placing.feed.ended:
         await placing.feed.more_than(len(placing.feed.steps))
     assert (await (await lent.services.vault()).address("Rosa")).origin == "person"
-    more = Wish(STORE, (Item(TEE, 2),), address="Rosa")
+    more = OrderIntent(STORE, (Item(TEE, 2),), address="Rosa")
     assert isinstance(await placement.order(more, max_total=MAX), Placing)
 
 
@@ -208,7 +207,7 @@ def test_a_tools_twin_of_the_persons_own_makes_it_unknown(label: str | None) -> 
         assert found.shipped_to == {None: None, "home": OWN, "Twin": twin}[label]
 
 
-async def approved(shop: Shop, wish: Wish) -> None:
+async def approved(shop: Shop, wish: OrderIntent) -> None:
     """A person's yes to an order that is asked about, to its end."""
     placement = await shop.services.placement()
     asked = await placement.order(wish, max_total=MAX)
@@ -245,7 +244,7 @@ async def test_a_tools_address_near_the_persons_own_is_asked_about(
 @pytest.mark.anyio
 async def test_an_approved_order_to_the_persons_own_leaves_a_tools_twin_a_tools(lent: Shop) -> None:
     await add_near(lent, "Twin")
-    for wish in (await fill_cart_for(lent, "home"), Wish(STORE, (Item(TEE, 2),), address="home")):
+    for wish in (await fill_cart_for(lent, "home"), OrderIntent(STORE, (Item(TEE, 2),), address="home")):
         await approved(lent, wish)
         vault = await lent.services.vault()
         assert {label: (await vault.address(label)).origin for label in ("home", "Twin")} == {
@@ -287,7 +286,7 @@ async def test_an_order_of_items_goes_where_it_is_sent_whatever_the_stores_cart_
     assert (found.is_own, found.shipped_to) == (False, await (await lent.services.vault()).address("Rosa"))
 
 
-async def reviewed(shop: Shop, wish: Wish) -> Review:
+async def reviewed(shop: Shop, wish: OrderIntent) -> Review:
     """What a person is shown of an order."""
     placement = await shop.services.placement()
     asked = await placement.order(wish, max_total=MAX)

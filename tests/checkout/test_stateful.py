@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from firmly_mcp.checkout.attempts import State
+from firmly_mcp.app import JOURNAL
+from firmly_mcp.checkout.models import State
 from firmly_mcp.errors import FirmlyError
-from firmly_mcp.services import JOURNAL
 from firmly_mcp.simulator.ledger import Charge
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE

@@ -17,16 +17,15 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.api.transport import Http, NoAnswer, Request
-from firmly_mcp.checkout.attempts import State
-from firmly_mcp.checkout.placement import Asked
-from firmly_mcp.checkout.sending import Placing
-from firmly_mcp.checkout.wishes import Wish
+from firmly_mcp.app import Services, open_services
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.models import OrderIntent, State
+from firmly_mcp.checkout.review import Asked
 from firmly_mcp.errors import FirmlyError, Unreachable, WalletError
-from firmly_mcp.services import Services, open_services
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.cards import entry_of
+from firmly_mcp.wallet.entries import entry_name
 from firmly_mcp.wallet.keychain import Keychain
-from firmly_mcp.wallet.shelf import entry_name
 from tests.api.loopback import Asked as Request_
 from tests.api.loopback import Loopback, loopback, reply
 from tests.api.private_authority import behind_a_private_authority
@@ -68,7 +67,7 @@ async def paying_at(abroad: Abroad, url: str) -> AsyncIterator[Services]:
         yield services
 
 
-async def refused(services: Services, wish: Wish) -> str:
+async def refused(services: Services, wish: OrderIntent) -> str:
     """Why an order that everything else allows is not placed."""
     try:
         answer = await (await services.placement()).order(wish, max_total=MUCH)
@@ -112,7 +111,7 @@ async def test_a_key_that_no_card_should_be_sealed_for_gets_none(
 
 
 @BOTH
-async def test_a_key_id_that_stood_for_another_key_gets_no_card(abroad: Abroad, wish: Wish) -> None:
+async def test_a_key_id_that_stood_for_another_key_gets_no_card(abroad: Abroad, wish: OrderIntent) -> None:
     which = [0]
 
     def answer(asked: Request_) -> list[object]:
@@ -129,7 +128,9 @@ async def test_a_key_id_that_stood_for_another_key_gets_no_card(abroad: Abroad, 
 
 
 @BOTH
-async def test_a_redirect_leads_no_card_and_no_question_for_the_key_elsewhere(abroad: Abroad, wish: Wish) -> None:
+async def test_a_redirect_leads_no_card_and_no_question_for_the_key_elsewhere(
+    abroad: Abroad, wish: OrderIntent
+) -> None:
     good_key = reply(200, a_jwk(), x_firmly_kid="2026-01-key")
     async with loopback(lambda _: [good_key]) as elsewhere:
         away = reply(307, b"", location=f"{elsewhere.url}{KEY}")
@@ -150,7 +151,7 @@ async def test_a_redirect_leads_no_card_and_no_question_for_the_key_elsewhere(ab
 
 @BOTH
 async def test_a_private_authority_in_the_environment_is_not_believed(
-    abroad: Abroad, wish: Wish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    abroad: Abroad, wish: OrderIntent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with behind_a_private_authority(tmp_path) as host:
         for name in TRUSTED:
@@ -168,7 +169,7 @@ async def test_a_private_authority_in_the_environment_is_not_believed(
 
 @BOTH
 async def test_no_proxy_in_the_environment_sees_an_order(
-    abroad: Abroad, wish: Wish, monkeypatch: pytest.MonkeyPatch
+    abroad: Abroad, wish: OrderIntent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with loopback(lambda _: [reply(200, a_jwk())]) as proxy:
         for name in PROXIES:
@@ -212,7 +213,7 @@ async def test_a_card_that_belongs_elsewhere_pays_nothing_here(abroad: Abroad, c
 
 
 @BOTH
-async def test_a_card_that_changed_places_after_the_yes_is_not_sealed(abroad: Abroad, wish: Wish) -> None:
+async def test_a_card_that_changed_places_after_the_yes_is_not_sealed(abroad: Abroad, wish: OrderIntent) -> None:
     async with abroad.rooms(cvv_command=()) as services:
         await abroad.accept(services)
         await abroad.fill_cart(services)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 from mcp.server import MCPServer
 
-from firmly_mcp.server.progress import Progress
+from firmly_mcp.server.person import Progress
 from firmly_mcp.server.tool import Ctx
 
 server: MCPServer[None] = MCPServer("steps", log_level="WARNING")

@@ -18,14 +18,13 @@ import anyio.to_thread
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.app import Services, open_services
+from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.server.app import TOOLS, build_server
-from firmly_mcp.server.door import Door
-from firmly_mcp.server.http import listening_on, serving
-from firmly_mcp.services import Services, open_services
+from firmly_mcp.server.http import BearerAuth, listening_on, serving
 from firmly_mcp.settings import read_settings
 from firmly_mcp.simulator import AlreadyRunning, Simulator
-from firmly_mcp.wallet.demo import TEST_NUMBER
+from firmly_mcp.wallet.memory import TEST_NUMBER
 from tests.foreign import NODE_LOCKS, PYTHON_LOCKS, node, node_packages, python_environment
 from tests.proofs import BY_PERSON
 from tests.raw_server import environment
@@ -97,7 +96,7 @@ async def over_http(home: Path) -> AsyncIterator[Connected]:  # noqa: F811
     """The same server behind its door, which notes the revision of each call."""
     seen: set[str] = set()
 
-    class NotingDoor(Door):
+    class NotingDoor(BearerAuth):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
             seen.update(value.decode() for name, value in scope["headers"] if name == b"mcp-protocol-version")
             await super().__call__(scope, receive, send)
@@ -219,7 +218,7 @@ async def test_a_client_that_shows_links_brings_the_question_to_the_person_and_t
     assert link not in json.dumps(got["results"])
 
 
-async def say_yes(placement: Placement) -> None:
+async def say_yes(placement: Checkout) -> None:
     """A person who answers the first question that there is."""
     with anyio.fail_after(DEADLINE):
         while not (asked := await placement.desk.open_approvals()):

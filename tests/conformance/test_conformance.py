@@ -14,10 +14,9 @@ from typing import Any, Final
 
 import pytest
 
+from firmly_mcp.app import open_services
 from firmly_mcp.server.app import build_server
-from firmly_mcp.server.door import Door
-from firmly_mcp.server.http import listening_on, serving
-from firmly_mcp.services import open_services
+from firmly_mcp.server.http import BearerAuth, listening_on, serving
 from firmly_mcp.settings import Settings
 from tests.foreign import node, node_packages
 
@@ -32,7 +31,7 @@ SCENARIOS: Final = {"2025-11-25": 30, "2026-07-28": 37}
 NOT_SCORED: Final[dict[str, dict[str, str]]] = tomllib.loads((HERE / "not_scored.toml").read_text("utf-8"))
 
 
-class KnownDoor(Door):
+class KnownDoor(BearerAuth):
     """Our door, for a suite that cannot send a token: it is handed in for it, and all else stays as it is."""
 
     def __init__(self, app: Any, token: str) -> None:

@@ -14,7 +14,7 @@ from mcp import Client, StdioServerParameters
 
 from firmly_mcp.cli import command
 from firmly_mcp.settings import read_settings
-from firmly_mcp.wallet.demo import ADDRESS_LABEL
+from firmly_mcp.wallet.memory import ADDRESS_LABEL
 from tests.pages.wire import wire_to
 from tests.publishing import registry_name
 from tests.raw_server import DEADLINE, environment

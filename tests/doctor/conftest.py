@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from firmly_mcp.app import open_services
 from firmly_mcp.doctor.findings import Finding
-from firmly_mcp.services import open_services
 from firmly_mcp.settings import Settings, read_settings
-from firmly_mcp.wallet.demo import fill
+from firmly_mcp.wallet.memory import fill
 from tests.secret_service import SecretService
 from tests.shop import settings as settings
 from tests.shop import shop as shop

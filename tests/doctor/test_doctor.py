@@ -16,8 +16,7 @@ import secretstorage
 from jeepney.io.blocking import open_dbus_connection
 
 from firmly_mcp.doctor.checks import BOUNDARY, CHECKS, Check, examine
-from firmly_mcp.doctor.examined import Examined
-from firmly_mcp.doctor.findings import Finding, failed, ok
+from firmly_mcp.doctor.findings import Examined, Finding, failed, ok
 from firmly_mcp.simulator import Simulator
 from tests.secret_service import SecretService
 from tests.shop import announce
@@ -117,7 +116,7 @@ async def _breaks(_: Examined) -> Sequence[Finding]:
 
 
 async def _hangs(_: Examined) -> Sequence[Finding]:
-    from firmly_mcp.doctor.aside import aside
+    from firmly_mcp.system.process import aside
 
     read, write = os.pipe()
     try:

@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from firmly_mcp.checkout.journal_look import NEWEST
-from firmly_mcp.doctor import journal
-from firmly_mcp.doctor.examined import Examined
-from firmly_mcp.doctor.findings import Finding
+from firmly_mcp.app import JOURNAL, open_services
+from firmly_mcp.checkout.journal.inspect import NEWEST
+from firmly_mcp.doctor import shopper
+from firmly_mcp.doctor.findings import Examined, Finding
 from firmly_mcp.server.app import build_server
-from firmly_mcp.services import JOURNAL, open_services
 from firmly_mcp.settings import Settings
 from tests.shop import STORE, TEE, Shop, call, open_shop
 
@@ -36,7 +35,7 @@ def examined(settings: Settings) -> Examined:
 async def looked(examined: Examined) -> Mapping[str, Finding]:
     """What the two checks of the journal find, which leave its directory as it was."""
     before = _files(examined.settings.data_dir)
-    found = [*await journal.journal(examined), *await journal.journal_mark(examined)]
+    found = [*await shopper.journal(examined), *await shopper.journal_mark(examined)]
     assert _files(examined.settings.data_dir) == before
     return {finding.check: finding for finding in found}
 
@@ -141,7 +140,7 @@ async def test_a_damaged_journal_is_one_line_with_the_way_back(
 ) -> None:
     await order(examined.settings, quantities=(1, 2))
     spoil(examined.journal_path)
-    for check in (journal.journal, journal.journal_mark):
+    for check in (shopper.journal, shopper.journal_mark):
         (finding,) = await check(examined)
         assert finding.state == "failed"
         assert "no order is sent without it" in finding.says
@@ -171,7 +170,7 @@ async def test_a_clock_that_was_set_back_behind_the_journal_is_wrong(examined: E
 
 
 async def test_a_journal_cannot_be_written_through_the_look(examined: Examined) -> None:
-    from firmly_mcp.checkout.untouched import untouched
+    from firmly_mcp.checkout.journal.database import untouched
 
     await order(examined.settings)
     with untouched(examined.journal_path) as file, pytest.raises(sqlite3.OperationalError, match="readonly"):

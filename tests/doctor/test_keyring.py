@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.doctor import keyring
+from firmly_mcp.doctor import shopper
 from firmly_mcp.doctor.checks import CHECKS
-from firmly_mcp.doctor.examined import Examined
-from firmly_mcp.doctor.examined import _asking_nobody as examined_finder
+from firmly_mcp.doctor.findings import Examined
+from firmly_mcp.doctor.findings import _asking_nobody as examined_finder
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.backends import Backend, find_backend
+from firmly_mcp.wallet.entries import entry_name
 from firmly_mcp.wallet.keychain import Keychain
-from firmly_mcp.wallet.shelf import entry_name
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService, lock, private_bus, secret_service
 from tests.terminal.person import an_environment
@@ -125,14 +125,14 @@ def test_a_real_keyring_tells_whether_it_is_locked_without_asking(
 @pytest.mark.anyio
 async def test_a_keyring_that_forgets_is_found_out(examined: Examined) -> None:
     forgetful = Keychain(find=lambda _: Backend("a forgetful keyring", Fake(forgets=True)))
-    (finding,) = await keyring.keyring(replace(examined, keychain=forgetful))
+    (finding,) = await shopper.keyring(replace(examined, keychain=forgetful))
     assert finding.state == "failed"
     assert finding.says.startswith("a forgetful keyring did not keep what it was given for doctor/")
 
 
 @pytest.mark.anyio
 async def test_the_users_own_bus_is_told_apart(examined: Examined) -> None:
-    findings = await keyring.keyring(replace(examined, environ={}))
+    findings = await shopper.keyring(replace(examined, environ={}))
     assert "on this user's own bus (DBUS_SESSION_BUS_ADDRESS is not set)" in findings[0].says
 
 
@@ -140,38 +140,38 @@ async def test_the_users_own_bus_is_told_apart(examined: Examined) -> None:
 async def test_an_expired_and_a_damaged_card_are_named_by_their_labels(examined: Examined) -> None:
     await fill_wallet(examined.settings)
     old = replace(examined, now=lambda: now() + timedelta(days=365 * 30))
-    (finding,) = await keyring.cards(old)
+    (finding,) = await shopper.cards(old)
     assert (finding.state, "Expired: test-visa." in finding.says) == ("warning", True)
     assert finding.fix.endswith(" cards remove test-visa")
     settings = examined.settings
     await Keychain().set(entry_name(settings.environment, settings.shopper, "card", "test-visa"), SecretStr("{}"))
-    (finding,) = await keyring.cards(examined)
+    (finding,) = await shopper.cards(examined)
     assert finding.state == "failed"
     assert "test-visa" in finding.says
 
 
 @pytest.mark.anyio
 async def test_a_pin_is_asked_for_where_money_moves(examined: Examined) -> None:
-    (finding,) = await keyring.pin(examined)
+    (finding,) = await shopper.pin(examined)
     assert finding.state == "warning"
     sandbox = Settings(**{**dict(examined.settings), "environment": "sandbox", "app_id": "app-123456"})
-    (finding,) = await keyring.pin(Examined.of(sandbox, {}, now))
+    (finding,) = await shopper.pin(Examined.of(sandbox, {}, now))
     assert finding.state == "failed"
     assert "FIRMLY_MCP_ENVIRONMENT=sandbox" in finding.fix
     assert finding.fix.endswith(" pin set")
     await examined.vault.pin.set(SecretStr("4711 and more"), BY_PERSON)
-    (finding,) = await keyring.pin(examined)
+    (finding,) = await shopper.pin(examined)
     assert finding.state == "ok"
 
 
 @pytest.mark.anyio
 async def test_a_new_payment_key_of_a_host_is_shown(examined: Examined) -> None:
-    (finding,) = await keyring.payment_keys(examined)
+    (finding,) = await shopper.payment_keys(examined)
     assert finding.says.startswith("None was used yet")
     name = entry_name(examined.settings.environment, examined.settings.shopper, "payment-keys")
     kept = {"cc.firmly.work key-1": "AAA", "cc.other key-9": "CCC", "cc.firmly.work key-2": "BBB"}
     await Keychain().set(name, SecretStr(json.dumps(kept)))
-    (finding,) = await keyring.payment_keys(examined)
+    (finding,) = await shopper.payment_keys(examined)
     assert finding.says == (
         "cc.firmly.work showed 2 keys, the newest: key-2, thumbprint BBB; "
         "cc.other showed one key: key-9, thumbprint CCC."

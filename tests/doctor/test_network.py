@@ -14,14 +14,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.api.reachability import ASKED, NotReached, reach
-from firmly_mcp.doctor import keyring, network
-from firmly_mcp.doctor.examined import Examined
-from firmly_mcp.doctor.findings import Finding
+from firmly_mcp.api.probe import ASKED, NotReached, reach
+from firmly_mcp.doctor import network, shopper
+from firmly_mcp.doctor.findings import Examined, Finding
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
-from firmly_mcp.wallet.pinned_keys import KeptThumbprints
-from firmly_mcp.wallet.shelf import entry_name
+from firmly_mcp.wallet.entries import entry_name
+from firmly_mcp.wallet.jwe import KeptThumbprints
 from tests.api.false_certificate import behind_a_false_certificate
 from tests.api.loopback import RESET, SILENCE, Asked, Loopback, loopback, reply
 from tests.api.private_authority import behind_a_private_authority
@@ -162,7 +161,7 @@ async def test_how_long_a_certificate_holds_is_read_from_it(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("days", "state"), [(90, "ok"), (3, "warning")])
 def test_a_certificate_that_ends_soon_wants_a_look(days: int, state: str) -> None:
-    from firmly_mcp.api.reachability import Reached
+    from firmly_mcp.api.probe import Reached
 
     reached = Reached(401, answers_as_firmly=True, ahead=None, certificate_ends=now() + timedelta(days=days, hours=1))
     finding: Finding = network._reached(now(), "api", "https://api.firmly.work", reached)
@@ -217,7 +216,7 @@ async def test_a_payment_key_is_compared_with_those_that_were_used_and_not_remem
     assert "Pay nothing" in finding.fix
     assert finding.fix.endswith(" orders accept-payment-key")
     await examined.keychain.set(entry, SecretStr("nonsense"))
-    for check in (network.payment_key, keyring.payment_keys):
+    for check in (network.payment_key, shopper.payment_keys):
         (finding,) = await check(examined)
         assert finding.state == "failed"
         assert finding.fix.endswith(" orders accept-payment-key")

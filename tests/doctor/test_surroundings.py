@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from firmly_mcp.doctor.surroundings import _kind_of_device
-from firmly_mcp.server.last_host import FILE, write_last_host
+from firmly_mcp.doctor.machine import _kind_of_device
+from firmly_mcp.server.client_record import FILE, write_last_host
 from tests.terminal.person import at_a_terminal
 
 from .conftest import Person

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.pages.server import Pages
 from firmly_mcp.wallet.keychain import Keychain, Secrets
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 from tests.wallet.samples import a_vault
 
 from .room import Clock
@@ -38,7 +38,7 @@ class Desk:
     """The pages, and the wallet that they fill."""
 
     pages: Pages
-    vault: Vault
+    vault: Wallet
     clock: Clock
 
 
@@ -51,10 +51,10 @@ async def open_desk(
     vault = a_vault(directory / "locks", keychain or Keychain(), environment=environment)
     vault.now = clock
 
-    async def of_vault() -> Vault:
+    async def of_vault() -> Wallet:
         return vault
 
-    async def no_shop() -> Placement:
+    async def no_shop() -> Checkout:
         raise AssertionError("no order is placed from these pages")
 
     pages = Pages(placement=no_shop, vault=of_vault, environment=environment, now=clock)

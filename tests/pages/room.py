@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from firmly_mcp.checkout.desk import Asked
-from firmly_mcp.checkout.placement import Placement
-from firmly_mcp.checkout.wishes import Item, Wish
+from firmly_mcp.app import Services, open_services, simulator_dir
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.models import Item, OrderIntent
+from firmly_mcp.checkout.review import Asked
 from firmly_mcp.pages.server import Pages
-from firmly_mcp.services import Services, open_services, simulator_dir
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.simulator.stream import Gate
-from firmly_mcp.wallet.demo import fill
+from firmly_mcp.wallet.memory import fill
 from tests.shop import STORE, TEE, announce
 
 CODE = "739"
@@ -42,7 +42,7 @@ class Room:
 
     services: Services
     simulator: Simulator
-    placement: Placement
+    placement: Checkout
     pages: Pages
     clock: Clock
     gates: list[Gate] = field(default_factory=list)
@@ -68,13 +68,13 @@ class Room:
         address = await (await self.services.vault()).address(None)
         await firmly.set_shipping_info(store, address.as_firmly())
 
-    async def asked(self, wish: Wish | None = None) -> str:
+    async def asked(self, wish: OrderIntent | None = None) -> str:
         """The approval that an order of some tees needs."""
-        answer = await self.placement.order(wish or Wish(STORE, (Item(TEE, 2),)))
+        answer = await self.placement.order(wish or OrderIntent(STORE, (Item(TEE, 2),)))
         assert isinstance(answer, Asked)
         return answer.approval.id
 
-    async def link(self, wish: Wish | None = None) -> str:
+    async def link(self, wish: OrderIntent | None = None) -> str:
         """The link that the person gets."""
         return await self.pages.approval_link(await self.asked(wish))
 

@@ -8,8 +8,8 @@ from typing import Final
 from playwright.async_api import Page, expect
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.sending import Placing
-from firmly_mcp.checkout.wishes import Item, Wish
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.models import Item, OrderIntent
 from tests.dialects import Wording
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
@@ -33,7 +33,7 @@ async def asking(room: Room, window: Page) -> None:
     await room.fill_cart()
     await firmly.add_line_item(STORE, {"variant_id": HOODIE}, 1)
     await firmly.add_promo_codes(STORE, ["SAVE10"])
-    await window.goto(await room.link(Wish(STORE)))
+    await window.goto(await room.link(OrderIntent(STORE)))
 
 
 async def incomplete(room: Room, window: Page) -> None:
@@ -62,9 +62,9 @@ async def changed(room: Room, window: Page) -> None:
 async def warned(room: Room, window: Page) -> None:
     """A doubt at the store, and the same bought just before."""
     room.simulator.faults.add("reset-after-body", "place_order_v2")
-    await bought(room, Wish(STORE, (Item(HOODIE, 1),)))
-    await bought(room, Wish(STORE, (Item(TEE, 2),)))
-    await window.goto(await room.link(Wish(STORE, (Item(TEE, 2),), repeat=True)))
+    await bought(room, OrderIntent(STORE, (Item(HOODIE, 1),)))
+    await bought(room, OrderIntent(STORE, (Item(TEE, 2),)))
+    await window.goto(await room.link(OrderIntent(STORE, (Item(TEE, 2),), repeat=True)))
 
 
 async def doubted(room: Room, window: Page) -> None:
@@ -129,7 +129,7 @@ async def declined(room: Room, window: Page) -> None:
 async def replaced(room: Room, window: Page) -> None:
     """A question that the assistant replaced while the person read it."""
     await window.goto(await room.link())
-    await room.asked(Wish(STORE, (Item(TEE, 3),)))
+    await room.asked(OrderIntent(STORE, (Item(TEE, 3),)))
     await pay(window)
     await expect(window.get_by_role("heading", name="Your assistant asks something newer")).to_be_visible()
 
@@ -156,7 +156,7 @@ async def pay(window: Page, code: str = CODE) -> None:
     await window.get_by_role("button", name="Pay ").click()
 
 
-async def bought(room: Room, wish: Wish) -> None:
+async def bought(room: Room, wish: OrderIntent) -> None:
     """An order that a person said yes to elsewhere, to its end."""
     desk = room.placement.desk
     await to_its_end(await desk.approve(await desk.review(await room.asked(wish)), SecretStr(CODE), BY_PERSON))
@@ -165,7 +165,7 @@ async def bought(room: Room, wish: Wish) -> None:
 async def in_doubt(room: Room) -> None:
     """An order that nothing proves."""
     room.simulator.faults.add("reset-after-body", "place_order_v2")
-    await bought(room, Wish(STORE, (Item(HOODIE, 1),)))
+    await bought(room, OrderIntent(STORE, (Item(HOODIE, 1),)))
 
 
 async def at_the_doubt(room: Room, window: Page) -> None:

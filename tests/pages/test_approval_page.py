@@ -4,11 +4,10 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.approvals import Answer
-from firmly_mcp.checkout.attempts import State
-from firmly_mcp.checkout.desk import Asked
+from firmly_mcp.checkout.journal.approvals import Answer
+from firmly_mcp.checkout.models import Item, OrderIntent, State
 from firmly_mcp.checkout.quote import in_words
-from firmly_mcp.checkout.wishes import Item, Wish
+from firmly_mcp.checkout.review import Asked
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
@@ -19,11 +18,15 @@ from .scenes import pay
 
 pytestmark = pytest.mark.anyio
 
-BOTH = pytest.mark.parametrize("wish", [Wish(STORE), Wish(STORE, (Item(TEE, 2),))], ids=["complete", "place"])
+BOTH = pytest.mark.parametrize(
+    "wish", [OrderIntent(STORE), OrderIntent(STORE, (Item(TEE, 2),))], ids=["complete", "place"]
+)
 
 
 @BOTH
-async def test_a_yes_places_the_order_and_the_page_follows_it_to_its_end(room: Room, window: Page, wish: Wish) -> None:
+async def test_a_yes_places_the_order_and_the_page_follows_it_to_its_end(
+    room: Room, window: Page, wish: OrderIntent
+) -> None:
     await room.fill_cart()
     await window.goto(await room.link(wish))
     await pay(window)
@@ -60,7 +63,7 @@ async def test_every_term_that_a_yes_is_bound_to_is_on_the_page(room: Room, wind
 async def test_a_no_sends_nothing_and_holds(room: Room, window: Page) -> None:
     await scenes.declined(room, window)
     assert not room.orders_sent()
-    answer = await room.placement.order(Wish(STORE, (Item(TEE, 2),)))
+    answer = await room.placement.order(OrderIntent(STORE, (Item(TEE, 2),)))
     assert isinstance(answer, Asked)
     assert answer.approval.answer is Answer.DECLINED
     await window.reload()
@@ -361,5 +364,5 @@ async def test_an_address_that_an_assistant_or_a_script_gave_is_marked(room: Roo
     home = await vault.address("home")
     for origin, gave in (("tool", "Your assistant"), ("script", "A script")):
         await vault.add_address(home.model_copy(update={"label": origin, "origin": origin, "city": origin}))
-        await window.goto(await room.link(Wish(STORE, (Item(TEE, 2),), address=origin)))
+        await window.goto(await room.link(OrderIntent(STORE, (Item(TEE, 2),), address=origin)))
         await expect(window.locator("main")).to_contain_text(f"{gave} gave this address")

@@ -16,9 +16,8 @@ from playwright.async_api import Browser, Page, Request, Response, expect
 from pydantic import SecretStr
 
 from firmly_mcp.errors import WalletError
-from firmly_mcp.wallet.demo import fill
 from firmly_mcp.wallet.keychain import Keychain
-from firmly_mcp.wallet.memory import MemoryKeychain
+from firmly_mcp.wallet.memory import MemoryKeychain, fill
 from tests.secret_service import SecretService
 from tests.wallet.samples import REAL_LOOKING, an_address
 

@@ -4,8 +4,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.attempts import Attempt, State
-from firmly_mcp.checkout.wishes import Item, Wish
+from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
@@ -86,7 +85,7 @@ async def test_ending_a_doubt_takes_the_pin_where_one_is_set(room: Room, window:
 
 
 async def test_a_form_about_another_attempt_ends_nothing(room: Room, window: Page) -> None:
-    await bought(room, Wish(STORE, (Item(TEE, 3),)))
+    await bought(room, OrderIntent(STORE, (Item(TEE, 3),)))
     (other,) = await room.placement.attempts(limit=5)
     await doubted(room, window)
     await window.locator("[name=doubt]").evaluate("(field, id) => { field.value = id; }", other.id)
@@ -98,7 +97,7 @@ async def test_a_form_about_another_attempt_ends_nothing(room: Room, window: Pag
 async def test_an_order_that_is_being_sent_is_ended_by_nobody(room: Room, window: Page) -> None:
     gate = room.hold_events()
     desk = room.placement.desk
-    review = await desk.review(await room.asked(Wish(STORE, (Item(HOODIE, 1),))))
+    review = await desk.review(await room.asked(OrderIntent(STORE, (Item(HOODIE, 1),))))
     placing = await desk.approve(review, SecretStr(CODE), BY_PERSON)
     await at_the_doubt(room, window)
     await window.get_by_role("button", name="It was not placed").click()

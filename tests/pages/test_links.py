@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.pages.forms import LONGEST_BODY
-from firmly_mcp.pages.gate import HEADERS
+from firmly_mcp.pages.guard import HEADERS
 from firmly_mcp.pages.routes import COOKIE
 from firmly_mcp.wallet.pin import ApprovalPin
 from tests.proofs import BY_PERSON

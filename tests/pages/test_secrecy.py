@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, Response
 from pydantic import SecretStr
 
-from firmly_mcp.wallet.demo import TEST_NUMBER
+from firmly_mcp.wallet.memory import TEST_NUMBER
 from tests.proofs import BY_PERSON
 
 from .room import Room

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from firmly_mcp.errors import NotAllowed, SettingsError
-from firmly_mcp.guests import MOST
 from firmly_mcp.settings import Settings
+from firmly_mcp.system.loopback import MOST
 
 from .room import Room, open_room
 from .wire import wire_to

@@ -14,12 +14,11 @@ import anyio
 import httpx2
 import pytest
 
-from firmly_mcp.guests import MOST, Connection, Guests
+from firmly_mcp.app import open_services
 from firmly_mcp.server.app import build_server
-from firmly_mcp.server.door import Door
-from firmly_mcp.server.http import listening_on, serving
-from firmly_mcp.services import open_services
+from firmly_mcp.server.http import BearerAuth, listening_on, serving
 from firmly_mcp.settings import Settings
+from firmly_mcp.system.loopback import MOST, Connection, Guests
 from tests.http_server import mcp_client
 from tests.server.test_http import INITIALIZE, TOKEN, browser
 from tests.shop import STORE, Shop, call, fill_cart
@@ -33,7 +32,9 @@ pytestmark = pytest.mark.anyio
 async def url(tmp_path: Path) -> AsyncIterator[str]:
     async with open_services(Settings(data_dir=tmp_path)) as services:
         with listening_on(0) as bound:
-            async with serving(build_server(services), bound, partial(Door, token=TOKEN), sessions=SESSIONS) as server:
+            async with serving(
+                build_server(services), bound, partial(BearerAuth, token=TOKEN), sessions=SESSIONS
+            ) as server:
                 yield server.url
 
 
@@ -79,7 +80,7 @@ async def test_who_shows_no_token_in_time_has_to_go_and_who_has_stays() -> None:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/secret":
-            from firmly_mcp.guests import secret_shown
+            from firmly_mcp.system.loopback import secret_shown
 
             secret_shown(scope)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
@@ -138,7 +139,7 @@ async def test_a_session_with_a_call_in_flight_does_not_give_way(shop: Shop) -> 
     shop.simulator.faults.add("delay", "*_order_v2", seconds=60)
     orders: list[dict[str, Any]] = []
     with listening_on(0) as bound:
-        behind = partial(Door, token=TOKEN)
+        behind = partial(BearerAuth, token=TOKEN)
         async with (
             serving(build_server(shop.services), bound, behind, sessions=SESSIONS) as server,
             mcp_client(server.url, TOKEN, "legacy") as buyer,
@@ -162,7 +163,7 @@ async def test_a_session_with_a_call_in_flight_does_not_give_way(shop: Shop) -> 
 async def test_where_every_session_has_a_call_in_flight_a_new_one_is_refused(shop: Shop) -> None:
     shop.simulator.faults.add("delay", "search", seconds=60)
     with listening_on(0) as bound:
-        behind = partial(Door, token=TOKEN)
+        behind = partial(BearerAuth, token=TOKEN)
         async with serving(build_server(shop.services), bound, behind, sessions=1) as server:
             session = await session_of(server.url)
             headers = {"mcp-session-id": session, "mcp-protocol-version": "2025-11-25"}

@@ -16,11 +16,10 @@ import anyio
 import pytest
 from mcp import Client
 
-from firmly_mcp.checkout.attempts import State
-from firmly_mcp.checkout.wishes import Item, Wish
+from firmly_mcp.app import JOURNAL
+from firmly_mcp.checkout.models import Item, OrderIntent, State
 from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.server.app import build_server
-from firmly_mcp.services import JOURNAL
 from tests.checkout.gate import ALLOW, CART, CODE, ITEMS, Gate
 from tests.dialects import Dialect
 from tests.proofs import BY_PERSON
@@ -63,7 +62,7 @@ async def client(gate: Gate) -> AsyncIterator[Client]:
         yield connected
 
 
-async def doubted(gate: Gate, wish: Wish = CART, *actions: str) -> str:
+async def doubted(gate: Gate, wish: OrderIntent = CART, *actions: str) -> str:
     """An order that may be placed and may not; the attempt's id."""
     for action in actions or ("reset-after-body",):
         gate.simulator.faults.add(action, "*_order_v2")
@@ -140,7 +139,7 @@ async def test_items_whose_order_is_in_doubt_are_answered_with_the_doubt_whateve
 
 @pytest.mark.anyio
 async def test_the_same_items_are_found_in_any_order_and_split_over_lines(client: Client, gate: Gate) -> None:
-    wish = Wish(STORE, (Item(TEE, 1), Item(HOODIE, 1), Item(TEE, 1)))
+    wish = OrderIntent(STORE, (Item(TEE, 1), Item(HOODIE, 1), Item(TEE, 1)))
     order = await gate.bought(wish)
     sold_out(gate)
     items = [{"ref": HOODIE}, {"ref": TEE, "quantity": 2}]
@@ -220,7 +219,7 @@ async def test_a_preview_at_a_store_with_a_doubt_states_it_ready_or_not(client: 
 
 @pytest.mark.anyio
 async def test_an_error_at_a_store_with_a_fresh_order_states_it(client: Client, gate: Gate) -> None:
-    order = await gate.bought(Wish(STORE, (Item(TEE, 3),)))
+    order = await gate.bought(OrderIntent(STORE, (Item(TEE, 3),)))
     gate.rules('[USD]\nrefuse_above = "1"')
     error = await refused(client, "complete_order", store=STORE, max_total="9000")
     assert error["attempt"] == order.id

@@ -15,7 +15,7 @@ import pytest
 from mcp import Client
 from mcp.types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOCOL_VERSION_META_KEY
 
-from firmly_mcp.server.lifetime import let_calls_end
+from firmly_mcp.server.app import let_calls_end
 from tests.raw_server import INITIALIZE, RawServer, environment, raw_server
 from tests.server.test_stdio import attempts, fill_cart, home, slow_down, wait_for_row  # noqa: F401 - a fixture
 from tests.shop import STORE, TEE, Shop, client, era  # noqa: F401 - fixtures

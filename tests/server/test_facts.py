@@ -10,7 +10,7 @@ from mcp import Client
 from mcp.types import CallToolResult
 
 from firmly_mcp.errors import FirmlyError
-from firmly_mcp.server.error_views import NEXT
+from firmly_mcp.server.views.view import NEXT
 from tests.server.test_full_cart import HEARTH, sofa_cart
 from tests.shop import STORE, TEE, Shop, call, fill_cart, refused
 

@@ -119,7 +119,7 @@ async def test_without_any_way_to_reach_the_person_the_command_is_told_at_once(g
 async def test_a_call_ends_in_time_while_the_person_still_types(
     gate: Gate, era: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firmly_mcp.server.filling.WAIT_SECONDS", 0.5)
+    monkeypatch.setattr("firmly_mcp.server.person.WAIT_SECONDS", 0.5)
     async with Host().client(gate, era) as client:
         view = await call(client, "add_payment_card")
     assert view["status"] == "asked"

@@ -17,7 +17,7 @@ import pytest
 from mcp import Client
 from mcp.types import Tool
 
-from firmly_mcp.checkout.approvals import Answer
+from firmly_mcp.checkout.journal.approvals import Answer
 from firmly_mcp.server.app import build_server
 from firmly_mcp.settings import Settings, approve_command
 from tests.checkout.gate import ALLOW, CODE, Gate, open_gate

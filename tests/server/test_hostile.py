@@ -12,21 +12,18 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from firmly_mcp.api.error_codes import refusal
 from firmly_mcp.api.fields import read
 from firmly_mcp.api.models import Cart
-from firmly_mcp.api.orders import Availability, OrderStatus
+from firmly_mcp.api.order_status import Availability, OrderStatus
 from firmly_mcp.api.products import Product, ProductListing, search_page
-from firmly_mcp.api.refusals import refusal
 from firmly_mcp.server.app import build_server
-from firmly_mcp.server.cart_views import CartView
-from firmly_mcp.server.delivery_views import AvailabilityView
-from firmly_mcp.server.error_views import ErrorView
-from firmly_mcp.server.found_views import ListingView, SearchView
-from firmly_mcp.server.product_views import ProductView
-from firmly_mcp.server.status_views import StatusView
-from firmly_mcp.server.views import View
-from firmly_mcp.store_text import is_unseen
-from firmly_mcp.suspicion import suspicions
+from firmly_mcp.server.views.cart import CartView
+from firmly_mcp.server.views.catalog import ListingView, ProductView, SearchView
+from firmly_mcp.server.views.orders import StatusView
+from firmly_mcp.server.views.shipments import AvailabilityView
+from firmly_mcp.server.views.view import ErrorView, View
+from firmly_mcp.untrusted import is_unseen, suspicions
 from tests.checkout.gate import ALLOW, open_gate
 from tests.dialects import Wording
 from tests.hostile import Payload, payloads

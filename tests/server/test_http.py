@@ -15,11 +15,10 @@ import httpx2
 import pytest
 from mcp import Client
 
+from firmly_mcp.app import Services, open_services
 from firmly_mcp.errors import SettingsError
 from firmly_mcp.server.app import build_server
-from firmly_mcp.server.door import Door
-from firmly_mcp.server.http import BODY_LIMIT, LOOPBACK, listening_on, serving
-from firmly_mcp.services import Services, open_services
+from firmly_mcp.server.http import BODY_LIMIT, LOOPBACK, BearerAuth, listening_on, serving
 from firmly_mcp.settings import Settings
 from tests.http_server import mcp_client
 from tests.shop import STORE, TEE, Shop, call, fill_cart
@@ -40,7 +39,7 @@ INITIALIZE = {
 @asynccontextmanager
 async def served(services: Services) -> AsyncIterator[str]:
     with listening_on(0) as bound:
-        async with serving(build_server(services), bound, partial(Door, token=TOKEN)) as server:
+        async with serving(build_server(services), bound, partial(BearerAuth, token=TOKEN)) as server:
             yield server.url
 
 

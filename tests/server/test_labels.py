@@ -14,19 +14,17 @@ import pytest
 from mcp import Client
 
 from firmly_mcp.api.fields import read
-from firmly_mcp.api.orders import OrderStatus
+from firmly_mcp.api.order_status import OrderStatus
 from firmly_mcp.api.products import Product, search_page
-from firmly_mcp.checkout.attempts import Attempt, Draft, Outcome, State
+from firmly_mcp.checkout.models import Attempt, Draft, Outcome, State
 from firmly_mcp.errors import CardNotFound, QuoteChanged, StoreError
 from firmly_mcp.money import Money
 from firmly_mcp.server.app import build_server
-from firmly_mcp.server.error_views import ErrorView
-from firmly_mcp.server.order_views import OrdersView, OrderView
-from firmly_mcp.server.preview_views import PreviewView
-from firmly_mcp.server.product_views import ProductView
-from firmly_mcp.server.status_views import StatusView
 from firmly_mcp.server.tools.catalog import _checked, _path_of
-from firmly_mcp.server.views import View
+from firmly_mcp.server.views.catalog import ProductView
+from firmly_mcp.server.views.orders import OrdersView, OrderView, StatusView
+from firmly_mcp.server.views.preview import PreviewView
+from firmly_mcp.server.views.view import ErrorView, View
 from tests.checkout.gate import ALLOW, open_gate
 from tests.dialects import Wording
 from tests.server.hostile_bodies import product, status

@@ -12,10 +12,9 @@ import pytest
 from mcp import Client
 from mcp.types import ClientCapabilities, Implementation
 
+from firmly_mcp.app import open_services
 from firmly_mcp.server.app import build_server
-from firmly_mcp.server.host_record import _abilities
-from firmly_mcp.server.last_host import FILE, LastHost, last_host, write_last_host
-from firmly_mcp.services import open_services
+from firmly_mcp.server.client_record import FILE, LastHost, _abilities, last_host, write_last_host
 from firmly_mcp.settings import Settings
 from tests.http_server import mcp_client
 from tests.raw_server import RawServer, environment, raw_server

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from firmly_mcp.app import JOURNAL, open_services
 from firmly_mcp.server.app import build_server
-from firmly_mcp.services import JOURNAL, open_services
 from tests.shop import STORE, TEE, Shop, call, refused
 
 pytestmark = pytest.mark.anyio

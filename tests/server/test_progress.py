@@ -5,8 +5,8 @@ import anyio
 import pytest
 from mcp import Client
 
-from firmly_mcp.checkout.feed import Feed, Step
-from firmly_mcp.server.progress import PACE, QUIET, Progress
+from firmly_mcp.checkout.models import ProgressEvent, ProgressLog
+from firmly_mcp.server.person import PACE, QUIET, Progress
 from tests.shop import STORE, TEE, Shop, fill_cart
 
 ITEMS = [{"ref": TEE, "quantity": 1}, {"ref": "MH07-XS-Gray", "quantity": 1}]
@@ -103,9 +103,9 @@ def context() -> tuple[Any, Recorder]:
 @pytest.mark.anyio
 async def test_a_burst_of_steps_is_told_by_its_last_one() -> None:
     ctx, recorder = context()
-    feed = Feed(expected=3)
+    feed = ProgressLog(expected=3)
     for number in range(50):
-        feed.add(Step(str(number), f"Step {number}."))
+        feed.add(ProgressEvent(str(number), f"Step {number}."))
     async with Progress.of(ctx) as progress, anyio.create_task_group() as tasks:
         await progress.say("Begun.")
         tasks.start_soon(progress.follow, feed, anyio.current_time() + 20)
@@ -135,10 +135,10 @@ async def test_there_is_quiet_before_a_result_also_when_the_call_fails() -> None
 async def test_a_silent_store_is_waited_for_with_signs_of_life_and_not_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("firmly_mcp.server.progress.HEARTBEAT", 0.2)
+    monkeypatch.setattr("firmly_mcp.server.person.HEARTBEAT", 0.2)
     ctx, recorder = context()
-    feed = Feed(expected=2)
-    feed.add(Step("sending", "Payment sent."))
+    feed = ProgressLog(expected=2)
+    feed.add(ProgressEvent("sending", "Payment sent."))
     async with Progress.of(ctx) as progress:
         await progress.follow(feed, anyio.current_time() + 1.0)
     assert recorder.words[0] == "Payment sent."

@@ -16,9 +16,9 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitRequestURLParams, ElicitResult, ErrorData
 
-from firmly_mcp.checkout.desk import Asked
+from firmly_mcp.app import JOURNAL
+from firmly_mcp.checkout.review import Asked
 from firmly_mcp.server.app import build_server
-from firmly_mcp.services import JOURNAL
 from firmly_mcp.settings import PAGES_AN_HOUR
 from tests.checkout.gate import CODE, Gate, open_gate
 from tests.proofs import BY_PERSON
@@ -279,9 +279,9 @@ def _links_in(result: CallToolResult, host: Host) -> bool:
 
 
 def _items(quantity: int) -> Any:
-    from firmly_mcp.checkout.wishes import Item, Wish
+    from firmly_mcp.checkout.models import Item, OrderIntent
 
-    return Wish(STORE, (Item(TEE, quantity),))
+    return OrderIntent(STORE, (Item(TEE, quantity),))
 
 
 async def _when_opened(opened: Path, gate: Gate) -> None:

@@ -13,7 +13,7 @@ from mcp import Client, MCPError
 from mcp.types import PromptReference, ResourceTemplateReference, ResourceUpdatedNotification
 
 from firmly_mcp.server.app import build_server
-from firmly_mcp.wallet.demo import ADDRESS_LABEL, CARD_LABEL
+from firmly_mcp.wallet.memory import ADDRESS_LABEL, CARD_LABEL
 from tests.checkout.gate import CODE, open_gate
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, Shop, call, fill_cart

@@ -14,13 +14,13 @@ HELLO = """\
 """
 # Each of these is loaded by the first call that needs it.
 LATER = {"sqlalchemy", "keyring", "jwcrypto", "secretstorage", "filelock", "jinja2"}
-OURS = {"simulator", "api", "wallet", "pages", "terminal", "checkout", "server.tools", "server.views"}
+OURS = {"simulator", "api", "wallet", "pages", "terminal", "checkout", "server.tools", "server.views", "system.locks"}
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The modules of a server that has listed its tools."""
-    program = "import sys, atexit, os; from firmly_mcp.cli import main; import firmly_mcp.server.lifetime as end; \
+    program = "import sys, atexit, os; from firmly_mcp.cli import main; import firmly_mcp.server.app as end; \
 end_now = os._exit; os._exit = lambda code: (print(*sys.modules, file=sys.stderr, flush=True), end_now(code)); main()"
     with subprocess.Popen(
         [sys.executable, "-c", program],

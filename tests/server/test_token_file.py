@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmly_mcp.errors import SettingsError
-from firmly_mcp.server.token_file import read_or_make
+from firmly_mcp.server.http import read_or_make
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ import pytest
 from firmly_mcp.api.fields import read
 from firmly_mcp.api.models import Cart
 from firmly_mcp.api.products import Product, product_page, search_page
-from firmly_mcp.server.cart_views import CartView
-from firmly_mcp.server.found_views import SearchView
-from firmly_mcp.server.product_views import ProductView, rows_of
+from firmly_mcp.server.views.cart import CartView
+from firmly_mcp.server.views.catalog import ProductView, SearchView, rows_of
 from tests.checkout.test_quote import cart_json
 from tests.server.hostile_bodies import cart
 

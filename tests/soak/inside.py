@@ -9,11 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from firmly_mcp.services import JOURNAL, simulator_dir
+from firmly_mcp.app import JOURNAL, simulator_dir
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
-from firmly_mcp.wallet.demo import fill
-from firmly_mcp.wallet.memory import MemoryKeychain
+from firmly_mcp.wallet.memory import MemoryKeychain, fill
 from tests.shop import announce
 
 from .rooms import Clock, Rooms, settings_in, vault_over

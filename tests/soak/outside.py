@@ -18,11 +18,11 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, Final
 
-from firmly_mcp.services import JOURNAL, Services, open_services, simulator_dir
+from firmly_mcp.app import JOURNAL, Services, open_services, simulator_dir
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
-from firmly_mcp.wallet.demo import fill
 from firmly_mcp.wallet.keychain import Keychain
+from firmly_mcp.wallet.memory import fill
 from tests.raw_server import RawServer, environment
 from tests.secret_service import private_bus, secret_service
 from tests.shop import announce

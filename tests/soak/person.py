@@ -8,11 +8,11 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.attempts import Attempt, State
-from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.app import Services
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.models import Attempt, State
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.money import Money
-from firmly_mcp.services import Services
 from firmly_mcp.simulator import Simulator
 from tests.proofs import BY_PERSON
 
@@ -71,7 +71,7 @@ class Person:
         for card in await vault.cards():
             self.unlocked += await placement.unlock_card(card.label, BY_PERSON)
 
-    async def _end(self, placement: Placement, doubt: Attempt) -> None:
+    async def _end(self, placement: Checkout, doubt: Attempt) -> None:
         """Ask the store, which looks into its books, and write down what it says."""
         if doubt.state is not State.UNKNOWN or self._simulator_is_busy():
             return

@@ -14,16 +14,16 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from firmly_mcp.api.transport import Http
-from firmly_mcp.checkout.approvals import Answer as Answered
-from firmly_mcp.checkout.placement import Asked
-from firmly_mcp.checkout.wishes import Item, Wish
+from firmly_mcp.app import DRAIN_SECONDS, Services, open_services
+from firmly_mcp.checkout.journal.approvals import Answer as Answered
+from firmly_mcp.checkout.models import Item, OrderIntent
+from firmly_mcp.checkout.review import Asked
 from firmly_mcp.errors import FirmlyError
-from firmly_mcp.server.error_views import ErrorView
-from firmly_mcp.server.order_views import OrderView
-from firmly_mcp.services import DRAIN_SECONDS, Services, open_services
+from firmly_mcp.server.views.orders import OrderView
+from firmly_mcp.server.views.view import ErrorView
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.keychain import Secrets
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 
 from .scene import Answer, Filled, Gone, Tool
 from .wishes import Wished
@@ -166,7 +166,7 @@ class Rooms:
         assert found is not None, attempt
         return Answer(OrderView.of(found, environment=ENVIRONMENT, joined=False).structured())
 
-    async def _ordered(self, wish: Wish, max_total: Decimal) -> Answer:
+    async def _ordered(self, wish: OrderIntent, max_total: Decimal) -> Answer:
         placement = await self.services.placement()
         try:
             answer = await placement.order(wish, max_total=max_total)
@@ -183,10 +183,10 @@ class Rooms:
         return await self.status(answer.attempt.id)
 
 
-def wish_of(wish: Wished, tool: Tool, *, repeat: bool = False) -> Wish:
+def wish_of(wish: Wished, tool: Tool, *, repeat: bool = False) -> OrderIntent:
     """The wish as an order call has it."""
     items = None if tool == "complete_order" else (Item(wish.aisle.sku, wish.quantity),)
-    return Wish(wish.aisle.store, items, repeat=repeat)
+    return OrderIntent(wish.aisle.store, items, repeat=repeat)
 
 
 def settings_in(folder: Path, rules: str, shopper: str = SHOPPER) -> Settings:
@@ -201,9 +201,9 @@ def settings_in(folder: Path, rules: str, shopper: str = SHOPPER) -> Settings:
     )
 
 
-def vault_over(keychain: Secrets, settings: Settings, now: Callable[[], datetime]) -> Vault:
+def vault_over(keychain: Secrets, settings: Settings, now: Callable[[], datetime]) -> Wallet:
     """The wallet of these settings in a keyring."""
-    return Vault(keychain, ENVIRONMENT, settings.shopper, settings.data_dir / "locks", now)
+    return Wallet(keychain, ENVIRONMENT, settings.shopper, settings.data_dir / "locks", now)
 
 
 async def _security_code() -> SecretStr:

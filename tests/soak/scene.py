@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from firmly_mcp.services import Services
+from firmly_mcp.app import Services
 from firmly_mcp.simulator import Simulator
 
 from .wishes import Wished, amount_of

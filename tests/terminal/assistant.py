@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 
 import anyio
 
-from firmly_mcp.checkout.placement import Placement
-from firmly_mcp.services import open_services
+from firmly_mcp.app import open_services
+from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.settings import Settings, read_settings
 from firmly_mcp.simulator import ask
 from firmly_mcp.simulator.server import Joined
-from firmly_mcp.wallet.demo import fill
+from firmly_mcp.wallet.jwe import PaymentKey, thumbprint
 from firmly_mcp.wallet.keychain import Keychain
-from firmly_mcp.wallet.seal import PaymentKey, thumbprint
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.memory import fill
+from firmly_mcp.wallet.wallet import Wallet
 from tests.raw_server import RawServer, raw_server
 from tests.shop import STORE, TEE
 
@@ -91,7 +91,7 @@ class Assistant:
         """How many order requests reached the simulator."""
         return sum(request["path"].endswith("-order") for request in self._control("requests")["requests"])
 
-    def with_placement(self, act: Callable[[Placement], Awaitable[T]]) -> T:
+    def with_placement(self, act: Callable[[Checkout], Awaitable[T]]) -> T:
         """Do something in rooms of this process, as another program of the same person."""
 
         async def run() -> T:
@@ -103,7 +103,7 @@ class Assistant:
     def open_approvals(self) -> list[str]:
         """The ids of the questions that can still be answered."""
 
-        async def ids(placement: Placement) -> list[str]:
+        async def ids(placement: Checkout) -> list[str]:
             return [approval.id for approval in await placement.desk.open_approvals()]
 
         return self.with_placement(ids)
@@ -120,7 +120,7 @@ def an_assistant(directory: Path, **variables: str) -> Iterator[Assistant]:
     environment = an_environment(None, directory, FIRMLY_MCP_RULES=str(directory / "rules.toml"), **variables)
     environment["DBUS_SESSION_BUS_ADDRESS"] = os.environ["DBUS_SESSION_BUS_ADDRESS"]
     settings = read_settings(environment)
-    vault = Vault(Keychain(), "simulator", settings.shopper, settings.data_dir / "locks", lambda: datetime.now(UTC))
+    vault = Wallet(Keychain(), "simulator", settings.shopper, settings.data_dir / "locks", lambda: datetime.now(UTC))
     anyio.run(fill, vault)
     with serving(environment) as assistant:
         yield assistant

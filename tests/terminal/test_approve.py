@@ -13,9 +13,9 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.app import open_services
+from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.checkout.quote import Term, in_words
-from firmly_mcp.services import open_services
 from tests.prefork import Forked
 from tests.proofs import BY_PERSON
 from tests.secret_service import DEADLINE, SecretService
@@ -49,7 +49,7 @@ def total_on(terminal: Terminal) -> str:
 
 
 def terms(assistant: Assistant, approval: str) -> Mapping[str, Term]:
-    async def of_review(placement: Placement) -> Mapping[str, Term]:
+    async def of_review(placement: Checkout) -> Mapping[str, Term]:
         return (await placement.desk.review(approval)).quote.terms
 
     return assistant.with_placement(of_review)
@@ -163,7 +163,7 @@ def test_input_that_ends_and_slips_without_end_leave_the_question_open(assistant
 def test_a_no_to_what_was_approved_elsewhere_meanwhile_is_not_called_a_no(assistant: Assistant) -> None:
     approval = assistant.asked()
 
-    async def approved(placement: Placement) -> None:
+    async def approved(placement: Checkout) -> None:
         desk = placement.desk
         placing = await desk.approve(await desk.review(approval), SecretStr(SECRET), BY_PERSON)
         while placing.feed is not None and not placing.feed.ended:

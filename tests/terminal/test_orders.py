@@ -9,9 +9,9 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.attempts import Attempt
-from firmly_mcp.checkout.placement import Placement
-from firmly_mcp.services import open_services
+from firmly_mcp.app import open_services
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.models import Attempt
 from firmly_mcp.settings import command_line
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
@@ -51,7 +51,7 @@ def sent(assistant: Assistant, quantity: int, *faults: str) -> Attempt:
     for fault in faults:
         assistant.fault(fault)
 
-    async def approve(placement: Placement) -> Attempt:
+    async def approve(placement: Checkout) -> Attempt:
         placing = await placement.desk.approve(await placement.desk.review(approval), SecretStr("123"), BY_PERSON)
         assert placing.feed is not None
         while not placing.feed.ended:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.errors import PinRefused
 from firmly_mcp.wallet.keychain import Keychain
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 from tests.secret_service import SecretService
 from tests.wallet.samples import now
 
@@ -30,7 +30,7 @@ def shopper(keyring_bus: SecretService, tmp_path: Path) -> dict[str, str]:
 
 def fits(shopper: dict[str, str], typed: str, *, environment: str = "simulator") -> bool:
     """Whether this is the PIN, asked of the keyring by another process of the shopper."""
-    vault = Vault(Keychain(), environment, shopper["FIRMLY_MCP_SHOPPER"], Path(shopper["FIRMLY_MCP_DATA_DIR"]), now)
+    vault = Wallet(Keychain(), environment, shopper["FIRMLY_MCP_SHOPPER"], Path(shopper["FIRMLY_MCP_DATA_DIR"]), now)
     try:
         anyio.run(vault.pin.check, SecretStr(typed))
     except PinRefused:

@@ -12,7 +12,7 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.services import open_services
+from firmly_mcp.app import open_services
 from firmly_mcp.settings import PAGES_AT, command_line, read_settings
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService

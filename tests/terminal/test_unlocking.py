@@ -10,12 +10,12 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.spending import Order
+from firmly_mcp.app import Services, open_services
+from firmly_mcp.checkout.policy.evaluate import Order
 from firmly_mcp.money import Money
-from firmly_mcp.services import Services, open_services
 from firmly_mcp.settings import read_settings
-from firmly_mcp.wallet.demo import CARD_LABEL, fill
-from tests.checkout.test_journal import DECLINED, DRAFT, PERMIT
+from firmly_mcp.wallet.memory import CARD_LABEL, fill
+from tests.checkout.journal.test_journal import DECLINED, DRAFT, PERMIT
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 

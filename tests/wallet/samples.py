@@ -15,11 +15,11 @@ from pydantic import SecretStr
 
 from firmly_mcp.wallet.addresses import Address, new_address
 from firmly_mcp.wallet.cards import Card, new_card
+from firmly_mcp.wallet.entries import DamagedEntry
+from firmly_mcp.wallet.jwe import PaymentKey, PaymentKeyLike
 from firmly_mcp.wallet.keychain import Keychain, Secrets
 from firmly_mcp.wallet.memory import MemoryKeychain
-from firmly_mcp.wallet.seal import PaymentKey, PaymentKeyLike
-from firmly_mcp.wallet.shelf import DamagedEntry
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TEST_VISA = "4111111111111111"
@@ -64,21 +64,21 @@ def an_address(**changes: Any) -> Address:
     return new_address(**fields | changes)
 
 
-def a_vault(lock_dir: Path, keychain: Secrets | None = None, *, environment: str = "simulator") -> Vault:
+def a_vault(lock_dir: Path, keychain: Secrets | None = None, *, environment: str = "simulator") -> Wallet:
     """A vault of a shopper that no other test has."""
-    return Vault(keychain or MemoryKeychain(), environment, next(_shoppers), lock_dir, now)
+    return Wallet(keychain or MemoryKeychain(), environment, next(_shoppers), lock_dir, now)
 
 
-def a_real_vault(lock_dir: Path, *, environment: str = "simulator") -> Vault:
+def a_real_vault(lock_dir: Path, *, environment: str = "simulator") -> Wallet:
     return a_vault(lock_dir, Keychain(), environment=environment)
 
 
-async def sealed_by(vault: Vault, label: str | None, code: SecretStr, key: PaymentKeyLike) -> SecretStr:
+async def sealed_by(vault: Wallet, label: str | None, code: SecretStr, key: PaymentKeyLike) -> SecretStr:
     """The card of this label as an order has it: read and checked, then encrypted."""
     return (await vault.encryptor(label, code, key))()
 
 
-async def damage_in(vault: Vault) -> list[DamagedEntry]:
+async def damage_in(vault: Wallet) -> list[DamagedEntry]:
     return await vault.damaged_cards() + await vault.damaged_addresses()
 
 

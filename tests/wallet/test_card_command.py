@@ -13,14 +13,14 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.errors import CardNotFound, CardRefused, FirmlyError, NotAllowed, WalletError
-from firmly_mcp.wallet.card_command import CardCommand
+from firmly_mcp.wallet.commands import CardCommand
 from firmly_mcp.wallet.keychain import Secrets
 from firmly_mcp.wallet.memory import MemoryKeychain
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 from tests.proofs import BY_PERSON
 
 from .samples import NOW, REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, an_address, now, sealed_by
-from .test_seal import opened
+from .test_jwe import opened
 from .test_secrecy import CANARY, CVV, Witness
 
 pytestmark = pytest.mark.anyio
@@ -60,9 +60,9 @@ def a_vault_with(
     *,
     environment: str = "simulator",
     may_run: Any = accepted,
-) -> Vault:
+) -> Wallet:
     card = None if command is None else CardCommand(command, environment, may_run=may_run, now=now)
-    return Vault(keychain or MemoryKeychain(), environment, "commander", lock_dir, now, card_command=card)
+    return Wallet(keychain or MemoryKeychain(), environment, "commander", lock_dir, now, card_command=card)
 
 
 async def test_its_card_is_listed_by_its_summary_and_sealed_as_any_other(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ class Nothing:
         self.kept.pop(name, None)
 
 
-def a_vault_on_nothing(command: Sequence[str], lock_dir: Path) -> Vault:
+def a_vault_on_nothing(command: Sequence[str], lock_dir: Path) -> Wallet:
     return a_vault_with(command, lock_dir, Nothing(), environment="sandbox")
 
 

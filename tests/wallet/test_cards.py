@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from stdnum import luhn
 
-from firmly_mcp.card_numbers import BRANDS, brand_of, passes_luhn
 from firmly_mcp.errors import CardRefused
+from firmly_mcp.redaction import BRANDS, brand_of, passes_luhn
 from firmly_mcp.simulator import security as simulator
-from firmly_mcp.wallet.cards import Card, CardSummary, card_from, entry_of, expiry_problem
-from firmly_mcp.wallet.number import TEST_NUMBERS
-from firmly_mcp.wallet.plain_text import label_problem
+from firmly_mcp.wallet.cards import TEST_NUMBERS, Card, CardSummary, card_from, entry_of, expiry_problem
+from firmly_mcp.wallet.entries import label_problem
 
 from .samples import NOW, REAL_LOOKING, TEST_VISA, a_card
 

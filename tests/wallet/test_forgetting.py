@@ -12,15 +12,15 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.placement import Placement
+from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.errors import NotAllowed, PinRefused, WalletError
 from firmly_mcp.pages.server import Pages
+from firmly_mcp.system.process import printed_by
 from firmly_mcp.wallet.backends import Backend
+from firmly_mcp.wallet.jwe import PAYMENT_HOSTS
 from firmly_mcp.wallet.keychain import Keychain
-from firmly_mcp.wallet.operator_command import printed_by
 from firmly_mcp.wallet.pin import ApprovalPin, Cost
-from firmly_mcp.wallet.seal import PAYMENT_HOSTS
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 
@@ -66,7 +66,7 @@ async def test_a_keyring_that_fails_leaves_nothing_of_the_card(tmp_path: Path) -
         assert canary.holders() == []
 
 
-async def _refused(vault: Vault, canary: Canary) -> None:
+async def _refused(vault: Wallet, canary: Canary) -> None:
     with pytest.raises(WalletError):
         await vault.add_card(a_card(number=canary.secret(), environment="sandbox"))
 
@@ -152,9 +152,9 @@ async def _typed(pages: Pages, number: Canary, pin: Canary, words: str) -> None:
     assert words in browser.stdout.decode()
 
 
-async def _nobody() -> Placement:
+async def _nobody() -> Checkout:
     raise NotAllowed("This page asks no shop.")
 
 
-async def _found(vault: Vault) -> Vault:
+async def _found(vault: Wallet) -> Wallet:
     return vault

@@ -189,6 +189,6 @@ async def test_a_locked_keyring_takes_nothing(locked: SecretService) -> None:
 
 
 def test_keyring_is_imported_only_when_it_is_asked() -> None:
-    program = "import sys, firmly_mcp.wallet.vault; print(*sys.modules)"
+    program = "import sys, firmly_mcp.wallet.wallet; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=DEADLINE, check=True)
     assert not {"keyring", "jwcrypto", "secretstorage"} & {name.partition(".")[0] for name in done.stdout.split()}

@@ -7,8 +7,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.errors import CardRefused
 from firmly_mcp.wallet.cards import entry_of
-from firmly_mcp.wallet.demo import ADDRESS_LABEL, demo_vault
-from firmly_mcp.wallet.memory import MemoryKeychain
+from firmly_mcp.wallet.memory import ADDRESS_LABEL, MemoryKeychain, demo_vault
 
 from .samples import REAL_LOOKING, a_card, a_key_pair, a_vault, now, sealed_by
 

@@ -12,9 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.errors import NotAllowed, PinRefused, WalletError
-from firmly_mcp.wallet.demo import demo_vault
 from firmly_mcp.wallet.keychain import Keychain
-from firmly_mcp.wallet.memory import MemoryKeychain
+from firmly_mcp.wallet.memory import MemoryKeychain, demo_vault
 from firmly_mcp.wallet.pin import ApprovalPin, Cost, pin_problem
 from tests.proofs import BY_PERSON, with_pin
 from tests.secret_service import SecretService

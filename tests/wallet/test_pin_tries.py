@@ -20,7 +20,7 @@ from firmly_mcp.errors import PinRefused, WalletError
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.pin import LOCKED_FOR, TRIES, ApprovalPin
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 from tests.proofs import BY_PERSON, with_pin
 from tests.secret_service import DEADLINE, SecretService
 
@@ -157,11 +157,11 @@ from pathlib import Path
 from pydantic import SecretStr
 from firmly_mcp.errors import PinRefused
 from firmly_mcp.wallet.keychain import Keychain
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 from tests.wallet.samples import now
 
 async def main():
-    pin = Vault(Keychain(), "simulator", "guessed-by-many", Path(sys.argv[1]), now).pin
+    pin = Wallet(Keychain(), "simulator", "guessed-by-many", Path(sys.argv[1]), now).pin
     for guess in sys.argv[2:]:
         try:
             await pin.check(SecretStr(guess))
@@ -178,7 +178,7 @@ anyio.run(main)
 async def test_several_processes_that_guess_at_once_share_five_tries(
     keyring_bus: SecretService, tmp_path: Path
 ) -> None:
-    await Vault(Keychain(), "simulator", "guessed-by-many", tmp_path, now).pin.set(PIN, BY_PERSON)
+    await Wallet(Keychain(), "simulator", "guessed-by-many", tmp_path, now).pin.set(PIN, BY_PERSON)
     told: list[str] = []
 
     async def guess(first: int) -> None:

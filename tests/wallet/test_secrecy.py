@@ -23,11 +23,11 @@ from pydantic import SecretStr
 from firmly_mcp.errors import FirmlyError, WalletError
 from firmly_mcp.wallet.backends import Backend
 from firmly_mcp.wallet.cards import Card, entry_of
+from firmly_mcp.wallet.commands import security_code
+from firmly_mcp.wallet.jwe import PAYMENT_HOSTS, Encryptor
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
-from firmly_mcp.wallet.seal import PAYMENT_HOSTS, Encryptor
-from firmly_mcp.wallet.security_code import security_code
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService, private_bus
 
@@ -111,7 +111,7 @@ class Breaking(Keeping):
         return password
 
 
-def a_vault_on(keyring: Keeping) -> Vault:
+def a_vault_on(keyring: Keeping) -> Wallet:
     keychain = Keychain(find=lambda _: Backend("a broken keyring", keyring))
     return a_vault(Path("locks"), keychain, environment="sandbox")
 
@@ -154,7 +154,7 @@ async def test_a_canary_number_is_seen_nowhere_but_in_the_keyring(
     await vault.remove_card("Visa")
 
 
-async def _refusals(witness: Witness, vault: Vault) -> None:
+async def _refusals(witness: Witness, vault: Wallet) -> None:
     async def make(**changes: object) -> object:
         fields = {"number": GROUPED, "environment": "sandbox"} | changes
         return a_card(**fields)
@@ -197,7 +197,7 @@ async def _sealed_elsewhere(card: Card) -> object:
     )()
 
 
-async def _damage(witness: Witness, vault: Vault) -> None:
+async def _damage(witness: Witness, vault: Wallet) -> None:
     """Entries that hold the canary, and can yet not be read."""
     keychain = Keychain()
     name = f"sandbox/{vault.shopper}/card/visa"

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.errors import WalletError
-from firmly_mcp.wallet.security_code import security_code
+from firmly_mcp.wallet.commands import security_code
 from tests.secret_service import DEADLINE
 
 

@@ -7,15 +7,12 @@ from typing import Annotated, Final
 
 from pydantic import Field, WithJsonSchema
 
-from firmly_mcp.api.hosts import origin_of
+from firmly_mcp.api.encoding import origin_of
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
-from firmly_mcp.server.found_views import ListingView, SearchView
-from firmly_mcp.server.product_views import ProductView, rows_of
-from firmly_mcp.server.tool import Ctx, offered, services_of
-from firmly_mcp.store_addresses import percent_encoded
-
-from .arguments import Page, Store
+from firmly_mcp.server.tool import Ctx, Page, Store, offered, services_of
+from firmly_mcp.server.views.catalog import ListingView, ProductView, SearchView, rows_of
+from firmly_mcp.untrusted import percent_encoded
 
 _SEARCH: Final = "/api/v1/discovery/search"
 _LONGEST_QUERY: Final = 1_900

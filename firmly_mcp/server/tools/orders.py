@@ -1,16 +1,241 @@
-"""What became of orders. Nothing here sends an order."""
+"""An order call from its check to the answer: it joins what is under way, puts the question to the person, and waits.
+
+The call only waits: the order is placed by a person's yes or by their rules, and goes on without anybody's call.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import Field
+import anyio
+from mcp.types import InputRequiredResult
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from firmly_mcp.errors import FirmlyError, NotAllowed
-from firmly_mcp.server.order_views import OrdersView
-from firmly_mcp.server.ordering import attempt_view, question_view
-from firmly_mcp.server.status_views import StatusView
-from firmly_mcp.server.tool import Ctx, offered, services_of
+from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
+from firmly_mcp.errors import AddressNotFound, CardNotFound, FirmlyError, NotAllowed
+from firmly_mcp.server.app import unless_ending
+from firmly_mcp.server.person import WAIT_SECONDS, Invitation, Progress, can_reach, page_done, reach_once
+from firmly_mcp.server.tool import AddressLabel, CardLabel, Ctx, Ref, Store, offered, services_of
+from firmly_mcp.server.views.orders import OrdersView, OrderView, StatusView
+from firmly_mcp.server.views.preview import PreviewView
+from firmly_mcp.settings import approve_command
+
+if TYPE_CHECKING:
+    from firmly_mcp.app import Reach, Services
+    from firmly_mcp.checkout.earlier import Earlier
+    from firmly_mcp.checkout.execution import Placing
+    from firmly_mcp.checkout.journal.approvals import Approval
+    from firmly_mcp.checkout.review import Asked
+
+# How a person answered who declined where their host showed the link.
+_CHANNEL: Final = "elicitation"
+
+_CHECKING: Final = "Checking the price and the terms; nothing is charged yet."
+
+_PLACING: Final = "The person approved; the order is being placed by the program in which they did."
+
+_WAITING: Final = "Waiting for the person's answer; nothing is charged yet."
+
+
+@dataclass(frozen=True, slots=True)
+class _Invited:
+    """Whether the person has the question before them, or declined it; else the link, where it would be of use."""
+
+    reach: Reach
+    link: str | None = None
+
+
+async def ordered(ctx: Ctx, wish: OrderIntent, max_total: Decimal | None) -> OrderView | InputRequiredResult:
+    """Order, follow the attempt or the question within the time that a call may take, and tell how it then stands."""
+    from firmly_mcp.checkout.review import Asked
+
+    services = services_of(ctx)
+    placement = await services.placement()
+    async with Progress.of(ctx) as progress:
+        until = anyio.current_time() + WAIT_SECONDS
+        await progress.say(_CHECKING)
+        answer = await placement.order(wish, max_total=max_total)
+        if isinstance(answer, Asked):
+            return await _asked(ctx, answer, progress, until)
+        # A host that showed the link makes the call again, and means the same order.
+        joined = not answer.is_new and ctx.request_state is None
+        return await _followed(services, answer, progress, until, joined=joined)
+
+
+async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> OrderView | InputRequiredResult:
+    services = services_of(ctx)
+    environment = services.settings.environment
+    if asked.approval.answer != "open":
+        return await question_view(services, asked.approval)
+    invited = await _invited(ctx, asked, until)
+    if isinstance(invited, InputRequiredResult):
+        return invited
+    if invited.reach != "not_reached":
+        placement = await services.placement()
+        if invited.reach == "declined":
+            # Where the question was answered elsewhere meanwhile, that answer stands.
+            await placement.desk.decline_unseen(asked.approval.id, _CHANNEL)
+        answer = unless_ending(services, placement.desk.answered(asked.approval.id))
+        answered = await progress.until(answer, until, _WAITING)
+        if invited.reach == "shown":
+            await page_done(ctx, asked.approval.id)
+        placing = await placement.of_approval(asked.approval.id)
+        if placing is not None:
+            if placing.feed is None:
+                # The person answered in another program, which places the order.
+                elsewhere = unless_ending(services, placement.outcome_elsewhere(placing.attempt.id))
+                await progress.until(elsewhere, until, _PLACING)
+            return await _followed(services, placing, progress, until, joined=False)
+        if answered is not None:
+            return await question_view(services, answered)
+    payer = asked.quote.payer
+    return OrderView.asking(
+        asked.approval,
+        environment=environment,
+        command=approve_command(services.settings, asked.approval.id),
+        card=f"{payer.card_label}, {payer.card_brand} ending {payer.card_last_four}",
+        reached=invited.reach == "shown",
+        link=invited.link,
+        warning=await services.pages_notice(),
+        earlier=await _earlier(services, asked.approval),
+    )
+
+
+async def question_view(services: Services, approval: Approval) -> OrderView:
+    """How a question stands that began no order."""
+    environment, earlier = services.settings.environment, await _earlier(services, approval)
+    if not (await services.placement()).desk.is_open(approval):
+        return OrderView.unanswered(approval, environment=environment, earlier=earlier)
+    command = approve_command(services.settings, approval.id)
+    return OrderView.asking(approval, environment=environment, command=command, earlier=earlier)
+
+
+async def attempt_view(services: Services, attempt: Attempt, *, joined: bool) -> OrderView:
+    """How an attempt stands; where it was not placed, another order at its store is stated."""
+    earlier = None
+    if attempt.state is State.NOT_PLACED:
+        earlier = await (await services.placement()).earlier_at(attempt.draft.store)
+    return OrderView.of(attempt, environment=services.settings.environment, joined=joined, earlier=earlier)
+
+
+async def _earlier(services: Services, approval: Approval) -> Earlier | None:
+    return await (await services.placement()).earlier_at(approval.wish.store)
+
+
+async def _followed(
+    services: Services, placing: Placing, progress: Progress, until: float, *, joined: bool
+) -> OrderView:
+    if placing.feed is not None:
+        await progress.follow(placing.feed, until)
+    placement = await services.placement()
+    attempt = await placement.attempt(placing.attempt.id, asks_store=not services.ending.is_set())
+    return await attempt_view(services, attempt or placing.attempt, joined=joined)
+
+
+async def _invited(ctx: Ctx, asked: Asked, until: float) -> _Invited | InputRequiredResult:
+    """Bring the question before the person, once: the same call, made again, opens no second page."""
+    services, question = services_of(ctx), asked.approval.id
+    if not await can_reach(ctx):
+        return _Invited("not_reached")
+    if services.reached.get(question) == "shown":
+        return _Invited("shown")
+    try:
+        link = await (await services.pages()).approval_link(question)
+    except FirmlyError:
+        # The command in a terminal is left.
+        return _Invited("not_reached")
+    message = f"Approve or decline {asked.quote.total} at {asked.quote.store}"
+    reached = await reach_once(ctx, Invitation(link, message, question, asked.may_open), until)
+    if isinstance(reached, InputRequiredResult):
+        return reached
+    return _Invited(reached, link if reached == "not_reached" else None)
+
+
+# The tools that spend money, and the only ones.
+
+MaxTotal = Annotated[
+    Decimal | None,
+    Field(ge=0, allow_inf_nan=False, max_digits=14, decimal_places=4),
+    WithJsonSchema({"type": "string", "description": "Refuse a total above this, such as 60.00"}),
+]
+
+
+Repeat = Annotated[bool, Field(description="Only if the person wants the same once more")]
+
+Reference = Annotated[str | None, Field(description="Your own id for this order", max_length=100)]
+
+
+class ItemArgument(BaseModel):
+    """A variant and how many of it."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    ref: Ref
+    quantity: Annotated[int, Field(ge=1, le=9999)] = 1
+
+
+@offered("Preview an order", reads=True)
+async def preview_order(
+    ctx: Ctx,
+    store: Store,
+    *,
+    items: Annotated[list[ItemArgument] | None, Field(description="Without: the cart", max_length=50)] = None,
+    address: AddressLabel = None,
+    card: CardLabel = None,
+) -> PreviewView:
+    """Show what an order of the cart, or of these items, would be: every amount, and whether the person will be asked.
+    It charges nothing. Next: complete_order or place_order.
+    """
+    placement = await services_of(ctx).placement()
+    wish = OrderIntent(store, _items(items), address=address, card=card)
+    try:
+        return PreviewView.of(await placement.preview(wish))
+    except (NotAllowed, CardNotFound, AddressNotFound) as missing:
+        return PreviewView.lacking(store, missing)
+
+
+@offered("Pay the cart", destructive=True, idempotent=True)
+async def complete_order(
+    ctx: Ctx,
+    store: Store,
+    *,
+    card: CardLabel = None,
+    max_total: MaxTotal = None,
+    repeat: Repeat = False,
+    reference: Reference = None,
+) -> OrderView | InputRequiredResult:
+    """Order and pay the cart at a store. THIS SPENDS MONEY, after the person's yes or by their rules. Repeating the
+    call never orders twice. Tell the person the total first.
+    """
+    return await ordered(ctx, OrderIntent(store, card=card, repeat=repeat, reference=reference), max_total)
+
+
+@offered("Buy items", destructive=True, idempotent=True)
+async def place_order(
+    ctx: Ctx,
+    store: Store,
+    *,
+    items: Annotated[list[ItemArgument], Field(description="What to buy", min_length=1, max_length=50)],
+    address: AddressLabel = None,
+    card: CardLabel = None,
+    max_total: MaxTotal = None,
+    repeat: Repeat = False,
+    reference: Reference = None,
+) -> OrderView | InputRequiredResult:
+    """Order and pay these items in one step, without the cart. THIS SPENDS MONEY, after the person's yes or by their
+    rules. Repeating the call never orders twice. Prefer complete_order.
+    """
+    wish = OrderIntent(store, _items(items), address=address, card=card, repeat=repeat, reference=reference)
+    return await ordered(ctx, wish, max_total)
+
+
+def _items(items: list[ItemArgument] | None) -> tuple[Item, ...] | None:
+    return None if items is None else tuple(Item(item.ref, item.quantity) for item in items)
+
+
+# What became of orders.
 
 
 @offered("Show how an order stands", reads=True)

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from mcp.types import InputRequiredResult
 from pydantic import Field
 
-from firmly_mcp.server.filling import Filling, PersonsForm, filled_in
+from firmly_mcp.server.person import Filling, PersonsForm, ask_with_form
 from firmly_mcp.server.tool import Ctx, offered, services_of
-from firmly_mcp.server.views import AddressesView, AddressView, CardsView, CardView
+from firmly_mcp.server.views.view import AddressesView, AddressView, CardsView, CardView
 from firmly_mcp.settings import command_line
 from firmly_mcp.wallet.addresses import AddressFields, new_address
-from firmly_mcp.wallet.vault import Vault
+from firmly_mcp.wallet.wallet import Wallet
 
 
 def _line(description: str) -> Any:
@@ -38,7 +38,7 @@ async def add_payment_card(ctx: Ctx) -> CardsView | InputRequiredResult:
     async def form_of(subject: str | None) -> PersonsForm:
         return await (await services_of(ctx).pages()).card_form(subject)
 
-    filling = await filled_in(ctx, form_of, "Add a payment card")
+    filling = await ask_with_form(ctx, form_of, "Add a payment card")
     if isinstance(filling, InputRequiredResult):
         return filling
     cards = await _cards(await services_of(ctx).vault())
@@ -87,7 +87,7 @@ async def add_address(
     async def form_of(subject: str | None) -> PersonsForm:
         return await (await services_of(ctx).pages()).address_form(subject)
 
-    filling = await filled_in(ctx, form_of, "Add an address")
+    filling = await ask_with_form(ctx, form_of, "Add an address")
     if isinstance(filling, InputRequiredResult):
         return filling
     command = command_line(services_of(ctx).settings, "addresses", "add")
@@ -106,7 +106,7 @@ async def list_addresses(ctx: Ctx) -> AddressesView:
     return AddressesView(addresses=addresses, next=None if addresses else "Call add_address.")
 
 
-async def _cards(vault: Vault) -> tuple[CardView, ...]:
+async def _cards(vault: Wallet) -> tuple[CardView, ...]:
     return tuple(
         CardView(
             label=card.label,
@@ -119,7 +119,7 @@ async def _cards(vault: Vault) -> tuple[CardView, ...]:
     )
 
 
-async def _addresses(vault: Vault) -> tuple[AddressView, ...]:
+async def _addresses(vault: Wallet) -> tuple[AddressView, ...]:
     return tuple(
         AddressView(
             label=entry.label,

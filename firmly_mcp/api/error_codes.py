@@ -1,0 +1,324 @@
+"""The only maker of StoreErrors, and the closed table of what proves that no order was placed.
+
+An answer is known by its error name first and by its status where the name says nothing. A name proves that nothing was
+placed only if it is marked so here *and* came as a 4xx in Firmly's envelope, or as a stream's `error` event, and the
+answer does not contradict itself. Sentences are ours; what the store wrote goes into `said`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from firmly_mcp.errors import (
+    CaptchaRequired,
+    CartNotFound,
+    FirmlyError,
+    InvalidRequest,
+    NotFound,
+    OutOfStock,
+    PaymentDeclined,
+    ProductNotFound,
+    PromoRejected,
+    RateLimited,
+    StoreError,
+    StoreUnavailable,
+    Unauthorized,
+)
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_LONGEST_SAID: Final = 2000
+# A 408 or 409 may be said of an order that another part of the system is still making.
+_NO_PROOF_STATUSES: Final = frozenset({408, 409})
+
+
+class OutcomeUnknown(FirmlyError):
+    """An order request was sent and nothing proves how it ended. `answer` is the error that came back, if one did."""
+
+    code = "no_proof"
+
+    def __init__(self, message: str, *, answer: StoreError | None = None) -> None:
+        super().__init__(message, money_moved="unknown")
+        self.answer = answer
+
+
+class _Unsent(InvalidRequest):
+    """What we refuse to send."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What an error name means: the class, our sentence, the tool that helps, and whether it proves "not placed"."""
+
+    kind: type[StoreError]
+    sentence: str
+    next: str | None = None
+    proven: bool = False
+
+
+def _auth(sentence: str = "Firmly did not accept the session's token. Try again: a new one is asked for.") -> Refusal:
+    return Refusal(Unauthorized, sentence, proven=True)
+
+
+REFUSALS: Final[Mapping[str, Refusal]] = {
+    # Authentication
+    "MissingAuthHeader": _auth(),
+    "InvalidToken": _auth(),
+    "InvalidJWTToken": _auth(),
+    "ErrorUnauthorized": _auth(),
+    "Unauthorized": _auth(),
+    "TokenExpired": _auth(),
+    "InvalidAPIToken": Refusal(Unauthorized, "Firmly did not accept the API secret."),
+    "Forbidden": Refusal(Unauthorized, "This App ID may not do that at this store. Firmly enables stores per App ID."),
+    "InvalidAppId": Refusal(
+        Unauthorized, "Firmly does not know this App ID. Check FIRMLY_APP_ID.", "firmly-mcp doctor"
+    ),
+    "ErrorMissingAppId": Refusal(Unauthorized, "No App ID was sent. Set FIRMLY_APP_ID.", "firmly-mcp doctor"),
+    # Carts, products, stock
+    "ErrorCartNotFound": Refusal(CartNotFound, "There is no cart at this store, or it expired.", "add_line_item"),
+    "CartNotFound": Refusal(CartNotFound, "There is no cart at this store, or it expired.", "add_line_item"),
+    "ErrorProductNotFound": Refusal(
+        ProductNotFound, "The store has no such product or variant.", "search_products", proven=True
+    ),
+    "InvalidSKU": Refusal(ProductNotFound, "The store has no such variant.", "get_product"),
+    "ErrorNotEnoughStock": Refusal(
+        OutOfStock,
+        "Fewer are in stock than were asked for. Ask for fewer, or another variant.",
+        "get_product",
+        proven=True,
+    ),
+    "InvalidQuantity": Refusal(InvalidRequest, "The quantity must be a whole number that the store sells."),
+    "ErrorNoLineItem": Refusal(InvalidRequest, "The cart is empty.", "add_line_item"),
+    "ErrorCannotTransferSession": Refusal(InvalidRequest, "The store's own cart could not be taken over."),
+    "AllProductsNotImplemented": Refusal(NotFound, "This store cannot list its catalog. Search it.", "search_products"),
+    "ProductUrlNotImplemented": Refusal(
+        NotFound, "This store cannot be asked by a page's address. Search it.", "search_products"
+    ),
+    "SizeInvalid": Refusal(InvalidRequest, "A catalog page has 100, 500, 1000 or 2000 products."),
+    # Shipments, checkout, promo codes, addons
+    "ErrorShipmentNotFound": Refusal(NotFound, "The cart has no such shipment or location.", "get_cart"),
+    "ErrorInvalidFulfillmentType": Refusal(
+        InvalidRequest, "The shipment cannot be fulfilled so; its options are in the cart.", "get_cart"
+    ),
+    "ErrorInvalidShippingMethod": Refusal(
+        InvalidRequest, "The shipment cannot be shipped so; its options are in the cart.", "get_cart"
+    ),
+    "ErrorMissingShippingMethod": Refusal(
+        InvalidRequest, "A shipping method has to be chosen first.", "set_fulfillment"
+    ),
+    "ErrorMissingTaxSync": Refusal(InvalidRequest, "The cart's tax is not current. Set the address again.", "get_cart"),
+    "ErrorCountryNotSupported": Refusal(
+        InvalidRequest, "The store does not ship to this country.", "set_shipping_info"
+    ),
+    "ErrorInvalidState": Refusal(
+        InvalidRequest, "The state or province does not belong to the country.", "set_shipping_info"
+    ),
+    "ErrorInvalidPromoCode": Refusal(PromoRejected, "A promo code is invalid or expired.", "set_promo_codes"),
+    "ErrorPromoNotAvailable": Refusal(PromoRejected, "A promo code is not for this cart.", "set_promo_codes"),
+    "ErrorClearPromoCodeNotAllowed": Refusal(
+        PromoRejected, "This store does not let promo codes be removed.", "get_cart"
+    ),
+    "ErrorAddonNotFound": Refusal(NotFound, "The cart has no such addon.", "get_cart"),
+    # Payment
+    "ErrorPaymentDeclined": Refusal(
+        PaymentDeclined, "The card was declined; nothing was charged.", "list_payment_cards", proven=True
+    ),
+    "ErrorMissingRequiredParameters": Refusal(
+        InvalidRequest, "The cart lacks something that the store needs.", "preview_order", proven=True
+    ),
+    "ErrorBadRequest": Refusal(InvalidRequest, "The payment was refused as it was sent."),
+    "ErrorGatewayNotFound": Refusal(InvalidRequest, "The store does not take this kind of payment."),
+    "ErrorCheckout": Refusal(StoreUnavailable, "The store's checkout failed.", "get_order_status"),
+    "MerchantError": Refusal(StoreUnavailable, "The store's own system failed. Try again later."),
+    # Validation, system
+    "ErrorInvalidInputBody": Refusal(
+        InvalidRequest, "A value was refused. `said` is the store's reason, where it gave one.", proven=True
+    ),
+    "ValidationError": Refusal(InvalidRequest, "The postal code was refused.", "set_postal_code"),
+    "InvalidRequest": Refusal(InvalidRequest, "The search was refused. It needs words, and prices in order."),
+    "BadRequest": Refusal(InvalidRequest, "The request was refused as it was sent."),
+    "RateLimitExceeded": Refusal(RateLimited, "Too many requests. Wait before the next.", proven=True),
+    "ErrorStoreUnavailable": Refusal(StoreUnavailable, "The store cannot answer now. Try again later."),
+    "ServiceUnavailable": Refusal(StoreUnavailable, "Firmly is under maintenance. Try again later."),
+    "RouteNotFound": Refusal(NotFound, "Firmly does not offer this call here.", proven=True),
+}
+
+# A 401 is about the session, whatever its name; these names are, whatever the status.
+SESSION_REFUSED: Final = frozenset(
+    {"MissingAuthHeader", "InvalidToken", "InvalidJWTToken", "ErrorUnauthorized", "Unauthorized", "TokenExpired"}
+)
+PROVEN: Final = frozenset(name for name, refusal in REFUSALS.items() if refusal.proven)
+
+_BY_STATUS: Final[Mapping[int, Refusal]] = {
+    401: _auth(),
+    403: Refusal(Unauthorized, "This App ID may not do that at this store. Firmly enables stores per App ID."),
+    404: Refusal(NotFound, "The store, or what was asked for there, does not exist or is not enabled."),
+    409: Refusal(InvalidRequest, "The cart does not allow this as it is now.", "get_cart"),
+    429: Refusal(RateLimited, "Too many requests. Wait before the next."),
+}
+_OTHER_4XX: Final = Refusal(InvalidRequest, "The request was refused.")
+_OTHER: Final = Refusal(StoreUnavailable, "The store, or Firmly, cannot answer now. Try again later.")
+_CAPTCHA: Final = Refusal(
+    CaptchaRequired, "The store wants a captcha: a person has to buy this on the store's own page."
+)
+
+
+# Names that a proxy between us and Firmly gives as well. `{"error": "Unauthorized"}` alone may be its word.
+_ANYONES_NAMES: Final = frozenset(
+    {
+        *("BadRequest", "Forbidden", "InvalidRequest", "InvalidToken", "InvalidJWTToken", "MissingAuthHeader"),
+        *("RateLimitExceeded", "RouteNotFound", "ServiceUnavailable", "TokenExpired", "Unauthorized"),
+        "ValidationError",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Firmly's error envelope: `{code, error, description}` or `{error, message}` (Firmly: error-codes).
+
+    `status` is the envelope's `code`: 0 where it is none that HTTP has, None where there is none.
+    """
+
+    name: str = ""
+    said: str = ""
+    status: int | None = None
+
+    @property
+    def is_firmlys(self) -> bool:
+        """Whether Firmly wrote it: a name of Firmly's own, or one with what else its envelope has."""
+        return bool(self.name) and (self.name not in _ANYONES_NAMES or bool(self.said) or self.status is not None)
+
+    @property
+    def is_of_a_refusal(self) -> bool:
+        """Whether its own `code`, if it has one, agrees that the request was refused."""
+        return self.status is None or is_refusal(self.status)
+
+
+def envelope(body: object) -> Envelope:
+    """Read either envelope, also one inside `error`; a name that is not one word of letters is no name."""
+    if not isinstance(body, dict):
+        return Envelope()
+    if isinstance(inner := body.get("error"), dict):
+        return envelope(inner | {"error": inner.get("error") if isinstance(inner.get("error"), str) else None})
+    name = inner if isinstance(inner, str) and _NAME.fullmatch(inner) else ""
+    prose = next((text for key in ("description", "message") if isinstance(text := body.get(key), str)), "")
+    return Envelope(name, prose[:_LONGEST_SAID], _declared(body.get("code")))
+
+
+def _declared(code: object) -> int | None:
+    if code is None:
+        return None
+    text = str(code) if isinstance(code, int | str) and not isinstance(code, bool) else ""
+    return int(text) if re.fullmatch("[1-5][0-9]{2}", text) else 0
+
+
+def is_refusal(status: int) -> bool:
+    """Return whether this status says that the request was refused: a 4xx, but for a timeout and a conflict."""
+    return 400 <= status < 500 and status not in _NO_PROOF_STATUSES
+
+
+def names_an_order(body: object) -> bool:
+    """Return whether an order number, or a cart that is submitted, is anywhere in this JSON value."""
+    left = [body]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            is_submitted = str(item.get("cart_status")).lower() == "submitted"
+            if is_submitted or str(item.get("platform_order_number") or "").strip():
+                return True
+            left.extend(item.values())
+        elif isinstance(item, list):
+            left.extend(item)
+    return False
+
+
+def refusal(
+    status: int, body: object, headers: Mapping[str, str], *, request_id: str | None = None, order: bool = False
+) -> StoreError:
+    """The error that an answer is; `order` says that it answers an order request, which may have moved money."""
+    found = envelope(body)
+    error = _error(found, status, request_id)
+    if order and not (
+        found.is_firmlys and found.is_of_a_refusal and not names_an_order(body) and proves_not_placed(error)
+    ):
+        error.money_moved = "unknown"
+    if isinstance(error, RateLimited):
+        error.retry_after = retry_after(headers)
+    return error
+
+
+def stream_refusal(body: object, *, request_id: str | None = None) -> StoreError:
+    """What a stream's `error` event says; its status is 0, or the event's own `code` where that proves nothing."""
+    found = envelope(body)
+    error = _error(found, 0 if found.is_of_a_refusal else found.status or 0, request_id)
+    if not found.is_of_a_refusal or names_an_order(body) or not proves_not_placed(error):
+        error.money_moved = "unknown"
+    return error
+
+
+def proves_not_placed(error: StoreError) -> bool:
+    """Whether this answer to an order request proves that no order was placed; so does what was never sent.
+
+    The error of an answer that contradicts itself has `money_moved` "unknown" and proves nothing.
+    """
+    if isinstance(error, _Unsent):
+        return True
+    refused = error.status == 0 or is_refusal(error.status)
+    return refused and error.name in PROVEN and error.money_moved == "no"
+
+
+def proves_not_made(status: int, body: object, *, repeatable: bool) -> bool:
+    """Return whether this answer to a change of a cart proves that the change was not made.
+
+    A refusal that is known here, as a 4xx in Firmly's envelope; for a `repeatable` change, of any name. A bare 429 or
+    404 may be a proxy's, which answers so for a request that it passed on, too.
+    """
+    found = envelope(body)
+    meaning = REFUSALS.get(found.name) or _meaning_of(status, found.name)
+    is_known = found.is_firmlys and (found.name in REFUSALS or meaning is _CAPTCHA)
+    is_written = is_known or (repeatable and bool(found.said or found.is_firmlys))
+    return is_written and found.is_of_a_refusal and is_refusal(status) and meaning.kind is not StoreUnavailable
+
+
+def session_refused(status: int, body: object) -> bool:
+    """Whether the token was not accepted."""
+    return status == 401 or (400 <= status < 500 and envelope(body).name in SESSION_REFUSED)
+
+
+def proves_session_refused(status: int, body: object) -> bool:
+    """Return whether the token was not accepted, in Firmly's words, so that nothing was done."""
+    found = envelope(body)
+    return is_refusal(status) and found.is_of_a_refusal and found.name in SESSION_REFUSED
+
+
+def invalid(name: str, message: str, *, next: str | None = None) -> InvalidRequest:  # noqa: A002 - the field's name everywhere
+    """What we refuse to send: status 0, a name that Firmly does not have."""
+    return _Unsent(message, status=0, name=name, next=next)
+
+
+def method_kept(error: StoreError) -> StoreError:
+    """The store has no call to choose a shipping method: what it preselected stays."""
+    message = "The shipping method cannot be chosen at this store; the one it preselected stays."
+    return NotFound(message, status=error.status, name=error.name, request_id=error.request_id, next="get_cart")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The `Retry-After` header in seconds; None where it is missing or a date."""
+    text = headers.get("retry-after", "").strip()
+    return float(text) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text) else None
+
+
+def _error(found: Envelope, status: int, request_id: str | None) -> StoreError:
+    meaning = REFUSALS.get(found.name) or _meaning_of(status, found.name)
+    return meaning.kind(
+        meaning.sentence, status=status, name=found.name, said=found.said, request_id=request_id, next=meaning.next
+    )
+
+
+def _meaning_of(status: int, name: str) -> Refusal:
+    if "captcha" in name.lower():
+        return _CAPTCHA
+    return _BY_STATUS.get(status) or (_OTHER_4XX if 400 <= status < 500 and status != 408 else _OTHER)

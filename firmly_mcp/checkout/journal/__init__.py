@@ -1,0 +1,1 @@
+"""Attempts, approvals and spending history on disk, as SQLAlchemy Core statements."""

@@ -1,0 +1,435 @@
+"""What was tried and what became of it, on disk.
+
+An attempt's row is committed with full sync before the first byte of its request is written, so a crash at any moment
+leaves either no request or a row that says one may have been sent. The journal holds no secrets and no raw answers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from sqlalchemy import Connection, Select, and_, bindparam, func, insert, select, update
+
+from firmly_mcp.checkout.models import LEGAL, Attempt, Draft, Outcome, State, StoredText, contradiction, contradicts
+from firmly_mcp.checkout.policy.evaluate import History
+from firmly_mcp.errors import NotAllowed, WalletError
+from firmly_mcp.money import Money
+
+from . import lookup
+from .approvals import Approvals
+from .database import Database, as_others_see
+from .history import About, declined_payments, history_of, lock_a_card
+from .inspect import GuardEntry, keep, kept_mark, refuse_unless_continued
+from .lookup import Keys
+from .schema import (
+    IS_IN_DOUBT,
+    MINE,
+    attempt_of,
+    attempts,
+    draft_columns,
+    events,
+    identity,
+    outcome_columns,
+    owned,
+    stamp,
+    unlocks,
+)
+
+T = TypeVar("T")
+
+# A finished order answers the same wish for this long instead of being placed again.
+PLACED_WINDOW = timedelta(minutes=10)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """By what right an attempt is made: `check` raises if the rules now say no; `approval` is the yes that is used up.
+
+    `check` is called in the journal's own thread, inside the transaction, and only computes. `channel` is how the yes
+    came: `rules`, `terminal`, a page. A finished order answers the same wish for `window` instead of being placed
+    again.
+    """
+
+    check: Callable[[History], None]
+    approval: str | None = None
+    channel: str = "rules"
+    window: timedelta = PLACED_WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What `Journal.begin` did: a new attempt, or the one that this wish already belongs to."""
+
+    attempt: Attempt
+    is_new: bool
+
+
+class Journal:
+    """The attempts of one shopper in one environment. Open it with `async with await Journal.open(...)`."""
+
+    def __init__(
+        self, file: Database, journal_id: str, kept: StoredText, owner: dict[str, str], now: Callable[[], datetime]
+    ) -> None:
+        self._file = file
+        self._id = journal_id
+        self._kept = kept
+        self._owner = owner
+        self._mine = owned(attempts, owner)
+        self._now = now
+        self.approvals = Approvals(file, owner, now)
+
+    @classmethod
+    async def open(
+        cls, path: Path, kept: StoredText, *, environment: str, shopper: str, now: Callable[[], datetime]
+    ) -> Self:
+        """Open the journal file, or make it (0600), and bring its tables up to date. `kept` is where its mark is.
+
+        Raises:
+            NotAllowed: it cannot be written or is damaged; no order may be sent without it.
+        """
+        file, journal_id = await Database.open(path)
+        return cls(file, journal_id, kept, {"environment": environment, "shopper": shopper}, now)
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self._file.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def last_kept(self) -> GuardEntry:
+        """Return the journal's mark as the keyring has it. Numbers only grow, so `begin` may compare it later.
+
+        Raises:
+            NotAllowed, WalletError: what the keyring has cannot be read.
+        """
+        return kept_mark(await self._kept.load()) or GuardEntry(self._id, 0)
+
+    async def require_last(self) -> None:
+        """Let nothing be concluded from what is missing in a journal that is not the last one.
+
+        A keyring that cannot be read proves nothing, and keeps no attempt from being shown.
+
+        Raises:
+            NotAllowed: another journal, or an older copy, is at its path.
+        """
+        try:
+            kept = await self.last_kept()
+        except WalletError:
+            return
+        try:
+            refuse_unless_continued(kept, await self._file.read(self._mark))
+        except NotAllowed as error:
+            error.money_moved = "unknown"
+            raise
+
+    async def begin(
+        self, attempt_id: str, draft: Draft, permit: Permit, *, repeat: bool = False, kept: GuardEntry | None = None
+    ) -> Begun:
+        """Write a new attempt as `sending`, or return the attempt that this wish already belongs to.
+
+        The search, the permission and the insert are one `BEGIN IMMEDIATE` transaction: of two processes with the same
+        wish, one writes and the other finds; of two that spend the last of a limit, one is refused. In it the file is
+        compared with the one at the path, and with `kept`, which is `last_kept` of a moment before.
+
+        Raises:
+            NotAllowed: the permission does not hold any more, or the journal cannot be written or is not the last one.
+            WalletError: the keyring did not keep the attempt's number.
+        """
+        last_kept = kept or await self.last_kept()
+        count = 0
+
+        def transaction(connection: Connection) -> Begun:
+            nonlocal count
+            self._file.refuse_unless_in_place()
+            refuse_unless_continued(last_kept, self._mark(connection))
+            found = self._find(connection, draft, permit.window, repeat=repeat)
+            if found is not None:
+                return Begun(found, is_new=False)
+            beside = history_of(connection, self._owner, draft, self._now())
+            permit.check(beside.history)
+            if permit.approval is not None:
+                self.approvals.use(connection, permit.approval, permit.channel)
+            attempt = Attempt(
+                id=attempt_id,
+                number=beside.last_number + 1,
+                draft=draft,
+                outcome=Outcome(State.SENDING, cart_id=draft.cart_id),
+                begun_at=beside.history.now,
+                ended_at=None,
+            )
+            self._insert(connection, attempt, permit.approval)
+            count = connection.execute(_UP_TO, {"number": attempt.number}).scalar_one()
+            return Begun(attempt, is_new=True)
+
+        begun = await self._file.write(transaction)
+        if begun.is_new:
+            await self._refuse_unless_seen(begun.attempt, count)
+            await self._remember(begun.attempt)
+        return begun
+
+    async def find(self, keys: Keys, window: timedelta = PLACED_WINDOW, *, repeat: bool = False) -> Attempt | None:
+        """The attempt that this wish already belongs to: one in doubt, or one placed within the window.
+
+        With `repeat`, one that is placed does not count: the same is wished once more.
+        """
+        return await self._read(lambda connection: self._find(connection, keys, window, repeat=repeat))
+
+    async def bought(self, keys: Keys, *, within: timedelta) -> Attempt | None:
+        """The newest placed attempt for the same purchase, if it was placed within this time."""
+        since = self._now() - within
+        return await self._read(lambda connection: lookup.bought(connection, self._owner, keys, since=since))
+
+    async def on_cart(self, store: str, cart_id: str | None) -> Attempt | None:
+        """The attempt that used this cart up; without an id, the newest one that was sent with a cart of the store."""
+        return await self._read(lambda connection: lookup.on_cart(connection, self._owner, store, cart_id))
+
+    async def earlier_at(self, store: str | None, *, within: timedelta) -> Attempt | None:
+        """The newest attempt in doubt at a store (None: at any), else the newest that was placed within this time."""
+        since = self._now() - within
+        return await self._read(lambda connection: lookup.earlier_at(connection, self._owner, store, since=since))
+
+    async def read_further(self, store: str | None = None) -> Sequence[Attempt]:
+        """The attempts at a store (None: at any) whose outcome the store may still show, newest first.
+
+        They are in doubt, or a person ended them less than a month ago.
+        """
+        now = self._now()
+        return await self._read(lambda connection: lookup.read_further(connection, self._owner, store, now=now))
+
+    async def no_longer_read(self) -> Sequence[Attempt]:
+        """The attempts that a person ended so long ago that the store is not read for them any more."""
+        now = self._now()
+        return await self._read(lambda connection: lookup.no_longer_read(connection, self._owner, now=now))
+
+    async def alarms(self, *, within: timedelta) -> Sequence[Attempt]:
+        """The attempts that ended within this time and have an alarm, newest first."""
+        since = self._now() - within
+        return await self._read(lambda connection: lookup.with_alarm(connection, self._owner, since=since))
+
+    async def standing(self, draft: Draft, window: timedelta, *, repeat: bool) -> Attempt | History:
+        """`find`, or where there is nothing `history`: an attempt that begins between the two would be missed."""
+
+        def transaction(connection: Connection) -> Attempt | History:
+            found = self._find(connection, draft, window, repeat=repeat)
+            return found or history_of(connection, self._owner, draft, self._now()).history
+
+        return await self._file.read(transaction)
+
+    async def history(self, about: About) -> History:
+        """What the rules look back at: what was spent in its currency, and what else is known beside it."""
+        return await self._file.read(
+            lambda connection: history_of(connection, self._owner, about, self._now()).history,
+        )
+
+    async def attempt(self, attempt_id: str) -> Attempt | None:
+        """One attempt by its id."""
+        rows = await self._select(_BY_ID, its_id=attempt_id)
+        return rows[0] if rows else None
+
+    async def of_approval(self, approval_id: str) -> Attempt | None:
+        """The attempt that a yes to this question began."""
+        rows = await self._select(_OF_APPROVAL, its_approval=approval_id)
+        return rows[0] if rows else None
+
+    async def attempts(self, *, limit: int, before: int | None = None) -> Sequence[Attempt]:
+        """Attempts, newest first, numbered below `before`."""
+        return await self._select(_NUMBERED, below=before or _ABOVE_ALL, most=limit)
+
+    async def sending(self, store: str) -> Sequence[Attempt]:
+        """The attempts at this store whose outcome was not written yet: live ones, and those a crash left behind."""
+        return await self._select(_SENDING, its_store=store)
+
+    async def in_doubt(self) -> Sequence[Attempt]:
+        """The attempts of which nobody knows yet how they ended."""
+        return await self._select(_IN_DOUBT)
+
+    async def explain(self, attempt: Attempt, reason: str) -> Attempt:
+        """Say more of why an attempt is in doubt; its state stays."""
+
+        def transaction(connection: Connection) -> Attempt:
+            unknown = and_(self._mine, attempts.c.id == attempt.id, attempts.c.state == State.UNKNOWN)
+            connection.execute(update(attempts).where(unknown).values(reason=reason))
+            return _current(connection, attempt)
+
+        return await self._file.write(transaction, money_moved="unknown")
+
+    async def note(self, attempt: Attempt, charged: Money | None, alarm: str) -> Attempt:
+        """Write down what the store shows of an order that a person ended as placed; its state stays."""
+        columns = outcome_columns(replace(attempt.outcome, charged=charged))
+
+        def transaction(connection: Connection) -> Attempt:
+            placed = and_(self._mine, attempts.c.id == attempt.id, attempts.c.state == State.PLACED)
+            connection.execute(update(attempts).where(placed).values(**columns, watched_until=None, alarm=alarm))
+            return _current(connection, attempt)
+
+        return await self._file.write(transaction, money_moved="yes")
+
+    async def unwatch(self, attempt: Attempt) -> Attempt:
+        """Read the store no further for an attempt that a person ended."""
+
+        def transaction(connection: Connection) -> Attempt:
+            this = and_(self._mine, attempts.c.id == attempt.id)
+            connection.execute(update(attempts).where(this).values(watched_until=None))
+            return _current(connection, attempt)
+
+        return await self._file.write(transaction, money_moved="unknown")
+
+    async def unlock_card(self, label: str) -> bool:
+        """Let a card be used again, as a person says; False if it was not locked. `label` is as the wallet has it."""
+
+        def transaction(connection: Connection) -> bool:
+            if not lock_a_card(declined_payments(connection, self._owner, label)):
+                return False
+            last = self._mark(connection).number
+            entry = {**self._owner, "card_label": label, "after_number": last, "at": stamp(self._now())}
+            connection.execute(insert(unlocks), entry)
+            return True
+
+        return await self._file.write(transaction)
+
+    async def accept(self) -> None:
+        """Take this journal as the right one from here on, as a person says.
+
+        Raises:
+            NotAllowed: it is not at its path any more.
+        """
+        mark = await self._file.read(self._mark)
+        self._file.refuse_unless_in_place()
+        await self._kept.save(mark.to_text())
+
+    async def end(
+        self, attempt: Attempt, outcome: Outcome, *, watch: timedelta | None = None, is_reading: bool = False
+    ) -> Attempt:
+        """Move an attempt to its outcome, if the table of legal moves allows it, and return it as it now is.
+
+        A move that is not legal (an order that is placed never becomes anything else) changes nothing. The store is
+        read further for as long as `watch`. An order where none was recorded raises an alarm, whoever recorded that,
+        and however short a while before. `is_reading`: the outcome was read off a cart, so such an order changes
+        nothing where its number is, or may be, another attempt's. An outcome that no other program can read, because
+        the file is gone or damaged, is logged.
+        """
+        before = [state for state, after in LEGAL.items() if outcome.state in after]
+        now = self._now()
+        values = {**outcome_columns(outcome), "ended_at": stamp(now)}
+        values["watched_until"] = None if watch is None else stamp(now + watch)
+
+        def transaction(connection: Connection) -> Attempt:
+            recorded = _current(connection, attempt)
+            contradicted = contradicts(recorded, outcome)
+            if contradicted and is_reading and self._is_anothers(connection, attempt, outcome):
+                return recorded
+            change = update(attempts).where(self._mine, attempts.c.id == attempt.id, attempts.c.state.in_(before))
+            raised = contradiction(recorded, outcome) if contradicted else None
+            if connection.execute(change.values(alarm=raised, **values)).rowcount:
+                self._log(connection, attempt.id, outcome.state)
+            return _current(connection, attempt)
+
+        ended = await self._file.write(transaction, money_moved="unknown")
+        seen = await self._file.look(lambda path: as_others_see(path, ended.id, ended.number), money_moved="unknown")
+        if not self._file.is_in_place or seen is None or seen[2] != ended.state:
+            _log.error(
+                "the order journal at %s does not show it, so only this program knows: %s is %s, order number %r, "
+                "charged %s",
+                *(self._file.path, ended.id, ended.state, ended.outcome.order_number, ended.outcome.charged),
+            )
+        return ended
+
+    async def _refuse_unless_seen(self, attempt: Attempt, count: int) -> None:
+        """Read the row back as another program would; an attempt that none would find is not sent."""
+        expected = (self._id, count, State.SENDING)
+        if await self._file.look(lambda path: as_others_see(path, attempt.id, attempt.number)) == expected:
+            return
+        reason = (
+            "The attempt was written to the order journal, but it cannot be read back from there, so the order would "
+            "not be recorded. Nothing was sent. Restart this program, then look through your orders with `firmly-mcp "
+            "orders list` and run `firmly-mcp doctor`."
+        )
+        await self._unsent(attempt, Outcome(State.NOT_PLACED, reason=reason, error_name=NotAllowed.code))
+        raise NotAllowed(reason, next="firmly-mcp doctor")
+
+    async def _remember(self, attempt: Attempt) -> None:
+        """Keep the new number outside the file too; an attempt that cannot be remembered is not sent.
+
+        Another process may have kept a later number while this one was being written. Its row was there before that,
+        so the journal is looked at afterwards, and the number never stays below its last attempt's.
+        """
+        mark = GuardEntry(self._id, attempt.number)
+        try:
+            await keep(self._kept, mark)
+            while (last := await self._file.read(self._mark)).number > mark.number:
+                mark = last
+                await keep(self._kept, mark)
+        except (NotAllowed, WalletError) as error:
+            await self._unsent(attempt, Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code))
+            raise
+
+    async def _unsent(self, attempt: Attempt, outcome: Outcome) -> None:
+        try:
+            await self.end(attempt, outcome)
+        except NotAllowed:
+            # Nothing was sent, and that is what the caller learns; the row that says otherwise is the lesser evil.
+            _log.exception("an attempt that was not sent could not be ended in the journal")
+
+    def _mark(self, connection: Connection) -> GuardEntry:
+        last = connection.execute(select(func.max(attempts.c.number)).where(self._mine)).scalar_one()
+        return GuardEntry(str(connection.execute(select(identity.c.id)).scalar_one()), last or 0)
+
+    def _find(self, connection: Connection, keys: Keys, window: timedelta, *, repeat: bool) -> Attempt | None:
+        since = self._now() - window
+        return lookup.belongs_to(connection, self._owner, keys, placed_since=since, repeat=repeat)
+
+    def _is_anothers(self, connection: Connection, attempt: Attempt, outcome: Outcome) -> bool:
+        return lookup.number_is_anothers(connection, self._owner, attempt, outcome.order_number)
+
+    async def _read(self, transaction: Callable[[Connection], T]) -> T:
+        """Read what is then said of earlier orders; where that fails, nothing is known of them."""
+        return await self._file.read(transaction, money_moved="unknown")
+
+    def _insert(self, connection: Connection, attempt: Attempt, approval_id: str | None) -> None:
+        values = {
+            **self._owner,
+            **draft_columns(attempt.draft),
+            "id": attempt.id,
+            "number": attempt.number,
+            "state": attempt.state,
+            "begun_at": stamp(attempt.begun_at),
+            "approval_id": approval_id,
+        }
+        connection.execute(insert(attempts), values)
+        self._log(connection, attempt.id, attempt.state)
+
+    def _log(self, connection: Connection, attempt_id: str, step: str) -> None:
+        connection.execute(insert(events), {"attempt_id": attempt_id, "at": stamp(self._now()), "step": step})
+
+    async def _select(self, statement: Select[Any], **terms: object) -> Sequence[Attempt]:
+        return await self._read(
+            lambda connection: [attempt_of(row) for row in connection.execute(statement, {**self._owner, **terms})]
+        )
+
+
+def _current(connection: Connection, attempt: Attempt) -> Attempt:
+    return attempt_of(connection.execute(_ANYONES, {"its_id": attempt.id}).one())
+
+
+_column: Final = attempts.c
+_ABOVE_ALL: Final = 2**62
+_UP_TO: Final = select(func.count()).where(_column.number <= bindparam("number"))
+_ANYONES: Final = select(attempts).where(_column.id == bindparam("its_id"))
+_NEWEST: Final = select(attempts).where(MINE).order_by(_column.number.desc())
+_BY_ID: Final = _NEWEST.where(_column.id == bindparam("its_id"))
+_OF_APPROVAL: Final = _NEWEST.where(_column.approval_id == bindparam("its_approval")).limit(1)
+_HERE: Final = _column.store == bindparam("its_store")
+_SENDING: Final = _NEWEST.where(_HERE, _column.state == State.SENDING)
+_IN_DOUBT: Final = _NEWEST.where(IS_IN_DOUBT)
+_NUMBERED: Final = _NEWEST.where(_column.number < bindparam("below")).limit(bindparam("most"))

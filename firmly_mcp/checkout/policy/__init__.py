@@ -1,0 +1,1 @@
+"""The person's rules: their file, their evaluation, and what a person accepted."""

@@ -1,0 +1,1 @@
+"""What a model sees: small, cleaned, typed results of the tools."""

@@ -1,0 +1,1 @@
+"""Files and locks between processes, other programs, and servers on loopback."""

@@ -1,0 +1,282 @@
+"""What a person types to be read by people: one line, printable, of bounded length."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from firmly_mcp.errors import WalletError
+
+from .keychain import Secrets
+
+LABEL_LENGTH: Final = 40
+
+# Control, format (zero-width, bidirectional), surrogate, private, unassigned; line and paragraph separators.
+_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+# A year, a flat, the last four of a card: fine. More could be most of a card number.
+_LABEL_DIGITS: Final = 6
+
+
+def one_line(text: str) -> str:
+    """The text in one Unicode form, with single spaces and none at its ends."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def is_printable(text: str) -> bool:
+    """No control, invisible, bidirectional, private or unassigned character, and no line break."""
+    return all(unicodedata.category(character) not in _UNPRINTABLE for character in text)
+
+
+def label_problem(typed: str) -> str | None:
+    """Why this cannot name a card or an address; None when it can. Never holds the label: it may be a card number."""
+    label = one_line(typed)
+    if not label:
+        return "A label is missing: a short name such as Visa or Home."
+    if len(label) > LABEL_LENGTH:
+        return f"A label has at most {LABEL_LENGTH} characters."
+    if not is_printable(typed):
+        return "A label has only printable characters."
+    if sum(character.isdigit() for character in label) > _LABEL_DIGITS:
+        return f"A label has at most {_LABEL_DIGITS} digits: it is shown, and must not hold a card number."
+    return None
+
+
+def label_key(label: str) -> str:
+    """What two spellings of one label share: labels are told apart without regard to upper and lower case."""
+    return one_line(label).casefold()
+
+
+# One entry of the keyring as a text, for rooms that know nothing of keyrings.
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """One entry of the keyring, for a room that knows nothing of keyrings: a device's token, the journal's mark."""
+
+    secrets: Secrets
+    name: str
+
+    async def load(self) -> str | None:
+        """What was saved last; None when nothing was."""
+        found = await self.secrets.get(self.name)
+        return None if found is None else found.get_secret_value()
+
+    async def save(self, text: str) -> None:
+        """Keep a text, and read it back."""
+        await self.secrets.set(self.name, SecretStr(text))
+
+    async def forget(self) -> None:
+        """Delete it; what is not there is no error."""
+        await self.secrets.delete(self.name)
+
+
+# Labelled entries of one kind in the keyring, and the list of them, which the keyring cannot give.
+
+# What needs no escape in a part of an entry's name; a slash does.
+_PLAIN: Final = " !#$&'()*+,:;=?@[]"
+
+
+def entry_name(*parts: str) -> str:
+    """The keyring's name of an entry, such as `simulator/local/card/visa`; no two lists of parts share one."""
+    return "/".join(quote(part, safe=_PLAIN) for part in parts)
+
+
+class DamagedEntry(WalletError):
+    """An entry that is missing, unreadable, or not what its name says. The others are fine."""
+
+
+class Listing(BaseModel):
+    """The labels as they were typed, in the order in which they were added, and the default one.
+
+    The first entry stays the default until a person says otherwise. `default_is_outside`: it is one that is not on this
+    list, which was there before the first of these.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    labels: tuple[str, ...] = ()
+    default: str | None = None
+    default_is_outside: bool = False
+
+    def find(self, label: str) -> str | None:
+        """The label of this list that is spelled so, upper and lower case aside."""
+        wanted = label_key(label)
+        return next((known for known in self.labels if label_key(known) == wanted), None)
+
+    def only_or_default(self) -> str | None:
+        """The label that is meant when none is named."""
+        return self.labels[0] if len(self.labels) == 1 else self.default
+
+    def with_label(self, label: str, *, others: bool = False) -> Listing:
+        """The list with this label, in the spelling given. `others`: there are entries that are not on this list."""
+        old = self.find(label)
+        if old is None:
+            return self._and(label, others=others)
+        renamed = tuple(label if known == old else known for known in self.labels)
+        return self.model_copy(update={"labels": renamed, "default": label if self.default == old else self.default})
+
+    def _and(self, label: str, *, others: bool) -> Listing:
+        """A label more. What was meant without a label stays so; where nothing was, the person still names one."""
+        labels = (*self.labels, label)
+        if not self.labels:
+            return Listing(labels=labels, default=None if others else label, default_is_outside=others)
+        default = self.default if others else self.only_or_default()
+        is_outside = self.default_is_outside and default is None
+        return Listing(labels=labels, default=default, default_is_outside=is_outside)
+
+    def without_label(self, label: str) -> Listing:
+        """The list without this label."""
+        kept = tuple(known for known in self.labels if known != label)
+        default = None if self.default == label else self.default
+        return self.model_copy(update={"labels": kept, "default": default})
+
+
+class Labelled(Protocol):
+    """What stands on a shelf."""
+
+    @property
+    def label(self) -> str: ...
+
+
+_T = TypeVar("_T", bound=Labelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Entries(Generic[_T]):
+    """One kind of entry, of one environment and shopper.
+
+    `kind` is its word in an entry's name, `command` what people type to change it (`card`, `cards`). `read` gives None
+    for an entry that is not of this shelf. `not_found` makes the refusal from a sentence and the labels there are.
+    """
+
+    secrets: Secrets
+    environment: str
+    shopper: str
+    kind: str
+    command: str
+    read: Callable[[SecretStr], _T | None]
+    not_found: Callable[[str, Sequence[str]], WalletError]
+
+    @property
+    def list_name(self) -> str:
+        """The name of the list's entry in the keyring."""
+        return entry_name(self.environment, self.shopper, self.command)
+
+    def name_of(self, label: str) -> str:
+        """The name of a label's entry in the keyring."""
+        return entry_name(self.environment, self.shopper, self.kind, label_key(label))
+
+    async def listing(self) -> Listing:
+        """The labels that there are.
+
+        Raises:
+            WalletError: the list itself is damaged; or the keyring's.
+        """
+        text = await self.secrets.get(self.list_name)
+        listing = Listing() if text is None else _listing_in(text)
+        if listing is None:
+            raise WalletError(
+                f"The keyring's entry {self.list_name} of firmly-mcp is damaged, so the {self.command} cannot be "
+                "listed. Delete it with the system's keyring program, then add them again with "
+                f"`firmly-mcp {self.command} add`."
+            )
+        return listing
+
+    async def known(self, label: str | None) -> str:
+        """The listed label that is meant: this one, or without one the only or the default one.
+
+        Raises:
+            WalletError: the shelf's own kind, with the labels there are.
+        """
+        listing = await self.listing()
+        found = listing.only_or_default() if label is None else listing.find(label)
+        if found is None:
+            raise self.not_found(self._not_known(label, listing), listing.labels)
+        return found
+
+    async def entry(self, label: str) -> _T:
+        """The entry of a listed label.
+
+        Raises:
+            DamagedEntry: it is missing, unreadable, or another's.
+        """
+        text = await self.secrets.get(self.name_of(label))
+        if text is None:
+            raise self._damaged(label, "is missing")
+        found = self.read(text)
+        if found is None or label_key(found.label) != label_key(label):
+            raise self._damaged(label, f"does not hold this {self.kind}")
+        return found
+
+    async def entries(self) -> tuple[list[_T], list[DamagedEntry]]:
+        """Every entry that can be read, in the order in which they were added, and what is wrong with the others."""
+        good: list[_T] = []
+        bad: list[DamagedEntry] = []
+        for label in (await self.listing()).labels:
+            try:
+                good.append(await self.entry(label))
+            except DamagedEntry as damage:
+                bad.append(damage)
+        return good, bad
+
+    async def put(self, label: str, entry: SecretStr, *, default: bool = False, others: bool = False) -> None:
+        """Write an entry; the caller holds the lock. `others`: there are entries of this kind elsewhere."""
+        before = await self.listing()
+        after = before.with_label(label, others=others)
+        await self._save(Listing(labels=after.labels, default=label) if default else after)
+        try:
+            await self.secrets.set(self.name_of(label), entry)
+        except WalletError:
+            if before.find(label) is None:
+                await self._save(before)
+            raise
+
+    async def drop(self, label: str) -> None:
+        """Delete the entry of a listed label; the caller holds the lock."""
+        await self.secrets.delete(self.name_of(label))
+        await self._save((await self.listing()).without_label(label))
+
+    async def make_default(self, label: str | None) -> None:
+        """Mean this listed label when none is named, None for one kept elsewhere; the caller holds the lock."""
+        labels = (await self.listing()).labels
+        await self._save(Listing(labels=labels, default=label, default_is_outside=label is None))
+
+    async def clear(self) -> None:
+        """Delete every entry and the list; the caller holds the lock."""
+        for label in (await self.listing()).labels:
+            await self.secrets.delete(self.name_of(label))
+        await self.secrets.delete(self.list_name)
+
+    async def _save(self, listing: Listing) -> None:
+        await self.secrets.set(self.list_name, SecretStr(json.dumps(listing.model_dump(), ensure_ascii=False)))
+
+    def _damaged(self, label: str, problem: str) -> DamagedEntry:
+        return DamagedEntry(
+            f"The keyring's entry {self.name_of(label)} of firmly-mcp {problem}. Remove it with "
+            f"`firmly-mcp {self.command} remove {shlex.quote(label)}` and add it again with "
+            f"`firmly-mcp {self.command} add`."
+        )
+
+    def _not_known(self, label: str | None, listing: Listing) -> str:
+        labels = ", ".join(listing.labels)
+        if not labels:
+            return f"There is no {self.kind} yet. Add one with `firmly-mcp {self.command} add`."
+        if label is None:
+            return f"There is more than one {self.kind} and no default one. Name one of: {labels}."
+        return f"There is no {self.kind} of this label. There are: {labels}."
+
+
+def _listing_in(text: SecretStr) -> Listing | None:
+    try:
+        listing = Listing.model_validate_json(text.get_secret_value())
+    except ValidationError:
+        return None
+    return listing if listing.default is None or listing.default in listing.labels else None

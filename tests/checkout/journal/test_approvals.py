@@ -1,0 +1,313 @@
+"""Whom an order asks, what they are shown, and what their answer does. The simulator's books judge."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import anyio
+import pytest
+
+from firmly_mcp.checkout.execution import Placing
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.journal.approvals import ANSWER_WITHIN, Answer
+from firmly_mcp.checkout.models import Item, OrderIntent, Outcome, State
+from firmly_mcp.checkout.review import Asked, Review
+from firmly_mcp.errors import CardNotFound, FirmlyError, NotAllowed, QuoteChanged, RuleDenied, SettingsError
+from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
+from tests.checkout.journal.test_journal import DRAFT, PERMIT
+from tests.proofs import BY_PERSON
+from tests.shop import STORE, TEE
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_without_rules_an_order_asks_and_sends_nothing(gate: Gate, wish: OrderIntent) -> None:
+    asked = await gate.asked(wish)
+    assert (asked.rule, asked.total.plain, asked.lines) == (
+        "no_limit",
+        "53.40",
+        ("2 x Radiant Tee (Color: Orange, Size: XS)",),
+    )
+    assert asked.expires_at - asked.asked_at == timedelta(minutes=10)
+    assert [one.id for one in await gate.placement.desk.open_approvals()] == [asked.id]
+    assert not gate.orders_sent()
+    assert not await gate.placement.attempts(limit=5)
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_the_same_quote_is_asked_about_once_whoever_asks(gate: Gate, wish: OrderIntent) -> None:
+    asked = await gate.asked(wish)
+    gate.clock.time += timedelta(minutes=9)
+    assert await gate.asked(wish) == asked
+    async with gate.another() as other:
+        again = await other.order(wish)
+    assert isinstance(again, Asked)
+    assert again.approval == asked
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_another_quote_is_another_question_and_takes_the_place_of_the_first(
+    gate: Gate, wish: OrderIntent
+) -> None:
+    first = await gate.asked(wish)
+    gate.simulator.set_price(STORE, TEE, 2100)
+    cheaper = await gate.asked(wish)
+    assert cheaper.id != first.id
+    assert cheaper.total < first.total
+    with pytest.raises(NotAllowed, match="no open approval"):
+        await gate.placement.desk.review(first.id)
+    again = await gate.asked(replace(wish, repeat=True))
+    assert again.id not in {first.id, cheaper.id}
+    assert await gate.placement.desk.open_approvals() == [again]
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_question_can_be_answered_for_ten_minutes(gate: Gate, wish: OrderIntent) -> None:
+    asked = await gate.asked(wish)
+    gate.clock.time += ANSWER_WITHIN - timedelta(seconds=1)
+    review = await gate.placement.desk.review(asked.id)
+    gate.clock.time += timedelta(seconds=1)
+    with pytest.raises(NotAllowed, match="ten minutes are over"):
+        await gate.placement.desk.review(asked.id)
+    with pytest.raises(NotAllowed, match="expired"):
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+    assert not gate.orders_sent()
+    assert not await gate.placement.desk.open_approvals()
+    assert (await gate.asked(wish)).id != asked.id
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_yes_places_the_order_and_is_used_up(gate: Gate, wish: OrderIntent) -> None:
+    review = await gate.reviewed(wish)
+    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+    assert (placed.state, gate.charges) == (State.PLACED, [5340])
+    with pytest.raises(NotAllowed, match="no open approval"):
+        await gate.placement.desk.review(review.approval.id)
+    again = await gate.placement.desk.approve(review, CODE, BY_PERSON)
+    assert (again.is_new, again.attempt.id) == (False, placed.id)
+    assert gate.orders_sent() == 1
+
+
+@pytest.mark.anyio
+async def test_a_yes_to_once_more_is_used_up_too(gate: Gate) -> None:
+    await gate.bought(ITEMS)
+    review = await gate.reviewed(replace(ITEMS, repeat=True))
+    beside = await gate.placement.desk.review(review.approval.id)
+    await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+    with pytest.raises(NotAllowed, match="was answered"):
+        await gate.placement.desk.approve(beside, CODE, BY_PERSON)
+    assert gate.charges == [5340, 5340]
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_no_holds_until_the_question_would_have_expired(gate: Gate, wish: OrderIntent) -> None:
+    review = await gate.reviewed(wish)
+    beside = await gate.placement.desk.review(review.approval.id)
+    await gate.placement.desk.decline(review, "test")
+    for now in (timedelta(0), ANSWER_WITHIN - timedelta(seconds=1)):
+        gate.clock.time = review.approval.asked_at + now
+        assert (await gate.asked(wish)).answer is Answer.DECLINED
+    with pytest.raises(NotAllowed, match="was answered, replaced"):
+        await gate.placement.desk.approve(beside, CODE, BY_PERSON)
+    gate.clock.time += timedelta(seconds=1)
+    assert (await gate.asked(wish)).id != review.approval.id
+    assert not gate.orders_sent()
+
+
+@pytest.mark.anyio
+async def test_a_no_does_not_undo_a_yes(gate: Gate) -> None:
+    review = await gate.reviewed(CART)
+    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+    await gate.placement.desk.decline(review, "test")
+    found = await gate.placement.order(CART)
+    assert isinstance(found, Placing)
+    assert found.attempt == placed
+
+
+@BOTH
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.anyio
+async def test_of_two_desks_that_say_yes_at_once_one_orders(gate: Gate, wish: OrderIntent, *, repeat: bool) -> None:
+    asked = await gate.asked(replace(wish, repeat=repeat))
+    attempts: set[str] = set()
+
+    async def yes(placement: Checkout, review: Review) -> None:
+        try:
+            attempts.add((await gate.ended(await placement.desk.approve(review, CODE, BY_PERSON))).id)
+        except NotAllowed:
+            return
+
+    async with gate.another() as other:
+        reviews = [(rooms, await rooms.desk.review(asked.id)) for rooms in (gate.placement, other)]
+        async with anyio.create_task_group() as tasks:
+            for desk, review in reviews:
+                tasks.start_soon(yes, desk, review)
+    assert len(attempts) == 1
+    assert gate.orders_sent() == 1
+    assert gate.charges == [5340]
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_yes_places_the_order_though_the_program_that_asked_is_gone(gate: Gate, wish: OrderIntent) -> None:
+    async with gate.another() as asking:
+        asked = await asking.order(wish)
+        assert isinstance(asked, Asked)
+    placing = await gate.placement.desk.approve(await gate.placement.desk.review(asked.approval.id), CODE, BY_PERSON)
+    placed = await gate.ended(placing)
+    assert placed.state is State.PLACED
+    async with gate.another() as later:
+        found = await later.order(wish)
+        assert isinstance(found, Placing)
+        assert (found.is_new, found.attempt) == (False, placed)
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_price_that_rose_since_the_question_is_shown_and_the_yes_is_to_it(
+    gate: Gate, wish: OrderIntent
+) -> None:
+    asked = await gate.asked(wish)
+    gate.simulator.set_price(STORE, TEE, 3000)
+    review = await gate.placement.desk.review(asked.id)
+    assert review.quote.total > asked.total
+    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+    assert placed.draft.total == review.quote.total
+    assert gate.charges == [int(review.quote.total.amount * 100)]
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_price_that_rises_after_it_was_shown_stops_the_order_and_leaves_the_question(
+    gate: Gate, wish: OrderIntent
+) -> None:
+    review = await gate.reviewed(wish)
+    gate.simulator.set_price(STORE, TEE, 2201)
+    with pytest.raises(QuoteChanged) as caught:
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+    assert f"line {TEE}: price: 22.00 USD → 22.01 USD" in caught.value.difference
+    assert not gate.orders_sent()
+    again = await gate.placement.desk.review(review.approval.id)
+    assert (await gate.ended(await gate.placement.desk.approve(again, CODE, BY_PERSON))).state is State.PLACED
+    assert gate.charges == [int(again.quote.total.amount * 100)]
+
+
+@pytest.mark.anyio
+async def test_a_cart_that_was_changed_after_it_was_shown_stops_the_order(gate: Gate) -> None:
+    review = await gate.reviewed(CART)
+    await (await gate.services.firmly()).add_line_item(STORE, {"variant_id": TEE}, 1)
+    with pytest.raises(QuoteChanged, match="Nothing was sent"):
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+    await (await gate.services.firmly()).clear_cart(STORE)
+    with pytest.raises(NotAllowed, match="empty"):
+        await gate.placement.desk.review(review.approval.id)
+    assert not gate.orders_sent()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("rules", "error"),
+    [
+        ('[USD]\nrefuse_above = "53.39"', RuleDenied),
+        ('[USD]\nrefuse_above_a_day = "53.39"', RuleDenied),
+        ("[", SettingsError),
+    ],
+)
+@pytest.mark.anyio
+async def test_rules_that_turned_to_refuse_stop_a_yes(
+    gate: Gate, wish: OrderIntent, rules: str, error: type[FirmlyError]
+) -> None:
+    review = await gate.reviewed(wish)
+    gate.rules(rules)
+    with pytest.raises(error):
+        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+    assert not gate.orders_sent()
+    assert [one.id for one in await gate.placement.desk.open_approvals()] == [review.approval.id]
+    assert not gate.kept_devices()
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_yes_that_finds_the_order_placed_already_leaves_no_device_behind(gate: Gate, wish: OrderIntent) -> None:
+    review = await gate.reviewed(replace(wish, reference="mine"))
+    placed = await gate.bought(wish)
+    joined = await gate.placement.desk.approve(review, CODE, BY_PERSON)
+    assert (joined.is_new, joined.attempt.id) == (False, placed.id)
+    assert not gate.kept_devices()
+
+
+@pytest.mark.anyio
+async def test_a_desk_shows_every_doubt_at_the_store_and_what_was_bought_before(gate: Gate) -> None:
+    three = replace(ITEMS, items=(Item(TEE, 3),))
+    gate.simulator.faults.add("reset-after-body", "*_order_v2")
+    doubt = await gate.bought(three)
+    bought = [await gate.bought(replace(ITEMS, items=(Item(TEE, n),))) for n in (1, 2)]
+    review = await gate.reviewed(replace(ITEMS, repeat=True))
+    assert doubt.state is State.UNKNOWN
+    assert review.approval.rule == "doubt"
+    assert [attempt.id for attempt in review.doubts] == [doubt.id]
+    assert review.just_bought == bought[1]
+    gate.clock.time += timedelta(days=1)
+    later = await gate.reviewed(ITEMS)
+    assert later.just_bought is None
+    assert [attempt.id for attempt in later.doubts] == [doubt.id]
+
+
+@pytest.mark.anyio
+async def test_a_doubt_is_shown_however_much_was_ordered_since(gate: Gate) -> None:
+    gate.simulator.faults.add("reset-after-body", "*_order_v2")
+    doubt = await gate.bought(ITEMS)
+    journal = await gate.placement._journal()
+    for number in range(21):
+        begun = await journal.begin(f"att_{number}", replace(DRAFT, store="s.example", cart_id=None), PERMIT)
+        await journal.end(begun.attempt, Outcome(State.NOT_PLACED))
+    review = await gate.reviewed(replace(ITEMS, items=(Item(TEE, 1),)))
+    assert [attempt.id for attempt in review.doubts] == [doubt.id]
+
+
+@pytest.mark.anyio
+async def test_what_is_in_doubt_itself_is_not_asked_about_again(gate: Gate) -> None:
+    gate.simulator.faults.add("reset-after-body", "*_order_v2")
+    doubt = await gate.bought(ITEMS)
+    for again in (ITEMS, replace(ITEMS, repeat=True), CART, replace(CART, reference="other")):
+        found = await gate.placement.order(again)
+        assert isinstance(found, Placing)
+        assert found.attempt.id == doubt.id
+    assert gate.orders_sent() == 1
+
+
+@pytest.mark.anyio
+async def test_a_question_is_its_shoppers_own(gate: Gate) -> None:
+    asked = await gate.asked(ITEMS)
+    async with gate.another(shopper="ben") as bens:
+        assert not await bens.desk.open_approvals()
+        with pytest.raises(NotAllowed, match="no open approval"):
+            await bens.desk.review(asked.id)
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_question_holds_labels_and_no_address_and_no_card(gate: Gate, wish: OrderIntent) -> None:
+    await gate.asked(replace(wish, card="test-visa", address="home" if wish.items else None))
+    written = b"".join(path.read_bytes() for path in gate.settings.data_dir.glob("journal*"))
+    assert b"test-visa" in written
+    for private in (b"4111", b"1 Test Street", b"ana@example.com", b"206-555-0100", b"Lima"):
+        assert private not in written
+
+
+@pytest.mark.anyio
+async def test_a_question_about_items_leaves_no_cart_at_the_store(gate: Gate) -> None:
+    await gate.asked(ITEMS)
+    review = await gate.reviewed(ITEMS)
+    await gate.placement.desk.decline(review, "test")
+    asked = await gate.asked(replace(ITEMS, items=(Item(TEE, 1),)))
+    await (await gate.services.vault()).remove_card("test-visa")
+    with pytest.raises(CardNotFound):
+        await gate.placement.desk.review(asked.id)
+    made = [request for request in gate.simulator.requests if request.path.endswith("/shipping-info")]
+    emptied = [request for request in gate.simulator.requests if request.method == "DELETE"]
+    assert len(made) - 1 == len(emptied) == 5
