@@ -1,4 +1,3 @@
-import json
 import sqlite3
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -14,6 +13,7 @@ from firmly_mcp.checkout.execution import Placing
 from firmly_mcp.checkout.models import Item, OrderIntent, State
 from firmly_mcp.errors import CardNotFound, FirmlyError, InvalidRequest, NotAllowed, OrderInProgress, QuoteChanged
 from firmly_mcp.settings import Settings
+from firmly_mcp.wallet.security_code import OneUseCode
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE, Shop, open_shop
 
@@ -406,4 +406,5 @@ def _requests(shop: Shop) -> list[str]:
 
 
 def test_a_payment_does_not_show_its_code() -> None:
-    assert "123" not in json.dumps(repr(SecretStr("123")))
+    code = OneUseCode(SecretStr("80468046"))
+    assert "80468046" not in f"{code} {code!r} {[code]}"

@@ -1,10 +1,14 @@
 """Whom an order asks, what they are shown, and what their answer does. The simulator's books judge."""
 
+import logging
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import anyio
 import pytest
+from pydantic import SecretStr
 
 from firmly_mcp.checkout.execution import Placing
 from firmly_mcp.checkout.flow import Checkout
@@ -16,6 +20,7 @@ from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
 from tests.checkout.journal.test_journal import DRAFT, PERMIT
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
+from tests.wallet.samples import TEST_AMEX, a_card
 
 
 @BOTH
@@ -311,3 +316,26 @@ async def test_a_question_about_items_leaves_no_cart_at_the_store(gate: Gate) ->
     made = [request for request in gate.simulator.requests if request.path.endswith("/shipping-info")]
     emptied = [request for request in gate.simulator.requests if request.method == "DELETE"]
     assert len(made) - 1 == len(emptied) == 5
+
+
+@BOTH
+@pytest.mark.anyio
+async def test_a_security_code_is_in_no_log_no_file_and_no_keyring_entry(
+    gate: Gate, tmp_path: Path, wish: Wish, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    vault = await gate.services.vault()
+    # Its four digits stand nowhere else.
+    await vault.add_card(a_card(label="amex", number=SecretStr(TEST_AMEX), billing_address="home", year="2034"))
+    placing = await gate.placement.desk.approve(
+        await gate.reviewed(replace(wish, card="amex")), SecretStr("8046"), BY_PERSON
+    )
+    assert (await gate.ended(placing)).state is State.PLACED
+    written = capfd.readouterr()
+    seen = {"log": caplog.text, "output": written.out + written.err}
+    seen |= {name: entry.get_secret_value() for name, entry in gate.keychain._secrets.items()}
+    # What the simulator keeps is the store's.
+    kept = (path for path in tmp_path.rglob("*") if path.is_file() and "simulator" not in path.parts)
+    seen |= {path.name: path.read_bytes().decode("latin-1") for path in kept}
+    assert {"journal.sqlite3", f"simulator/{vault.shopper}/card/amex"} <= set(seen)
+    assert [name for name, text in seen.items() if re.search(r"\b8046\b", text)] == []
