@@ -13,7 +13,7 @@ from firmly_mcp.checkout.execution import Placing
 from firmly_mcp.checkout.models import Item, OrderIntent, State
 from firmly_mcp.errors import CardNotFound, FirmlyError, InvalidRequest, NotAllowed, OrderInProgress, QuoteChanged
 from firmly_mcp.settings import Settings
-from firmly_mcp.wallet.security_code import OneUseCode
+from firmly_mcp.wallet.commands import OneUseCode
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE, Shop, open_shop
 

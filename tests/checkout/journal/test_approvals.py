@@ -321,7 +321,7 @@ async def test_a_question_about_items_leaves_no_cart_at_the_store(gate: Gate) ->
 @BOTH
 @pytest.mark.anyio
 async def test_a_security_code_is_in_no_log_no_file_and_no_keyring_entry(
-    gate: Gate, tmp_path: Path, wish: Wish, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    gate: Gate, tmp_path: Path, wish: OrderIntent, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
     vault = await gate.services.vault()
