@@ -1,4 +1,4 @@
-"""Firmly's endpoints: who calls each, which tool is behind it, how sure its contract is. The README shows this list.
+"""Firmly's endpoints: who calls each, which tool is behind it, how sure its contract is. The reference shows this list.
 
 `documented` is a page of developers.firmly.ai, `seen in code` is public code that calls it, `inferred` is our reading
 of both. A client method of None stands for what the simulator alone serves, for other clients: v1, and a few more.

@@ -1,4 +1,4 @@
-"""The README's list of endpoints is what the client calls, the tools offer and the simulator serves."""
+"""The reference's list of endpoints is what the client calls, the tools offer and the simulator serves."""
 
 import inspect
 from datetime import UTC, datetime

@@ -1,53 +1,40 @@
-"""The README's commands are those that CI runs, and what it says of the code is so."""
+"""The README's two commands are those that CI runs, and the reference has every tool, setting, command and error."""
 
 import re
-import shlex
-from pathlib import Path
 
 from firmly_mcp.server.prompts import read_prompts
-from tests import readme
+from tests import reference
+from tests.documents import ROOT, commands, text_of
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
-CI = (ROOT / ".ci" / "run").read_text("utf-8")
-
-
-def commands() -> list[str]:
-    return [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+README = ROOT / "README.md"
+CI = text_of(ROOT / ".ci" / "run")
 
 
 def test_ci_runs_the_readmes_two_commands_and_the_tests_last() -> None:
     pattern = re.search(r"grep '(.*)' README.md", CI)
     assert pattern
-    run = [line for line in README.splitlines() if re.search(pattern.group(1), line)]
-    assert run == [command for command in commands() if command.startswith("pip ")]
+    run = [line for line in text_of(README).splitlines() if re.search(pattern.group(1), line)]
+    assert run == [command for command in commands(README) if command.startswith("pip ")]
     assert [command.split(" && ")[1] for command in run] == ["firmly-mcp demo", "python -m tests"]
 
 
-def test_every_command_of_ours_that_the_readme_names_exists() -> None:
-    known = {row.split("`")[1] for row in readme.commands_table().splitlines() if row.startswith("| `")}
-    words = [shlex.split(command) for command in commands() if command.startswith("firmly-mcp")]
-    plain = [[word for word in each if not word.startswith("-")] for each in words]
-    assert plain
-    for each in plain:
-        assert {" ".join(each[:2]), " ".join(each[:3])} & known
-
-
-def test_every_tool_and_setting_stands_in_the_readme() -> None:
+def test_every_tool_and_setting_stands_in_the_reference() -> None:
     tables = (
-        readme.tools_table,
-        readme.settings_table,
-        readme.commands_table,
-        readme.errors_table,
-        readme.endpoints_table,
-        readme.clients_table,
+        reference.tools_table,
+        reference.settings_table,
+        reference.commands_table,
+        reference.rules_table,
+        reference.errors_table,
+        reference.endpoints_table,
+        reference.clients_table,
     )
+    shown = text_of(reference.REFERENCE)
     for table in tables:
-        assert table().strip() in README
+        assert table().strip() in shown
 
 
 def test_no_index_and_no_path_of_a_machine_is_written_anywhere() -> None:
-    constraints = (ROOT / ".ci" / "constraints.txt").read_text("utf-8")
+    constraints = text_of(ROOT / ".ci" / "constraints.txt")
     assert "://" not in constraints
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==\S+", line) for line in constraints.split())
 

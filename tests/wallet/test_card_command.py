@@ -17,6 +17,7 @@ from firmly_mcp.wallet.commands import CardCommand
 from firmly_mcp.wallet.keychain import Secrets
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.wallet import Wallet
+from tests.documents import DOCS, examples
 from tests.proofs import BY_PERSON
 
 from .samples import NOW, REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, an_address, now, sealed_by
@@ -294,8 +295,7 @@ async def test_an_error_of_ours_is_what_every_failure_becomes() -> None:
         assert caught.value.message.endswith("Nothing was sent.")
 
 
-async def test_the_readme_shows_a_card_as_it_is_taken() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    [example] = [line for line in readme.splitlines() if line.startswith('{ "label"')]
+async def test_the_guide_shows_a_card_as_it_is_taken() -> None:
+    [example] = examples(DOCS / "guide.md", "json")
     card = await CardCommand(printing(example), "simulator", may_run=accepted, now=now).summary()
     assert (card.label, card.brand, card.billing_address) == ("Vault Visa", "visa", "home")

@@ -4,7 +4,6 @@ import re
 from contextlib import suppress
 from datetime import time, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +21,7 @@ from firmly_mcp.checkout.policy.rules import (
     StoreRules,
 )
 from firmly_mcp.errors import SettingsError
+from tests.reference import rules_example
 
 WHOLE = """
 [USD]
@@ -221,17 +221,9 @@ def test_a_file_that_contradicts_itself_is_refused_whole(text: str, place: str) 
         read_rules(text)
 
 
-def documented() -> str:
-    """The rules file that the README shows."""
-    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
-    return str(
-        next(block for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if block.startswith("[USD]"))
-    )
-
-
-def test_the_readme_shows_a_file_that_can_be_read_and_has_every_rule_there_is() -> None:
-    read_rules(documented())
-    shown = set(re.findall(r"^(\w+) = ", documented(), re.MULTILINE))
+def test_the_reference_shows_a_file_that_can_be_read_and_has_every_rule_there_is() -> None:
+    read_rules(rules_example())
+    shown = set(re.findall(r"^(\w+) = ", rules_example(), re.MULTILINE))
     tables: list[type[BaseModel]] = [CurrencyRules, StoreRules, AddressRules, OrderRules, HourRules]
     every = {field.alias or name for table in tables for name, field in table.model_fields.items()}
     assert shown == every - {"stores", "cards"}

@@ -1,20 +1,24 @@
-"""The README's tables, made from the code they describe. `cog --check` fails when one is out of date."""
+"""The reference's tables, made from the code that they describe. `cog --check` fails when one is out of date."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 import anyio
 import click
 
 from firmly_mcp import errors
+from firmly_mcp.checkout.rules_file import read_rules
 from firmly_mcp.cli import command
 from firmly_mcp.server.app import TOOLS
 from firmly_mcp.server.tool import definition_of
 from firmly_mcp.server.views.view import NEXT
 from firmly_mcp.settings import VARIABLES, Settings
+from firmly_mcp.terminal.rules_in_words import in_words
 from tests.clients.table import clients
 from tests.endpoints import ENDPOINTS
 from tests.tokens import figures
@@ -35,6 +39,8 @@ _OF_NO_CLASS: Final = (
     ("card_number_refused", False, "An argument holds a card number: the call was refused unread."),
 )
 
+REFERENCE: Final = Path(__file__).parents[1] / "firmly_mcp" / "docs" / "reference.md"
+
 
 def tools_table() -> str:
     """Each tool with what it does."""
@@ -54,6 +60,20 @@ def settings_table() -> str:
 def commands_table() -> str:
     """Each command that is not hidden."""
     return _table(("command", "what it does"), _commands(command, "firmly-mcp"))
+
+
+def rules_table() -> str:
+    """Each rule of the example that has all of them, in the product's own words."""
+    return _table(
+        ("rule", "what it means, with the amounts above"),
+        ((f"`{rule}`", means) for rule, means in in_words(read_rules(rules_example()))),
+    )
+
+
+def rules_example() -> str:
+    """The rules file that the reference shows."""
+    blocks = re.findall(r"```toml\n(.*?)```", REFERENCE.read_text("utf-8"), re.DOTALL)
+    return str(next(block for block in blocks if block.startswith("[USD]")))
 
 
 def errors_table() -> str:
@@ -94,7 +114,7 @@ def clients_table() -> str:
         (client.name, client.version, "stdio, HTTP", ", ".join(map(_revision, client.eras)), client.a_yes, client.lacks)
         for client in clients()
     )
-    head = ("client", "version", "buys over", "speaks", "an order that needs a yes", "what it does not show")
+    head = ("client", "version", "buys over", "speaks", "an order that needs approval", "what it does not show")
     return _table(head, rows)
 
 
