@@ -64,7 +64,7 @@ def _config_dir() -> Path:
 
 
 class Settings(BaseModel):
-    """Every setting, checked. The field descriptions are the README's table."""
+    """Every setting, checked. The field descriptions are the reference's table."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

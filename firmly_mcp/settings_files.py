@@ -87,7 +87,7 @@ def _meant(name: str, known: Mapping[str, str], fields: Collection[str]) -> str:
         return f": {setting} stands in config.toml alone"
     names = {variable.removeprefix(PREFIX).lower(): variable for variable in known.values()} | dict(known)
     nearest = difflib.get_close_matches(setting, list(names), n=1)
-    return f" (did you mean {names[nearest[0]]}?)" if nearest else "; README, Settings, lists them"
+    return f" (did you mean {names[nearest[0]]}?)" if nearest else "; docs/reference.md, Settings, lists them"
 
 
 def _leads_nowhere(path: Path) -> bool:

@@ -46,7 +46,7 @@ def _found(*, offline: bool) -> Sequence[Finding]:
         settings = read_settings(environ)
     except SettingsError as error:
         return list(
-            without_settings(error.message, "Correct the variable or config.toml; README, Settings, lists them.")
+            without_settings(error.message, "Correct the variable or config.toml; docs/reference.md lists them.")
         )
 
     async def run() -> Sequence[Finding]:
