@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,10 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.documents import ROOT, text_of
 from tests.raw_server import environment
 from tests.secret_service import SecretService
-
-ROOT = Path(__file__).parents[1]
 
 
 def demo(home: Path, *arguments: str, bus: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -60,6 +60,14 @@ def test_the_demo_shows_live_progress_between_the_call_and_its_result(
     between = kinds[begun + 1 : ended]
     assert len(between) >= 5
     assert set(between) == {("progress", None)}
+
+
+def test_the_chat_in_the_readme_has_the_amounts_of_the_demo(in_memory: subprocess.CompletedProcess[str]) -> None:
+    chat = text_of(ROOT / "README.md").partition("## A purchase\n")[2].partition("\n## ")[0]
+    amounts = set(re.findall(r"\d+\.\d\d", chat))
+    assert amounts == {"22.00", "44.00", "5.00", "4.40", "53.40"}
+    assert [amount for amount in amounts if f"{amount} USD" not in in_memory.stdout] == []
+    assert "Radiant Tee" in chat
 
 
 def test_what_firmly_received_is_a_jwe_of_five_parts(in_memory: subprocess.CompletedProcess[str]) -> None:
