@@ -23,6 +23,7 @@ from tests.raw_server import environment
 from tests.secret_service import SecretService
 
 EACH: Final = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+PACKAGE: Final = ROOT / "firmly_mcp"
 OURS: Final = "firmly-mcp "
 # Commands that a person answers, or that change an assistant's file or never end. Other tests give them their answers.
 ANSWERED: Final = (
@@ -123,6 +124,18 @@ def test_every_test_that_the_documents_name_exists() -> None:
     named = {name for path in DOCUMENTS for name in code_in_prose(path) if name.startswith("test_")}
     assert len(named) > 20
     assert [name for name in sorted(named) if f"def {name}(" not in sources] == []
+
+
+@pytest.mark.parametrize("name", ["architecture.md", "security.md"])
+def test_every_file_and_folder_of_ours_that_a_document_names_exists(name: str) -> None:
+    named = {code for code in code_in_prose(DOCS / name) if re.fullmatch(r"[\w./]+(/|\.py)", code)}
+    assert [code for code in sorted(named) if not any((root / code).exists() for root in (ROOT, PACKAGE))] == []
+
+
+def test_the_architecture_names_every_room() -> None:
+    rooms = {f"{path.name}/" for path in PACKAGE.iterdir() if path.is_dir() and list(path.glob("*.py"))}
+    modules = {path.name for path in PACKAGE.glob("*.py") if not path.name.startswith("__")}
+    assert (rooms | modules) - set(code_in_prose(DOCS / "architecture.md")) == set()
 
 
 def test_the_changelog_has_this_version_and_is_linked_from_the_package() -> None:
