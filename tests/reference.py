@@ -12,7 +12,7 @@ import anyio
 import click
 
 from firmly_mcp import errors
-from firmly_mcp.checkout.rules_file import read_rules
+from firmly_mcp.checkout.policy.file import read_rules
 from firmly_mcp.cli import command
 from firmly_mcp.server.app import TOOLS
 from firmly_mcp.server.tool import definition_of

@@ -14,7 +14,7 @@ from typing import Final
 import click
 import pytest
 
-from firmly_mcp.checkout.rules_file import read_rules
+from firmly_mcp.checkout.policy.file import read_rules
 from firmly_mcp.cli import command
 from firmly_mcp.settings import Settings, read_settings
 from tests.documents import DOCS, DOCUMENTS, ROOT, anchors, code_in_prose, commands, examples, links, text_of

@@ -61,22 +61,22 @@ def _listed(shown: str) -> Iterator[str]:
 
 
 def readme() -> str:
-    """The README's generated tables as they stand there, and those that take no time to make, as they are made."""
-    from tests import readme as tables
+    """The reference's generated tables as they stand there, and those that take no time to make, as they are made."""
+    from tests import reference as tables
 
-    text = (ROOT / "README.md").read_text("utf-8")
+    text = (ROOT / "firmly_mcp/docs/reference.md").read_text("utf-8")
     parts = [f"== {made.strip().splitlines()[-1]}\n{table}" for made, table in _TABLE.findall(text)]
     for make in (
         *(tables.tools_table, tables.settings_table, tables.commands_table, tables.errors_table),
         *(tables.endpoints_table, tables.clients_table),
     ):
-        assert make() in text, f"{make.__name__} is not what the README has"
+        assert make() in text, f"{make.__name__} is not what the reference has"
     return "\n".join(parts)
 
 
 def error_tree() -> str:
     """Every class of the error tree, with an error of it and the next step that its code has."""
-    from tests.readme import errors_table
+    from tests.reference import errors_table
 
     rows = [[cell.strip().strip("`") for cell in row.split("|")] for row in errors_table().splitlines()]
     following = {row[1]: row[4] for row in rows if len(row) > 4}
