@@ -193,12 +193,12 @@ def _is_by_store(field: str) -> bool:
 
 
 def _check_authorization(call: Call, dialect: Dialect) -> None:
-    names, header = AUTH[call.route.auth], call.headers.get("x-firmly-authorization", "")
+    (missing, invalid), header = AUTH[call.route.auth], call.headers.get("x-firmly-authorization", "")
     by_token = bool(call.device.device_id)
     if by_token and dialect.bearer == ("refused" if header.startswith(BEARER) else "required"):
-        raise Refusal(names.invalid, "The x-firmly-authorization header has the wrong form")
+        raise Refusal(invalid, "The x-firmly-authorization header has the wrong form")
     if call.route.auth == "page" and not by_token and not dialect.pdp_by_app_id:
-        raise Refusal(names.missing, "The x-firmly-authorization header is missing")
+        raise Refusal(missing, "The x-firmly-authorization header is missing")
 
 
 def _unchanged(call: Call, dialect: Dialect) -> Answer | Stream:
@@ -233,7 +233,7 @@ def _add_line_item(call: Call, dialect: Dialect) -> Answer:
 
 def _clear_cart(call: Call, dialect: Dialect) -> Answer:
     if not dialect.clear_keeps_address:
-        call.world.carts.open(call.device.device_id, call.store, call.world.now()).clear(shipping=True)
+        call.world.carts.open(call.device.device_id, call.store, call.world.now()).clear(addresses=True)
     view = _answer(call).json
     if dialect.cleared_address == "other" and "shipping_info" in view:
         view["shipping_info"] = _renamed(view["shipping_info"], OTHER_ADDRESS)
@@ -254,11 +254,11 @@ def _set_promo_codes(call: Call, dialect: Dialect) -> Answer:
     bad = [code for code in call.json()["promo_codes"] if code.strip().upper() not in cart.coupons]
     if bad and dialect.bad_promos == "refused":
         cart.coupons = before
-        call.world.changed(cart)
+        call.world.save(cart)
         return _answer(replace(call, body=json.dumps({"promo_codes": bad[:1]}).encode()))
     if dialect.promo_codes == "add":
         cart.coupons = list(dict.fromkeys((*before, *cart.coupons)))
-        call.world.changed(cart)
+        call.world.save(cart)
         answer = Answer(call.world.view(cart))
     return answer
 

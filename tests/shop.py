@@ -55,9 +55,9 @@ async def open_shop(settings: Settings, **simulator_options: Any) -> AsyncIterat
 
 def announce(folder: Path, simulator: Simulator) -> None:
     """Write the address file by which a data directory's simulator is joined."""
-    from firmly_mcp.simulator.server import _announced
+    from firmly_mcp.simulator.server import announce
 
-    _announced(folder, simulator)
+    announce(folder, simulator)
 
 
 # A test is about more than being asked, unless it says so: these rules allow what it buys.

@@ -1,6 +1,8 @@
-"""Firmly and a few stores on loopback, built from the contract alone: a stranger to the rest of this package.
+"""Firmly and a few stores on loopback, built from the contract alone.
 
-`Simulator` is the whole of it; its parts are imported when one starts.
+It imports nothing of the rest of this package, so that it shares none of its misreadings. `Simulator` is the entrance;
+its parts are imported when one starts: a `World` holds them, `app` serves them on two ports, `endpoints` are the
+contract's section 5, and `control` is the path for other processes.
 """
 
 from firmly_mcp.simulator.control import ask, fetch_books

@@ -1,6 +1,6 @@
-"""What an endpoint gives back: an Answer, or a Refusal in Firmly's error envelope.
+"""What an endpoint returns: an Answer, or a Refusal in Firmly's error envelope. Money objects and new ids.
 
-STATUS holds the error names of the contract with their HTTP status: the documented one where there is one, else the
+STATUS holds the contract's error names with their HTTP status: the documented one where a page states it, else the
 proposal of the contract's sections 14 and 15.
 """
 
@@ -10,74 +10,44 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+Json = dict[str, Any]
+
 STATUS = {
     # authentication
-    "InvalidAppId": 400,
-    "BadRequest": 400,
-    "MissingAuthHeader": 401,
-    "InvalidToken": 401,
-    "InvalidJWTToken": 401,
-    "ErrorUnauthorized": 401,
-    "Unauthorized": 401,
-    "TokenExpired": 401,
-    "InvalidAPIToken": 401,
-    "Forbidden": 403,
+    "InvalidAppId": 400, "BadRequest": 400, "MissingAuthHeader": 401, "InvalidToken": 401, "InvalidJWTToken": 401,
+    "ErrorUnauthorized": 401, "Unauthorized": 401, "TokenExpired": 401, "InvalidAPIToken": 401, "Forbidden": 403,
     # stores, catalog, cart
     "ErrorDomainNotFound": 404,  # the real name is unknown (U-22)
-    "AllProductsNotImplemented": 404,
-    "ProductUrlNotImplemented": 404,
+    "AllProductsNotImplemented": 404, "ProductUrlNotImplemented": 404,
     "SizeInvalid": 400,  # the page shows "Size Invalid"
-    "ErrorProductNotFound": 404,
-    "ErrorNotEnoughStock": 422,
-    "ErrorCartNotFound": 404,
+    "ErrorProductNotFound": 404, "ErrorNotEnoughStock": 422, "ErrorCartNotFound": 404,
     "ErrorCartEmpty": 400,  # the real name is unknown (U-23)
-    "ErrorCartSubmitted": 409,  # U-20
-    "ErrorCheckoutBlocked": 409,  # U-20
+    "ErrorCartSubmitted": 409, "ErrorCheckoutBlocked": 409,  # U-20
     "ErrorLineItemNotFound": 404,  # U-23
-    "InvalidSKU": 404,
-    "InvalidQuantity": 422,
-    "MerchantError": 500,
-    "ErrorNoLineItem": 422,
+    "InvalidSKU": 404, "InvalidQuantity": 422, "MerchantError": 500, "ErrorNoLineItem": 422,
     "ErrorCannotTransferSession": 422,
     # shipments, checkout, promotions, addons
-    "ErrorShipmentNotFound": 404,
-    "ErrorLocationNotFound": 404,
-    "ErrorInvalidFulfillmentType": 400,
-    "ErrorInvalidShippingMethod": 422,
-    "ErrorMissingShippingMethod": 422,
-    "ErrorMissingTaxSync": 422,
-    "ErrorCountryNotSupported": 400,
-    "ErrorInvalidState": 422,
-    "ErrorInvalidPromoCode": 422,
-    "ErrorPromoNotAvailable": 422,
-    "ErrorClearPromoCodeNotAllowed": 422,
-    "ErrorAddonNotFound": 404,
+    "ErrorShipmentNotFound": 404, "ErrorLocationNotFound": 404, "ErrorInvalidFulfillmentType": 400,
+    "ErrorInvalidShippingMethod": 422, "ErrorMissingShippingMethod": 422, "ErrorMissingTaxSync": 422,
+    "ErrorCountryNotSupported": 400, "ErrorInvalidState": 422, "ErrorInvalidPromoCode": 422,
+    "ErrorPromoNotAvailable": 422, "ErrorClearPromoCodeNotAllowed": 422, "ErrorAddonNotFound": 404,
     "ErrorInvalidAddon": 422,
     # payment
-    "ErrorPaymentDeclined": 422,
-    "ErrorMissingRequiredParameters": 422,
-    "ErrorBadRequest": 400,
-    "ErrorGatewayNotFound": 404,
-    "ErrorCheckout": 422,
+    "ErrorPaymentDeclined": 422, "ErrorMissingRequiredParameters": 422, "ErrorBadRequest": 400,
+    "ErrorGatewayNotFound": 404, "ErrorCheckout": 422,
     # orders, validation, system
-    "ErrorOrderNotFound": 404,
-    "ErrorInvalidInputBody": 400,
-    "ValidationError": 400,
-    "InvalidRequest": 400,
-    "RateLimitExceeded": 429,
-    "ErrorStoreUnavailable": 503,
-    "ServiceUnavailable": 503,
-    "InternalServerError": 500,
-    "GatewayTimeout": 504,
-    "RouteNotFound": 404,
-}
-
+    "ErrorOrderNotFound": 404, "ErrorInvalidInputBody": 400, "ValidationError": 400, "InvalidRequest": 400,
+    "RateLimitExceeded": 429, "ErrorStoreUnavailable": 503, "ServiceUnavailable": 503, "InternalServerError": 500,
+    "GatewayTimeout": 504, "RouteNotFound": 404,
+}  # fmt: skip
 AUTH_NAMES = frozenset({"InvalidAppId", "BadRequest", "InvalidAPIToken"})
+SYMBOLS = {"USD": "$", "CAD": "$", "GBP": "£", "EUR": "€"}
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One whole HTTP answer. `json` is encoded late, so that a dialect can still change its words."""
+    """One whole HTTP answer. `json` is encoded last, so that faults and `encode` can still change it."""
 
     json: Any = None
     body: bytes | None = None
@@ -85,13 +55,15 @@ class Answer:
     media_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
 
-    def encoded(self) -> bytes:
-        """The bytes of the body."""
-        return encode(self.json) if self.body is None else self.body
+    def content(self) -> bytes:
+        """Return the body: compact UTF-8; half a surrogate pair from a request becomes a question mark."""
+        if self.body is not None:
+            return self.body
+        return json.dumps(self.json, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
 class Refusal(Exception):
-    """The endpoint says no. `status` overrides the table; `envelope` is `description` or `message` (C-22)."""
+    """An error of the contract. `status` overrides the table; `envelope` is `description` or `message` (C-22)."""
 
     def __init__(
         self,
@@ -109,51 +81,38 @@ class Refusal(Exception):
         self.form = envelope or ("message" if error in AUTH_NAMES else "description")
         self.retry_after = retry_after
 
-    def envelope(self) -> dict[str, Any]:
-        """The error body, in one of the two documented shapes."""
+    def envelope(self) -> Json:
+        """Return the error body in one of the two documented shapes."""
         if self.form == "message":
             return {"error": self.error, "message": self.description}
         return {"code": self.status, "error": self.error, "description": self.description}
 
     def answer(self) -> Answer:
-        """The refusal as an HTTP answer."""
+        """Return the refusal as an HTTP answer."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         return Answer(self.envelope(), status=self.status, headers=headers)
 
 
-def encode(value: Any) -> bytes:
-    """JSON as it goes out: compact UTF-8; half a character that someone sent becomes a question mark."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
-
-
-Json = dict[str, Any]
-
-SYMBOLS = {"USD": "$", "CAD": "$", "GBP": "£", "EUR": "€"}
-
-
 def money(cents: int, currency: str) -> Json:
-    """The Money object of `cents`; `value` prints as the exact decimal (5340 gives 53.4)."""
+    """Return the Money object of an amount; `value` prints as the exact decimal (5340 gives 53.4)."""
     return {"currency": currency, "value": cents / 100, "number": cents, "symbol": SYMBOLS[currency]}
 
 
 def with_total(view: Json, cents: int) -> Json:
-    """The view of a cart or an order with another total in the same currency."""
+    """Return the view of a cart or an order with another total in the same currency."""
     return {**view, "total": money(cents, view["total"]["currency"])} if "total" in view else view
 
 
 def share(cents: int, rate: int, whole: int = 100_000) -> int:
-    """`rate`/`whole` of an amount, rounded half up; never below zero for amounts that are not."""
+    """Return `rate`/`whole` of an amount, rounded half up."""
     return (cents * rate * 2 + whole) // (whole * 2)
 
 
-CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-def fresh(prefix: str) -> str:
-    """`cart_01…`: a prefix and 26 characters that never come twice."""
+def new_id(prefix: str) -> str:
+    """Return a new opaque id in Firmly's form: `cart_01` and 24 characters."""
     return f"{prefix}_01" + "".join(secrets.choice(CROCKFORD) for _ in range(24))
 
 
-def fresh_device() -> str:
-    """A device id: a UUID."""
+def new_device_id() -> str:
+    """Return a new device id: a UUID."""
     return str(uuid.uuid4())

@@ -1,18 +1,17 @@
-"""Products and variants, and how to find one of them. A store's shelf is generated when it is first asked for."""
+"""Products and variants, and how a request names one. A store's shelf is generated on first use."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from firmly_mcp.simulator.answers import Refusal
+from firmly_mcp.simulator.answers import Json, Refusal
 from firmly_mcp.simulator.merchants import Merchant
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One thing that can be bought. `values` are in the order of the product's options."""
+    """One thing that can be bought. `values` are in the order of the product's options; `price` is in cents."""
 
     sku: str
     variant_id: str
@@ -26,7 +25,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One product of one store. `index_price` is what the discovery index believes, in percent of the truth."""
+    """One product of one store. `index_price` is the discovery index's price in percent of the store's."""
 
     store: str
     base_sku: str
@@ -48,14 +47,14 @@ class Product:
 
 @dataclass
 class Shelf:
-    """All of one store's products, with what is needed to find one."""
+    """All of one store's products."""
 
     merchant: Merchant
     products: Sequence[Product]
-    _by_handle: dict[str, Product] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        self._by_handle = {plain_handle(product.handle): product for product in self.products}
+    @cached_property
+    def _by_handle(self) -> dict[str, Product]:
+        return {_plain(product.handle): product for product in self.products}
 
     @cached_property
     def _by_sku(self) -> dict[str, tuple[Product, Variant]]:
@@ -64,35 +63,32 @@ class Shelf:
     @cached_property
     def _by_variant_id(self) -> dict[str, list[tuple[Product, Variant]]]:
         found: dict[str, list[tuple[Product, Variant]]] = {}
-        for product in self.products:
-            for variant in product.variants:
-                found.setdefault(variant.variant_id, []).append((product, variant))
+        for product, variant in self._by_sku.values():
+            found.setdefault(variant.variant_id, []).append((product, variant))
         return found
 
     def product(self, handle: str) -> Product:
-        """The product with this handle; a leading slash more or less does not matter."""
-        try:
-            return self._by_handle[plain_handle(handle)]
-        except KeyError:
-            raise Refusal("ErrorProductNotFound", f"No product '{handle}' at {self.merchant.domain}") from None
+        """Return the product with this handle; outer and doubled slashes do not matter."""
+        product = self._by_handle.get(_plain(handle))
+        if product is None:
+            raise Refusal("ErrorProductNotFound", f"No product '{handle}' at {self.merchant.domain}")
+        return product
 
     def product_at(self, url: str) -> Product:
-        """The product whose page this is; query, doubled slashes and `.html` do not matter."""
+        """Return the product of a page; query, doubled slashes and `.html` do not matter."""
         path = unquote(_split(url).path).removesuffix(".html")
-        parts = [part for part in path.split("/") if part and part != "products"]
-        return self.product("/".join(parts))
+        return self.product("/".join(part for part in path.split("/") if part and part != "products"))
 
     def of_sku(self, sku: str) -> tuple[Product, Variant]:
-        """The variant with this sku."""
-        try:
-            return self._by_sku[sku]
-        except KeyError:
-            raise Refusal("ErrorProductNotFound", f"No variant '{sku}' at {self.merchant.domain}") from None
+        """Return the variant with this sku."""
+        found = self._by_sku.get(sku)
+        if found is None:
+            raise Refusal("ErrorProductNotFound", f"No variant '{sku}' at {self.merchant.domain}")
+        return found
 
-    def of_ref(self, ref: dict[str, Any]) -> tuple[Product, Variant]:
-        """The variant that an `add_to_cart_ref` names; where an id is shared, `variant_handles` decide."""
-        variant_id = ref["variant_id"]
-        handles = tuple(ref.get("variant_handles") or ())
+    def of_ref(self, ref: Json) -> tuple[Product, Variant]:
+        """Return the variant of an `add_to_cart_ref`; where variants share an id, `variant_handles` decide."""
+        variant_id, handles = ref["variant_id"], tuple(ref.get("variant_handles") or ())
         found = self._by_variant_id.get(variant_id, [])
         if len(found) > 1:
             found = [(product, variant) for product, variant in found if variant.variant_handles == handles]
@@ -102,7 +98,7 @@ class Shelf:
 
 
 class Catalog:
-    """The shelves of all stores, each generated from the seed on first use."""
+    """The shelves of all stores. `generate` makes a store's products from the seed."""
 
     def __init__(
         self, merchants: Sequence[Merchant], generate: Callable[[Merchant, int], Sequence[Product]], seed: int = 0
@@ -113,24 +109,22 @@ class Catalog:
         self._shelves: dict[str, Shelf] = {}
 
     def merchant(self, domain: str) -> Merchant:
-        """The store of this domain, or a 404 (its real name is unknown, U-22)."""
-        try:
-            return self.merchants[domain]
-        except KeyError:
-            raise Refusal("ErrorDomainNotFound", f"Domain '{domain}' is not available") from None
+        """Return the store of this domain, or raise a 404 (its real name is unknown, U-22)."""
+        merchant = self.merchants.get(domain)
+        if merchant is None:
+            raise Refusal("ErrorDomainNotFound", f"Domain '{domain}' is not available")
+        return merchant
 
     def shelf(self, domain: str) -> Shelf:
-        """The store's products."""
-        shelf = self._shelves.get(domain)
-        if shelf is None:
+        """Return the store's products."""
+        if domain not in self._shelves:
             merchant = self.merchant(domain)
-            shelf = self._shelves[domain] = Shelf(merchant, self._generate(merchant, self._seed))
-        return shelf
+            self._shelves[domain] = Shelf(merchant, self._generate(merchant, self._seed))
+        return self._shelves[domain]
 
     def shelf_of_url(self, url: str) -> Shelf:
-        """The store whose page this address is."""
-        host = (_split(url).hostname or "").removeprefix("www.")
-        return self.shelf(host)
+        """Return the products of the store that a page belongs to."""
+        return self.shelf((_split(url).hostname or "").removeprefix("www."))
 
 
 def _split(url: str) -> SplitResult:
@@ -140,6 +134,5 @@ def _split(url: str) -> SplitResult:
         raise Refusal("InvalidRequest", "url is not an address") from None
 
 
-def plain_handle(handle: str) -> str:
-    """A handle without outer slashes and doubled ones, for comparing."""
+def _plain(handle: str) -> str:
     return "/".join(part for part in handle.split("/") if part)

@@ -1,31 +1,33 @@
-"""The control path: lets another process read the books and set faults. Without the secret it is not there."""
+"""The control path: another process reads the books, sets faults and changes the stores.
+
+Without the secret every request to it is answered as if the path did not exist. `ask` is the other end of it.
+"""
 
 import asyncio
 import hmac
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from firmly_mcp.simulator.answers import Answer, Refusal
+from firmly_mcp.simulator.answers import Answer, Json, Refusal
 
 if TYPE_CHECKING:
     from firmly_mcp.simulator.ledger import Books
-    from firmly_mcp.simulator.world import World
-
+    from firmly_mcp.simulator.world import Received, Request, World
 
 PREFIX = "/__control__/"
 SECRET = "x-simulator-secret"  # noqa: S105 - the name of a header
-
-Turn = Callable[["World", dict[str, Any]], Any]
+ANSWER_WITHIN = 10.0
 
 
 async def controlled(world: "World", method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    """Answer a control request; 404 to everyone who does not know the secret."""
+    """Answer a control request; without the secret it is 404."""
     action = ACTIONS.get((method, path.removeprefix(PREFIX)))
-    if action is None or not _knows(world, headers.get(SECRET, "")):
+    if action is None or not hmac.compare_digest(headers.get(SECRET, "").encode(), world.control_secret.encode()):
         return Refusal("RouteNotFound", "No such route").answer()
     try:
         result = action(world, json.loads(body) if body else {})
@@ -34,109 +36,53 @@ async def controlled(world: "World", method: str, path: str, headers: Mapping[st
     except (ValueError, TypeError, LookupError) as wrong:
         return Refusal("BadRequest", str(wrong)).answer()
     world.state.commit()
-    return Answer(result)
+    return Answer({} if result is None else result)
 
 
-def _knows(world: "World", secret: str) -> bool:
-    return hmac.compare_digest(secret.encode(), world.control_secret.encode())
-
-
-def _ping(world: "World", body: dict[str, Any]) -> Any:
+def _ping(world: "World", body: Json) -> Json:
     return {"pid": os.getpid(), "now": world.now().isoformat()}
 
 
-def _books(world: "World", body: dict[str, Any]) -> Any:
-    return {"charges": [charge.to_json() for charge in world.books.charges]}
+def _logged(one: "Received | Request") -> Json:
+    return {**asdict(one), "at": one.at.isoformat()}
 
 
-def _received(world: "World", body: dict[str, Any]) -> Any:
-    return {"received": [received.to_json() for received in world.received]}
-
-
-def _requests(world: "World", body: dict[str, Any]) -> Any:
-    return {"requests": [request.to_json() for request in world.requests]}
-
-
-def _faults(world: "World", body: dict[str, Any]) -> Any:
-    return {"faults": [fault.to_json() for fault in world.faults.waiting]}
-
-
-def _add_fault(world: "World", body: dict[str, Any]) -> Any:
+def _add_fault(world: "World", body: Json) -> Json:
     known = {name: body[name] for name in ("match", "n", "times") if name in body}
     return world.faults.add(body["action"], **known, **body.get("options", {})).to_json()
 
 
-def _clear_faults(world: "World", body: dict[str, Any]) -> Any:
-    world.faults.clear()
-    return {}
-
-
-def _rotate_key(world: "World", body: dict[str, Any]) -> Any:
-    return {"kid": world.keys.rotate(same_kid=body.get("same_kid") is True)}
-
-
-def _price(world: "World", body: dict[str, Any]) -> Any:
-    world.stock.set_price(body["store"], body["sku"], body["cents"])
-    return {}
-
-
-def _stock(world: "World", body: dict[str, Any]) -> Any:
-    world.stock.set_stock(body["store"], body["sku"], body["left"])
-    return {}
-
-
-def _terms(world: "World", body: dict[str, Any]) -> Any:
-    world.terms.change(body.pop("store"), **body)
-    return {}
-
-
-def _clock(world: "World", body: dict[str, Any]) -> Any:
+def _advance(world: "World", body: Json) -> Json:
     world.advance(timedelta(seconds=body["advance_seconds"]))
     return {"now": world.now().isoformat()}
 
 
-def _return(world: "World", body: dict[str, Any]) -> Any:
-    world.orders.send_back(body["order_number"], world.now())
-    return {}
+async def _release(world: "World", body: Json) -> Json:
+    return {"event": await world.gates[body["gate"]].release()}
 
 
-def _hold(world: "World", body: dict[str, Any]) -> Any:
-    return {"gate": world.gates.number(world.gates.hold(body.get("store")))}
-
-
-async def _release(world: "World", body: dict[str, Any]) -> Any:
-    return {"event": await world.gates.numbered(body["gate"]).release()}
-
-
-def _open(world: "World", body: dict[str, Any]) -> Any:
-    world.gates.numbered(body["gate"]).open()
-    return {}
-
-
-ACTIONS: dict[tuple[str, str], Turn] = {
+ACTIONS: dict[tuple[str, str], Callable[["World", Json], Any]] = {
     ("GET", "ping"): _ping,
-    ("GET", "books"): _books,
-    ("GET", "received"): _received,
-    ("GET", "requests"): _requests,
-    ("GET", "faults"): _faults,
+    ("GET", "books"): lambda world, body: {"charges": [charge.to_json() for charge in world.books.charges]},
+    ("GET", "received"): lambda world, body: {"received": [_logged(one) for one in world.received]},
+    ("GET", "requests"): lambda world, body: {"requests": [_logged(one) for one in world.requests]},
+    ("GET", "faults"): lambda world, body: {"faults": [fault.to_json() for fault in world.faults.waiting]},
     ("POST", "faults"): _add_fault,
-    ("DELETE", "faults"): _clear_faults,
-    ("POST", "rotate-key"): _rotate_key,
-    ("POST", "price"): _price,
-    ("POST", "stock"): _stock,
-    ("POST", "terms"): _terms,
-    ("POST", "clock"): _clock,
-    ("POST", "return"): _return,
-    ("POST", "gates"): _hold,
+    ("DELETE", "faults"): lambda world, body: world.faults.clear(),
+    ("POST", "rotate-key"): lambda world, body: {"kid": world.keys.rotate(same_kid=body.get("same_kid") is True)},
+    ("POST", "price"): lambda world, body: world.stock.set_price(body["store"], body["sku"], body["cents"]),
+    ("POST", "stock"): lambda world, body: world.stock.set_stock(body["store"], body["sku"], body["left"]),
+    ("POST", "terms"): lambda world, body: world.terms.change(body.pop("store"), **body),
+    ("POST", "clock"): _advance,
+    ("POST", "return"): lambda world, body: world.orders.return_order(body["order_number"], world.now()),
+    ("POST", "gates"): lambda world, body: {"gate": world.gates.index(world.hold_events(body.get("store")))},
     ("POST", "gates/release"): _release,
-    ("POST", "gates/open"): _open,
+    ("POST", "gates/open"): lambda world, body: world.gates[body["gate"]].open(),
 }
-
-ANSWER_WITHIN = 10.0
 
 
 class Address(Protocol):
-    """Where a simulator is and what opens its control path."""
+    """Where a simulator runs, and the secret of its control path."""
 
     @property
     def api_url(self) -> str:
@@ -150,9 +96,9 @@ class Address(Protocol):
 
 
 async def ask(address: Address, path: str, body: Any = None, *, method: str | None = None) -> Any:
-    """One control request: `ask(address, "books")`, `ask(address, "faults", {"action": ...})`.
+    """Send one control request: `ask(address, "books")`, `ask(address, "faults", {"action": ...})`.
 
-    Raises ConnectionError when nobody answers, ValueError when the answer is a refusal.
+    Raises ConnectionError when nothing answers there, ValueError when the answer is a refusal.
     """
     where = urlsplit(address.api_url)
     raw = b"" if body is None else json.dumps(body).encode()
@@ -168,7 +114,7 @@ async def ask(address: Address, path: str, body: Any = None, *, method: str | No
 
 
 async def fetch_books(address: Address) -> "Books":
-    """The books of a simulator in another process."""
+    """Return the books of a simulator in another process."""
     from firmly_mcp.simulator.ledger import Books, Charge
 
     return Books([Charge.from_json(charge) for charge in (await ask(address, "books"))["charges"]])

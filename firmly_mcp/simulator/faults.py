@@ -1,58 +1,49 @@
 """Faults on request: each is a row of ACTIONS, tied to the n-th request that matches.
 
-An action works at one moment of a request's life: `head` (nothing of the body is read yet), `body` (part of it
-is), `before` (all of it is, nothing was done), `pay` (inside a payment, right before the charge), `charged`
-(right after), `answer` (done and on disk, not yet answered), `frames` (each event of a stream). What an action
-may be told stands in its options.
+An action works at one moment of a request: `head` (nothing of the body is read yet), `body` (part of it is), `before`
+(all of it is, nothing is done), `pay` (inside a payment, right before the charge), `charged` (right after), `answer`
+(done and on disk, not yet answered), `frames` (each event of a stream).
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from firmly_mcp.simulator.answers import Json
+
 
 class Action(NamedTuple):
-    """What a fault does: at which moment, with which options (name to default; `...` must be given), in words."""
+    """What a fault does: at which moment, with which options (name to default; REQUIRED has none), in words."""
 
     moment: str
-    options: dict[str, Any]
+    options: Json
     does: str
 
 
 REQUIRED = ...
+VARIANT = {"store": REQUIRED, "sku": REQUIRED}
+ERROR_EVENT = {"error": "ErrorNotEnoughStock", "event": "order-placed"}
 WORLD: dict[str, Action] = {
-    "set-price": Action(
-        "before", {"store": REQUIRED, "sku": REQUIRED, "cents": REQUIRED, "inside": False}, "another price"
-    ),
-    "set-stock": Action(
-        "before", {"store": REQUIRED, "sku": REQUIRED, "left": REQUIRED, "inside": False}, "so many left"
-    ),
+    "set-price": Action("before", {**VARIANT, "cents": REQUIRED, "inside": False}, "another price"),
+    "set-stock": Action("before", {**VARIANT, "left": REQUIRED, "inside": False}, "another stock"),
     "change-terms": Action(
         "before",
-        {
-            "store": REQUIRED,
-            "tax_added": None,
-            "shipping_added": None,
-            "currency": None,
-            "end_promo": None,
-            "inside": False,
-        },
-        "a store's tax (thousandths of a percent), shipping (cents), currency changes, or a promotion ends",
+        {"store": REQUIRED, "tax_added": None, "shipping_added": None, "currency": None, "end_promo": None,
+         "inside": False},
+        "a store's tax (thousandths of a percent), shipping (cents) or currency changes, or a promotion ends",
     ),
-    "rotate-key": Action(
-        "before", {"same_kid": False, "inside": False}, "the payment key is another one, under another kid or the same"
-    ),
+    "rotate-key": Action("before", {"same_kid": False, "inside": False}, "another payment key, also under the old kid"),
     "advance-clock": Action("before", {"seconds": REQUIRED, "inside": False}, "time passes"),
-}
+}  # fmt: skip
 ACTIONS: dict[str, Action] = {
     "reset-before-body": Action("head", {}, "the connection is reset once the head has arrived"),
     "reset-in-body": Action("body", {}, "the connection is reset when the first part of the body has arrived"),
     "reset-after-body": Action("before", {}, "the connection is reset when all has arrived; nothing is done"),
     "delay": Action("before", {"seconds": REQUIRED}, "waits, then works"),
     "refuse": Action(
-        "before", {"error": REQUIRED, "status": None, "description": "Refused on request"}, "an error of the contract"
+        "before", {"error": REQUIRED, "status": None, "description": "Refused on request"}, "an error of the contract",
     ),
     "unauthorized": Action("before", {"error": "InvalidToken"}, "401"),
     "rate-limit": Action("before", {"retry_after": 1}, "429 with Retry-After"),
@@ -75,72 +66,59 @@ ACTIONS: dict[str, Action] = {
     "stall-stream": Action("frames", {"after": REQUIRED, "seconds": REQUIRED}, "silence after event k"),
     "repeat-event": Action("frames", {"event": REQUIRED}, "event k comes twice"),
     "swap-events": Action("frames", {"event": REQUIRED}, "event k comes after event k + 1"),
-    "unknown-event": Action("frames", {"before": REQUIRED}, "an event nobody knows comes before event k"),
+    "unknown-event": Action("frames", {"before": REQUIRED}, "an undocumented event comes before event k"),
     "malformed-event": Action("frames", {"event": REQUIRED}, "event k's data is not JSON"),
-    "error-before": Action(
-        "frames", {"error": "ErrorNotEnoughStock", "event": "order-placed"},
-        "an error event comes before the named event, and the order goes on",
-    ),
-    "error-after": Action(
-        "frames", {"error": "ErrorNotEnoughStock", "event": "order-placed"},
-        "an error event comes after the named event, and the order goes on",
-    ),
+    "error-before": Action("frames", ERROR_EVENT, "an error event before the named event, and the order goes on"),
+    "error-after": Action("frames", ERROR_EVENT, "an error event after the named event, and the order goes on"),
     "error-then-cut": Action(
-        "frames", {"error": "ErrorNotEnoughStock", "event": "order-placed", "goes_on": True},
-        "an error event comes in place of the named event, then the connection closes; does the order go on?",
+        "frames", {**ERROR_EVENT, "goes_on": True},
+        "an error event in place of the named event, then the connection closes; does the order go on?",
     ),
 }  # fmt: skip
 
 
 @dataclass
 class Fault:
-    """One fault that waits for its requests. `hits` tells how often it struck."""
+    """One fault that waits for its requests. `seen` counts requests that match, `hits` those that it acted on."""
 
     id: int
     action: str
     match: str
     n: int
     times: int | None
-    options: dict[str, Any]
+    options: Json
     seen: int = 0
     hits: int = 0
 
     @property
     def moment(self) -> str:
-        """When in a request's life it works."""
+        """The moment of a request at which it works."""
         return "pay" if self.options.get("inside") else ACTIONS[self.action].moment
 
-    def strikes(self, names: Sequence[str]) -> bool:
-        """Count a request, and tell whether it is one of those meant."""
+    def acts_on(self, names: Sequence[str]) -> bool:
+        """Count a request, and return whether the fault acts on it."""
         if not any(fnmatchcase(name, self.match) for name in names):
             return False
         self.seen += 1
-        struck = self.n <= self.seen and (self.times is None or self.seen < self.n + self.times)
-        self.hits += struck
-        return struck
+        acts = self.n <= self.seen and (self.times is None or self.seen < self.n + self.times)
+        self.hits += acts
+        return acts
 
-    def to_json(self) -> dict[str, Any]:
-        """As it is shown on the control path."""
-        return {
-            "id": self.id,
-            "action": self.action,
-            "match": self.match,
-            "n": self.n,
-            "times": self.times,
-            "options": self.options,
-            "hits": self.hits,
-        }
+    def to_json(self) -> Json:
+        """Return the fault as the control path shows it."""
+        names = ("id", "action", "match", "n", "times", "options", "hits")
+        return {name: getattr(self, name) for name in names}
 
 
-@dataclass
 class Faults:
     """The faults that wait."""
 
-    waiting: list[Fault] = field(default_factory=list)
-    _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
+    def __init__(self) -> None:
+        self.waiting: list[Fault] = []
+        self._ids = itertools.count(1)
 
     def add(self, action: str, match: str = "*", *, n: int = 1, times: int | None = 1, **options: Any) -> Fault:
-        """Let a fault strike the n-th request that matches, and `times` in a row (None: all from there on).
+        """Let a fault act on the n-th request that matches, and `times` in a row (None: all from there on).
 
         `match` is a pattern with `*` over the endpoint's name (`place_order_v2`), over `METHOD /path`, or over
         `host METHOD /path` where host is `api` or `payment`. Raises ValueError for an unknown action or option.
@@ -159,14 +137,14 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Let nothing strike any more."""
+        """Remove all faults."""
         self.waiting.clear()
 
-    def struck(self, names: Sequence[str]) -> list[Fault]:
-        """Count a request under all its names; the faults that strike it."""
-        return [fault for fault in self.waiting if fault.strikes(names)]
+    def matching(self, names: Sequence[str]) -> list[Fault]:
+        """Count a request under all its names, and return the faults that act on it."""
+        return [fault for fault in self.waiting if fault.acts_on(names)]
 
 
 def at(moment: str, faults: Sequence[Fault]) -> list[Fault]:
-    """Those of the faults that work at this moment."""
+    """Return those of the faults that work at this moment."""
     return [fault for fault in faults if fault.moment == moment]

@@ -1,4 +1,7 @@
-"""The words that generated products are made of, by kind of store."""
+"""Products from a seed: the same seed and store give the same products, byte for byte.
+
+The vocabularies are the words that they are made of, by kind of store.
+"""
 
 import itertools
 import re
@@ -9,6 +12,11 @@ from random import Random
 from firmly_mcp.simulator.catalog import Product, Variant
 from firmly_mcp.simulator.geography import FAR_AWAY
 from firmly_mcp.simulator.merchants import LUMA, Merchant
+
+PLENTY = 1_000_000
+PRICE_PER_STEP = {"Screen": 30, "Storage": 18, "Pot": 40, "Pack": 120}  # percent, by option
+SCARCE = {"WS12-S-Orange": 3, "WS12-M-Orange": 0, "WS12-L-Orange": 1, "MH07-S-Gray": 2}
+Options = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +50,10 @@ def _words(text: str) -> tuple[str, ...]:
 
 APPAREL = Vocabulary(
     adjectives=_words(
-        "Aero Agile Balance Breeze Canyon Cascade Celeste Circa Daily Deion Echo Electra Erika Fiona Gobi "
-        "Gwyneth Helio Helios Ida Ingrid Iris Jade Josie Juliana Karmen Layla Leah Lono Lucia Maia Miko "
-        "Minerva Mona Nadia Neve Nora Orestes Olivia Portia Prima Proteus Riona Rival Sahara Selene Sinbad "
-        "Stellar Strike Summit Sybil Taurus Teton Tiffany Torque Troy Typhon Viktor Vulcan Zeppelin Zoltan"
+        "Aero Agile Balance Breeze Canyon Cascade Celeste Circa Daily Deion Echo Electra Erika Fiona Gobi Gwyneth "
+        "Helio Helios Ida Ingrid Iris Jade Josie Juliana Karmen Layla Leah Lono Lucia Maia Miko Minerva Mona Nadia "
+        "Neve Nora Orestes Olivia Portia Prima Proteus Riona Rival Sahara Selene Sinbad Stellar Strike Summit Sybil "
+        "Taurus Teton Tiffany Torque Troy Typhon Viktor Vulcan Zeppelin Zoltan"
     ),
     nouns=(
         Noun("Tee", "Tees", "WS", 1800, 3900, tags=("t-shirt", "shirt", "top")),
@@ -68,18 +76,16 @@ APPAREL = Vocabulary(
         "Color": ("Black", "Blue", "Gray", "Green", "Orange", "Purple", "Red", "White", "Yellow"),
     },
     phrases=(
-        "Soft, quick-drying fabric for long days.",
-        "Flat seams and a relaxed fit.",
-        "Made for the gym and the way home.",
-        "Keeps its shape after many washes.",
+        "Soft, quick-drying fabric for long days.", "Flat seams and a relaxed fit.",
+        "Made for the gym and the way home.", "Keeps its shape after many washes.",
     ),
-)
+)  # fmt: skip
 ELECTRONICS = Vocabulary(
     adjectives=_words(
-        "Aurora Atlas Beacon Boreal Cinder Comet Corona Delta Drift Eclipse Ember Fathom Flux Glint Halo "
-        "Horizon Ion Jet Kilo Lumen Lyra Meridian Mira Nebula Nimbus Nova Onyx Orbit Parallax Photon Pixel "
-        "Polar Prism Pulsar Quanta Radian Relay Rigel Sierra Signal Solaris Sonata Spectra Stratus Tempo "
-        "Terra Titan Umbra Vector Vega Vertex Vista Volt Wave Xenon Zenith Zephyr"
+        "Aurora Atlas Beacon Boreal Cinder Comet Corona Delta Drift Eclipse Ember Fathom Flux Glint Halo Horizon Ion "
+        "Jet Kilo Lumen Lyra Meridian Mira Nebula Nimbus Nova Onyx Orbit Parallax Photon Pixel Polar Prism Pulsar "
+        "Quanta Radian Relay Rigel Sierra Signal Solaris Sonata Spectra Stratus Tempo Terra Titan Umbra Vector Vega "
+        "Vertex Vista Volt Wave Xenon Zenith Zephyr"
     ),
     nouns=(
         Noun("QLED 4K Smart TV", "TVs", "QN", 34999, 249999, ("Screen",), True, ("television", "4k", "tv")),
@@ -103,19 +109,16 @@ ELECTRONICS = Vocabulary(
         "Color": ("Black", "Silver", "White", "Navy"),
     },
     phrases=(
-        "Clear picture, quiet design.",
-        "A full day on one charge.",
-        "Sets up in minutes.",
-        "Works with the assistants you have.",
+        "Clear picture, quiet design.", "A full day on one charge.",
+        "Sets up in minutes.", "Works with the assistants you have.",
     ),
-)
+)  # fmt: skip
 HOME = Vocabulary(
     adjectives=_words(
-        "Alder Arden Aspen Barton Birch Bowen Briar Calder Camden Cedar Colby Dalton Darby Dover Easton Elm "
-        "Farrow Finley Garner Haven Hollis Hudson Juniper Keaton Kendal Laurel Linden Lowell Maple Marlow "
-        "Merrin Millbrook Norfolk Oakley Orchard Paxton Pender Quincy Ramsey Reeve Rowan Rye Sawyer Sedge "
-        "Shelby Sorrel Stanton Sutton Tamsin Thorne Tilden Vale Wade Walden Weston Whitby Willow Winslow Wren "
-        "Yarrow"
+        "Alder Arden Aspen Barton Birch Bowen Briar Calder Camden Cedar Colby Dalton Darby Dover Easton Elm Farrow "
+        "Finley Garner Haven Hollis Hudson Juniper Keaton Kendal Laurel Linden Lowell Maple Marlow Merrin Millbrook "
+        "Norfolk Oakley Orchard Paxton Pender Quincy Ramsey Reeve Rowan Rye Sawyer Sedge Shelby Sorrel Stanton Sutton "
+        "Tamsin Thorne Tilden Vale Wade Walden Weston Whitby Willow Winslow Wren Yarrow"
     ),
     nouns=(
         Noun("Sofa", "Sofas", "SF", 79900, 249900, ("Color",), True, ("couch", "living room", "seating")),
@@ -138,19 +141,17 @@ HOME = Vocabulary(
         "Color": ("Charcoal", "Ivory", "Sage", "Rust", "Ocean"),
     },
     phrases=(
-        "Solid joints, honest materials.",
-        "Easy to clean, hard to wear out.",
-        "Fits a small flat as well as a house.",
-        "Made to be repaired.",
+        "Solid joints, honest materials.", "Easy to clean, hard to wear out.",
+        "Fits a small flat as well as a house.", "Made to be repaired.",
     ),
-)
+)  # fmt: skip
 GARDEN = Vocabulary(
     adjectives=_words(
-        "Abbey Alba Amber Autumn Ballerina Bantry Blush Bramble Burnish Cambria Celandine Chalk Clover "
-        "Cottage Dapple Dewdrop Druid Dusk Elder Evening Fable Foxglove Gentle Glebe Hazel Heather Heirloom "
-        "Honey Ivory Jasmine Kindle Lavender Lichfield Lily Marigold Meadow Mellow Misty Moorland Morning "
-        "Nectar Orchard Peony Pilgrim Primrose Quiet Russet Saffron Silver Somerset Sorbet Sparrow Summer "
-        "Thistle Twilight Velvet Verity Wisteria Woodland Wren"
+        "Abbey Alba Amber Autumn Ballerina Bantry Blush Bramble Burnish Cambria Celandine Chalk Clover Cottage Dapple "
+        "Dewdrop Druid Dusk Elder Evening Fable Foxglove Gentle Glebe Hazel Heather Heirloom Honey Ivory Jasmine "
+        "Kindle Lavender Lichfield Lily Marigold Meadow Mellow Misty Moorland Morning Nectar Orchard Peony Pilgrim "
+        "Primrose Quiet Russet Saffron Silver Somerset Sorbet Sparrow Summer Thistle Twilight Velvet Verity Wisteria "
+        "Woodland Wren"
     ),
     nouns=(
         Noun("Climbing Rose", "Roses", "CR", 1499, 3499, ("Pot", "Color"), tags=("rose", "climber", "plant")),
@@ -175,53 +176,46 @@ GARDEN = Vocabulary(
         "Color": ("White", "Pink", "Crimson", "Apricot"),
     },
     phrases=(
-        "Grown outdoors, hardened by wind.",
-        "Flowers from June to the first frost.",
-        "Packed by hand the day it leaves.",
-        "Happy in sun or half shade.",
+        "Grown outdoors, hardened by wind.", "Flowers from June to the first frost.",
+        "Packed by hand the day it leaves.", "Happy in sun or half shade.",
     ),
-)
+)  # fmt: skip
 KINDS = {"apparel": APPAREL, "electronics": ELECTRONICS, "home": HOME, "garden": GARDEN}
-
-PLENTY = 1_000_000
-MORE_PRICE_PER_STEP = {"Screen": 30, "Storage": 18, "Size": 0, "Pot": 40, "Pack": 120}  # percent, by option
-SCARCE = {"WS12-S-Orange": 3, "WS12-M-Orange": 0, "WS12-L-Orange": 1, "MH07-S-Gray": 2}
-Options = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def generate(merchant: Merchant, seed: int) -> list[Product]:
-    """The store's products: the documentation's own first, where it is the demo store, then generated ones."""
+    """Return the store's products: at the demo store first those that Firmly's documentation buys."""
     return (documented() if merchant.domain == LUMA.domain else []) + Generator(merchant, seed).products()
 
 
 def documented() -> list[Product]:
-    """The demo products that Firmly's documentation and its users' code buy."""
+    """Return the demo products that Firmly's documentation and its users' code buy."""
     tops, warm, coats = ("t-shirt", "shirt", "top"), ("sweatshirt", "warm"), ("outerwear", "coat")
     return [
-        _demo(Noun("Radiant Tee", "Tees", "WS12", 2200, 2200, ("Blue", "Orange", "Purple"), tags=tops)),
-        _demo(Noun("Hero Hoodie", "Hoodies", "MH07", 5400, 5400, ("Black", "Gray", "Green"), tags=warm)),
-        _demo(Noun("Juno Jacket", "Jackets", "WJ06", 7700, 7700, ("Blue", "Green", "Purple"), tags=coats)),
+        _documented("Radiant Tee", "Tees", "WS12", 2200, ("Blue", "Orange", "Purple"), tags=tops),
+        _documented("Hero Hoodie", "Hoodies", "MH07", 5400, ("Black", "Gray", "Green"), tags=warm),
+        _documented("Juno Jacket", "Jackets", "WJ06", 7700, ("Blue", "Green", "Purple"), tags=coats),
     ]
 
 
-def _demo(noun: Noun) -> Product:
-    """One product of the documentation; its noun is itself, with the colors in place of the options."""
-    options = (("Size", APPAREL.values["Size"]), ("Color", noun.options))
+def _documented(
+    title: str, kind: str, code: str, price: int, colors: tuple[str, ...], *, tags: tuple[str, ...]
+) -> Product:
+    options = (("Size", APPAREL.values["Size"]), ("Color", colors))
     variants = []
     for values in itertools.product(*(values for _, values in options)):
-        sku = "-".join((noun.code, *values))
-        handle = slug(f"{noun.title} {' '.join(values)}")
-        variants.append(Variant(sku, sku, handle, values, noun.low, noun.low, SCARCE.get(sku, PLENTY)))
+        sku, handle = "-".join((code, *values)), slug(f"{title} {' '.join(values)}")
+        variants.append(Variant(sku, sku, handle, values, price, price, SCARCE.get(sku, PLENTY)))
     return Product(
         store=LUMA.domain,
-        base_sku=noun.code,
+        base_sku=code,
         product_id=None,
-        title=noun.title,
+        title=title,
         brand="Luma",
-        handle=slug(noun.title),
-        description=f"The {noun.title} of the demo store. Light, durable and easy to care for.",
-        product_type=noun.product_type,
-        tags=noun.tags,
+        handle=slug(title),
+        description=f"The {title} of the demo store. Light, durable and easy to care for.",
+        product_type=kind,
+        tags=tags,
         options=options,
         variants=tuple(variants),
         rating=45,
@@ -238,7 +232,7 @@ class Generator:
         self._vocabulary = KINDS[merchant.kind]
 
     def products(self) -> list[Product]:
-        """All of them, with titles that come once."""
+        """Return all products; no title comes twice."""
         pairs = list(itertools.product(self._vocabulary.adjectives, self._vocabulary.nouns))
         chosen = self._random.sample(pairs, min(self._merchant.products, len(pairs)))
         return [self._product(number, *pair) for number, pair in enumerate(chosen, 101)]
@@ -246,7 +240,7 @@ class Generator:
     def _product(self, number: int, adjective: str, noun: Noun) -> Product:
         merchant, random = self._merchant, self._random
         title, base = f"{adjective} {noun.title}", f"{noun.code}{number}"
-        price = self._rounded(random.randint(noun.low, noun.high))
+        price = random.randint(noun.low, noun.high) // 100 * 100 + random.choice((0, 0, 50, 99, 95))
         options = tuple((name, self._some(name)) for name in noun.options)
         return Product(
             store=merchant.domain,
@@ -268,23 +262,14 @@ class Generator:
         )
 
     def _variants(self, number: int, base: str, price: int, options: Options) -> tuple[Variant, ...]:
-        dearer = self._random.randint(110, 140) if self._random.random() < 0.3 else 100
+        msrp = self._random.randint(110, 140) if self._random.random() < 0.3 else 100  # percent of the price
         variants = []
         for place, values in enumerate(itertools.product(*(values for _, values in options))):
             cents = price * _steps(options, values) // 100
             sku = "-".join((base, *(_code(value) for value in values)))
-            variants.append(
-                Variant(
-                    sku=sku,
-                    variant_id=self._variant_id(sku, base, number * 100 + place),
-                    handle=slug(sku),
-                    values=values,
-                    price=cents,
-                    msrp=cents * dearer // 100,
-                    stock=self._stock(),
-                    variant_handles=self._handles(options, values),
-                )
-            )
+            ids = {"numbers": str(41_000_000 + number * 100 + place), "handles": base}
+            id_, handles = ids.get(self._merchant.ref_form, sku), self._handles(options, values)
+            variants.append(Variant(sku, id_, slug(sku), values, cents, cents * msrp // 100, self._stock(), handles))
         return tuple(variants)
 
     def _handles(self, options: Options, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -292,13 +277,8 @@ class Generator:
             return ()
         return tuple(f"{slug(name)}:{slug(value)}" for (name, _), value in zip(options, values, strict=True))
 
-    def _variant_id(self, sku: str, base: str, number: int) -> str:
-        if self._merchant.ref_form == "numbers":
-            return str(41_000_000 + number)
-        return base if self._merchant.ref_form == "handles" else sku
-
     def _some(self, name: str) -> tuple[str, ...]:
-        """All sizes of apparel, a few of everything else, in the vocabulary's order."""
+        """Return all sizes of apparel, a few values of everything else, in the vocabulary's order."""
         values = self._vocabulary.values[name]
         if name == "Size" and "XS" in values:
             return values
@@ -311,14 +291,11 @@ class Generator:
             return 0
         return self._random.randint(1, 3) if chance < 0.14 else self._random.randint(5, 400)
 
-    def _rounded(self, cents: int) -> int:
-        return cents // 100 * 100 + self._random.choice((0, 0, 50, 99, 95))
-
 
 def _steps(options: Options, values: tuple[str, ...]) -> int:
-    """What a bigger screen or more storage costs, in percent of the smallest."""
+    """Return what a bigger screen or more storage costs, in percent of the smallest."""
     return 100 + sum(
-        MORE_PRICE_PER_STEP.get(name, 0) * choices.index(value)
+        PRICE_PER_STEP.get(name, 0) * choices.index(value)
         for (name, choices), value in zip(options, values, strict=True)
     )
 
@@ -329,5 +306,5 @@ def _code(value: str) -> str:
 
 
 def slug(text: str) -> str:
-    """Lower-case words joined by hyphens."""
+    """Return lower-case words joined by hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

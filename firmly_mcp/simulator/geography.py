@@ -1,4 +1,8 @@
-"""Countries, their states and the forms of their postal codes, as far as the simulator's stores ship."""
+"""Countries, states, postal codes, sales tax and addresses, as far as the simulator's stores ship.
+
+An address is kept with its country and state as codes, in whichever form they came (C-9). The order of its checks is
+our own, because the pages state none: what is missing, e-mail, country, state, postal code.
+"""
 
 import re
 from collections.abc import Iterable
@@ -37,6 +41,7 @@ CA_PROVINCES = _names("""
     QC:Quebec | SK:Saskatchewan | YT:Yukon
 """)
 STATES = {"US": US_STATES, "CA": CA_PROVINCES}  # other countries take any text
+FAR_AWAY = frozenset({"AK", "HI", "PR"})
 
 POSTAL_CODES = {
     "US": re.compile(r"\d{5}(-\d{4})?"),
@@ -47,43 +52,7 @@ POSTAL_CODES = {
     "AU": re.compile(r"\d{4}"),
 }
 
-FAR_AWAY = frozenset({"AK", "HI", "PR"})
-
-
-def country_code(text: str) -> str | None:
-    """The alpha-2 code of a code or an English name, or None."""
-    upper = text.strip().upper()
-    if upper in COUNTRIES:
-        return upper
-    return next((code for code, name in COUNTRIES.items() if name.upper() == upper), None)
-
-
-def state_code(country: str, text: str) -> str | None:
-    """The state's code from a code or a name; in countries without a list, the text itself; None if unknown."""
-    states = STATES.get(country)
-    if states is None:
-        return text.strip() or None
-    upper = text.strip().upper()
-    if upper in states:
-        return upper
-    return next((code for code, name in states.items() if name.upper() == upper), None)
-
-
-def state_name(country: str, code: str) -> str:
-    """The state's English name, or the code where there is no list."""
-    return STATES.get(country, {}).get(code, code)
-
-
-def is_postal_code(country: str, text: str) -> bool:
-    """Whether the text has the basic form of the country's postal codes."""
-    return POSTAL_CODES[country].fullmatch(text.strip()) is not None
-
-
-def country_of_postal_code(text: str) -> str | None:
-    """The first of US, CA and GB whose postal codes look like this, or None."""
-    return next((country for country in ("US", "CA", "GB") if is_postal_code(country, text)), None)
-
-
+# Sales tax in thousandths of a percent.
 US_RATES = {
     "AZ": 5_600, "CA": 7_250, "CO": 2_900, "FL": 6_000, "GA": 4_000, "IL": 6_250, "MA": 6_250, "MI": 6_000,
     "MN": 6_875, "NC": 4_750, "NJ": 6_625, "NV": 6_850, "NY": 8_875, "OH": 5_750, "PA": 6_000, "TX": 6_250,
@@ -94,31 +63,9 @@ CA_RATES = {"AB": 5_000, "BC": 12_000, "ON": 13_000, "QC": 14_975}
 CA_ELSEWHERE = 15_000
 BY_COUNTRY = {"GB": 20_000, "IE": 23_000, "DE": 19_000, "AU": 10_000}
 
-
-def rate(country: str, state: str) -> int:
-    """Thousandths of a percent for an address."""
-    if country == "US":
-        return US_RATES.get(state, US_ELSEWHERE)
-    if country == "CA":
-        return CA_RATES.get(state, CA_ELSEWHERE)
-    return BY_COUNTRY.get(country, 0)
-
-
-def tax(cents: int, country: str, state: str, added: int = 0) -> int:
-    """The tax on an amount of goods sent to an address; `added` is what a store's rate moved."""
-    return share(max(0, cents), rate(country, state) + added)
-
-
 REQUIRED = (
-    "first_name",
-    "last_name",
-    "email",
-    "phone",
-    "address1",
-    "city",
-    "state_or_province",
-    "postal_code",
-    "country",
+    *("first_name", "last_name", "email", "phone", "address1"),
+    *("city", "state_or_province", "postal_code", "country"),
 )
 SIMPLE_REQUIRED = tuple(name for name in REQUIRED if name != "phone")  # v1: some stores need it, none must have it
 OPTIONAL = ("phone", "address2", "company")
@@ -126,28 +73,51 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 LONGEST = 500
 
 
+def state_name(country: str, code: str) -> str:
+    """Return the state's English name, or the code where there is no list."""
+    return STATES.get(country, {}).get(code, code)
+
+
+def country_of_postal_code(text: str) -> str | None:
+    """Return the first of US, CA and GB whose postal codes have this form, or None."""
+    return next((country for country in ("US", "CA", "GB") if POSTAL_CODES[country].fullmatch(text.strip())), None)
+
+
+def sales_tax(cents: int, country: str, state: str, added: int = 0) -> int:
+    """Return the tax on goods sent to an address, in cents; `added` is the store's change of the rate."""
+    rate = BY_COUNTRY.get(country, 0)
+    if country == "US":
+        rate = US_RATES.get(state, US_ELSEWHERE)
+    elif country == "CA":
+        rate = CA_RATES.get(state, CA_ELSEWHERE)
+    return share(max(0, cents), rate + added)
+
+
 def read_address(
     body: Any, *, required: Iterable[str] = REQUIRED, ships_to: Iterable[str] = COUNTRIES, what: str = "address"
 ) -> Json:
-    """The address in its kept form.
-
-    Raises `ErrorInvalidInputBody`, `ErrorCountryNotSupported` or `ErrorInvalidState`.
-    """
+    """Return the address of a request in its kept form, or raise what is wrong with it."""
     if not isinstance(body, dict):
         raise Refusal("ErrorInvalidInputBody", f"{what} must be an object")
     texts = {name: _text(body, name, name in required, what) for name in (*REQUIRED, *OPTIONAL)}
     if not EMAIL.fullmatch(texts["email"]):
         raise Refusal("ErrorInvalidInputBody", f"{what}: email is not an e-mail address")
-    country = country_code(texts["country"])
+    country = _code(COUNTRIES, texts["country"])
     if country is None or country not in ships_to:
         raise Refusal("ErrorCountryNotSupported", f"Country '{texts['country']}' is not supported by this merchant")
-    state = state_code(country, texts["state_or_province"])
+    state = texts["state_or_province"] if country not in STATES else _code(STATES[country], texts["state_or_province"])
     if state is None:
         raise Refusal("ErrorInvalidState", f"State '{texts['state_or_province']}' is not valid for {country}")
-    if not is_postal_code(country, texts["postal_code"]):
+    if not POSTAL_CODES[country].fullmatch(texts["postal_code"]):
         raise Refusal("ErrorInvalidInputBody", f"{what}: postal_code is not valid for {country}")
     known = {name: text for name, text in texts.items() if text}
     return {**known, "country": country, "state_or_province": state}
+
+
+def _code(names: dict[str, str], text: str) -> str | None:
+    """Return the code of a code or an English name, in any case, or None."""
+    upper = text.upper()
+    return upper if upper in names else next((code for code, name in names.items() if name.upper() == upper), None)
 
 
 def _text(body: Json, name: str, required: bool, what: str) -> str:

@@ -1,8 +1,7 @@
-"""The stores, and how they differ.
+"""The stores.
 
-One plain store that every demo uses, and others that differ as real merchants do: what they list, where they
-ship, how their variants are named, what they deliver and how. More stores than the named four repeat these ways
-under other names.
+One plain store that every demo uses, and others that differ as real merchants do: what they list, where they ship, how
+their variants are named, how they deliver. More stores than the named four are copies of these under other names.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ PICKUP = "PICKUP_IN_STORE"
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to ship. `cents` is for the home country; far states and other countries cost more."""
+    """A shipping method. `cents` is for the home country; far states and other countries cost more."""
 
     id: str
     description: str
@@ -27,7 +26,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A shop where customers pick up."""
+    """A pickup location."""
 
     id: str
     name: str
@@ -52,7 +51,7 @@ class Promo:
 
 @dataclass(frozen=True, slots=True)
 class Addon:
-    """Something offered with the cart. Addons of one `choice` group exclude each other."""
+    """An offer with the cart. Addons of one `choice` group exclude each other."""
 
     id: str
     name: str
@@ -111,12 +110,10 @@ PROMOS = (
     Promo("SPRING20", percent=20, expires=datetime(2025, 6, 1, tzinfo=UTC)),
     Promo("BIG50", cents=5_000, minimum=50_000),
 )
+BULKY = frozenset({"Sofas", "Beds", "Tables", "Storage"})
 
 LUMA = Merchant(
-    domain="staging.luma.gift",
-    name="Luma Store",
-    platform="magento",
-    kind="apparel",
+    "staging.luma.gift", "Luma Store", "magento", "apparel",
     methods=PARCEL_METHODS[:2],
     promos=PROMOS,
     returns_first_line=True,
@@ -125,19 +122,14 @@ LUMA = Merchant(
         ("luma-native-cart-empty", ()),
         ("luma-native-cart-sold-out", (("WS12-M-Orange", 1),)),
     ),
-)
+)  # fmt: skip
 VOLTA = Merchant(
-    domain="volta-electronics.example",
-    name="Volta Electronics",
-    platform="volta",
-    kind="electronics",
+    "volta-electronics.example", "Volta Electronics", "volta", "electronics",
     handle_form="/us/{category}/{slug}-sku-{sku}",
     pdp_form="https://www.{domain}/{handle}",
-    lists_products=False,
-    broken_images=True,
+    lists_products=False, broken_images=True,
     freight_types=(SHIP, SCHEDULED, PICKUP),
-    methods=PARCEL_METHODS,
-    freight_methods=FREIGHT_METHODS,
+    methods=PARCEL_METHODS, freight_methods=FREIGHT_METHODS,
     locations=(
         Location("volta-seattle", "Volta Seattle", "400 Pine St", "Seattle", "WA", "98101"),
         Location("volta-austin", "Volta Austin", "200 Congress Ave", "Austin", "TX", "78701"),
@@ -156,37 +148,22 @@ VOLTA = Merchant(
     ),
 )  # fmt: skip
 HEARTH = Merchant(
-    domain="hearth-and-home.example",
-    name="Hearth & Home",
-    platform="bigcommerce",
-    kind="home",
-    ref_form="numbers",
-    finds_urls=False,
-    clears_promos=False,
+    "hearth-and-home.example", "Hearth & Home", "bigcommerce", "home",
+    ref_form="numbers", finds_urls=False, clears_promos=False,
     freight_types=(SHIP, SCHEDULED),
-    methods=PARCEL_METHODS,
-    freight_methods=FREIGHT_METHODS,
+    methods=PARCEL_METHODS, freight_methods=FREIGHT_METHODS,
     promos=PROMOS,
     addons=(
         Addon("shipping_protection", "Shipping protection", "Loss and damage on the way", "CART", percent=2),
-        Addon(
-            "room_delivery", "To the room", "Two people carry it in", "GROUP", cents=4_900,
-            product_types=frozenset({"Sofas", "Beds", "Tables", "Storage"}), required=True, choice="delivery_service",
-        ),
-        Addon(
-            "curb_delivery", "To the curb", "Left at the pavement", "GROUP", cents=0,
-            product_types=frozenset({"Sofas", "Beds", "Tables", "Storage"}), required=True, choice="delivery_service",
-        ),
+        Addon("room_delivery", "To the room", "Two people carry it in", "GROUP", cents=4_900,
+              product_types=BULKY, required=True, choice="delivery_service"),
+        Addon("curb_delivery", "To the curb", "Left at the pavement", "GROUP",
+              product_types=BULKY, required=True, choice="delivery_service"),
     ),
 )  # fmt: skip
 FERNHILL = Merchant(
-    domain="fernhill-garden.example",
-    name="Fernhill Garden",
-    platform="shopify",
-    kind="garden",
-    currency="GBP",
-    home="GB",
-    ships_to=("GB", "IE"),
+    "fernhill-garden.example", "Fernhill Garden", "shopify", "garden",
+    currency="GBP", home="GB", ships_to=("GB", "IE"),
     pdp_form="https://{domain}/products/{handle}",
     ref_form="handles",
     methods=(
@@ -194,7 +171,7 @@ FERNHILL = Merchant(
         Method("ROYAL_24", "Royal Mail 24", 595, "Next working day", home_only=True),
     ),
     promos=(*PROMOS[:1], Promo("ROSES15", percent=15, product_type="Roses")),
-)
+)  # fmt: skip
 NAMED = (LUMA, VOLTA, HEARTH, FERNHILL)
 
 MORE = (
@@ -204,11 +181,11 @@ MORE = (
 
 
 def merchants(count: int) -> tuple[Merchant, ...]:
-    """The first `count` stores: the named four, then more of their kinds under other names."""
-    return tuple(NAMED[i] if i < len(NAMED) else _another(i) for i in range(count))
+    """Return the first `count` stores: the named four, then copies of them under other names."""
+    return tuple(NAMED[i] if i < len(NAMED) else _copy(i) for i in range(count))
 
 
-def _another(position: int) -> Merchant:
+def _copy(position: int) -> Merchant:
     like = NAMED[position % len(NAMED)]
     word, again = MORE[position % len(MORE)], position // len(MORE)
     name = f"{word} {like.kind.title()}" + (f" {again}" if again else "")

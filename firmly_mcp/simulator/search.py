@@ -1,8 +1,7 @@
 """A useful search over every store: ranked by words in title, brand, tags, kind and options.
 
-Words count by where they stand and by how rare they are; a product that has all words comes before one that has
-some, and one that can be bought in the asked size and color before one that cannot. "under 30" prefers what
-costs less.
+Words count by the field they are in and by how rare they are. A product that has all words comes before one that has
+some, and one that can be bought in the asked size and color before one that cannot. "under 30" prefers what costs less.
 """
 
 import base64
@@ -14,9 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from firmly_mcp.simulator.answers import Refusal
+from firmly_mcp.simulator.answers import Json, Refusal
 from firmly_mcp.simulator.catalog import Catalog, Product, Variant
 from firmly_mcp.simulator.generator import generate
 from firmly_mcp.simulator.merchants import merchants
@@ -41,7 +39,7 @@ class Filters:
     options: tuple[tuple[str, frozenset[str]], ...] = ()
 
     def admit(self, product: Product) -> bool:
-        """Whether some variant of the product satisfies everything."""
+        """Return whether some variant of the product satisfies everything."""
         if self.domains is not None and product.store not in self.domains:
             return False
         return any(self._admits(product, variant) for variant in product.variants)
@@ -58,26 +56,26 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A product and its place in the ranking."""
+    """A product and its score; `number` is its place in the index."""
 
     score: int
     number: int
     product: Product
 
     @property
-    def order(self) -> tuple[int, int]:
-        """Best first; the index number settles ties, so that pages never overlap."""
+    def rank(self) -> tuple[int, int]:
+        """Sorts best first; the index number settles ties, so that pages never overlap."""
         return (-self.score, self.number)
 
 
 @lru_cache(maxsize=8)
-def index_of(stores: int, seed: int) -> "Index":
-    """The index of the first `stores` stores; one for all simulators of a process, as their products are the same."""
+def search_index(stores: int, seed: int) -> "Index":
+    """Return the index of the first `stores` stores; the simulators of one process share it."""
     return Index(Catalog(merchants(stores), generate, seed))
 
 
 class Index:
-    """Every word of every product, built when the first search comes."""
+    """Every word of every product, built at the first search."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -85,26 +83,25 @@ class Index:
         self._words: dict[str, dict[int, int]] = defaultdict(dict)
 
     def search(self, query: str, filters: Filters) -> list[Hit]:
-        """All products that share a word with the query and satisfy the filters, best first."""
+        """Return all products that share a word with the query and satisfy the filters, best first."""
         self._build()
-        ceiling = _ceiling(query)
-        words = query_words(query)
-        scores = self._scores(words)
+        ceiling = CEILING.search(query)
+        most = round(float(ceiling[1]) * 100) if ceiling else None
+        words = dict.fromkeys(word for word in _words(CEILING.sub(" ", query)) if word not in NOISE)
         hits = (
-            Hit(score + _fit(self._products[number], words, ceiling), number, self._products[number])
-            for number, score in scores.items()
+            Hit(score + _bonus(self._products[number], words, most), number, self._products[number])
+            for number, score in self._scores(words).items()
             if filters.admit(self._products[number])
         )
-        return sorted(hits, key=lambda hit: hit.order)
+        return sorted(hits, key=lambda hit: hit.rank)
 
-    def options(self, domains: frozenset[str] | None = None) -> dict[str, list[str]]:
-        """Option names in lower case with all their values."""
+    def options(self) -> dict[str, list[str]]:
+        """Return option names in lower case with all their values."""
         self._build()
-        found: dict[str, dict[str, None]] = {}
+        found: dict[str, set[str]] = defaultdict(set)
         for product in self._products:
-            if domains is None or product.store in domains:
-                for name, values in product.options:
-                    found.setdefault(name.lower(), {}).update(dict.fromkeys(values))
+            for name, values in product.options:
+                found[name.lower()].update(values)
         return {name: sorted(values) for name, values in sorted(found.items())}
 
     def _build(self) -> None:
@@ -118,7 +115,7 @@ class Index:
                 found = self._words[word]
                 found[number] = max(weight, found.get(number, 0))
 
-    def _scores(self, words: list[str]) -> dict[int, int]:
+    def _scores(self, words: dict[str, None]) -> dict[int, int]:
         scores: dict[int, int] = defaultdict(int)
         for word in words:
             found = self._words.get(word, {})
@@ -128,20 +125,14 @@ class Index:
         return scores
 
 
-def query_words(query: str) -> list[str]:
-    """The words that matter, each once, in singular."""
-    plain = CEILING.sub(" ", query)
-    return list(dict.fromkeys(word for word in _words(plain) if word not in NOISE))
-
-
-def cursor_of(hit: Hit, filters: dict[str, Any]) -> str:
-    """Where the next page begins, as opaque text."""
+def write_cursor(hit: Hit, filters: Json) -> str:
+    """Return where the next page begins, as opaque text."""
     raw = json.dumps({"score": hit.score, "id": hit.number, "filters": filters}, separators=(",", ":"))
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
-def read_cursor(text: str) -> tuple[tuple[int, int], dict[str, Any]]:
-    """The last hit's order and the filters of a cursor; InvalidRequest if it is none of ours."""
+def read_cursor(text: str) -> tuple[tuple[int, int], Json]:
+    """Return the rank of the last hit and the filters of a cursor; an unknown one is InvalidRequest."""
     try:
         raw = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         return (-int(raw["score"]), int(raw["id"])), dict(raw["filters"])
@@ -149,23 +140,14 @@ def read_cursor(text: str) -> tuple[tuple[int, int], dict[str, Any]]:
         raise Refusal("InvalidRequest", "cursor is invalid") from broken
 
 
-def _ceiling(query: str) -> int | None:
-    found = CEILING.search(query)
-    return round(float(found[1]) * 100) if found else None
-
-
-def _fit(product: Product, words: list[str], ceiling: int | None) -> int:
-    """Points for a variant that has the option words, if it is in stock and if it is not too dear."""
-    wanted = set(words)
+def _bonus(product: Product, words: dict[str, None], most: int | None) -> int:
+    """Return points for the variant with the most asked option words: if it is in stock, and below the asked price."""
 
     def asked(variant: Variant) -> int:
-        return len({word for value in variant.values for word in _words(value)} & wanted)
+        return len({word for value in variant.values for word in _words(value)} & words.keys())
 
     best = max(product.variants, key=lambda variant: (asked(variant), variant.stock > 0, -variant.price))
-    points = 20 if best.stock else 0
-    if ceiling is not None and index_price(product, best) <= ceiling:
-        points += 500
-    return points
+    return (20 if best.stock else 0) + (500 if most is not None and index_price(product, best) <= most else 0)
 
 
 def _weighted(product: Product) -> Iterator[tuple[str, int]]:
@@ -184,5 +166,6 @@ def _weighted(product: Product) -> Iterator[tuple[str, int]]:
 
 
 def _words(text: str) -> Iterator[str]:
+    """Return the words of a text in lower case and singular."""
     for word in WORD.findall(text.lower()):
         yield word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word

@@ -1,6 +1,6 @@
-"""`python -m firmly_mcp.simulator.security_code` prints the test card's code: a `cvv_command` to try things with.
+"""`python -m firmly_mcp.simulator.security_code` prints the test card's code, a `cvv_command` to try things with.
 
-It is not a secret: test cards have none, and any code is taken.
+It is no secret: test cards have none, and any code is taken.
 """
 
 import sys

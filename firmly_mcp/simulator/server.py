@@ -1,18 +1,24 @@
-"""The simulator as Python code holds it. What it is made of is imported when it starts."""
+"""The simulator for Python code: run it, join the one that runs already, or serve it from a command.
+
+One simulator runs per data directory. The operating system's lock decides which process runs it; a file holds its
+address for the others, and a file whose writer is gone is overwritten. A process that joined stands by: when the one
+that runs it ends, another continues with its books, at the same addresses.
+
+HTTP is uvicorn's h11 protocol on asyncio's own servers, so that no signal is touched. Stopping resets what is open and
+waits for nothing. The parts of a simulator are imported when it starts.
+"""
 
 import asyncio
-import contextlib
 import json
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from firmly_mcp.simulator.control import ask
 
@@ -21,14 +27,18 @@ if TYPE_CHECKING:
 
     from filelock import BaseFileLock
     from starlette.types import ASGIApp, Receive, Scope, Send
-    from uvicorn.protocols.http.h11_impl import H11Protocol
 
     from firmly_mcp.simulator.faults import Faults
     from firmly_mcp.simulator.ledger import Books
     from firmly_mcp.simulator.stream import Encoder, Gate
     from firmly_mcp.simulator.world import Received, Request, World
 
+T = TypeVar("T")
 LOCK = "simulator.lock"
+FILE = "simulator.json"
+JOIN_WITHIN, JOIN_PAUSE, STANDBY_PAUSE = 15.0, 0.05, 0.25
+LOOPBACK = "127.0.0.1"
+KEEP_ALIVE = 75  # seconds; a pooled connection must not close under an order that is just being sent
 
 
 class AlreadyRunning(RuntimeError):
@@ -36,16 +46,30 @@ class AlreadyRunning(RuntimeError):
 
 
 def utc_now() -> datetime:
-    """The machine's clock."""
+    """Return the time of the machine's clock."""
     return datetime.now(UTC)
+
+
+class OfWorld(Generic[T]):
+    """An attribute of the world, which exists while the simulator runs."""
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, simulator: "Simulator", owner: type) -> T:
+        value: T = getattr(simulator.world, self._name)
+        return value
 
 
 class Simulator:
     """Firmly and its stores on loopback, for as long as the `async with` lasts.
 
-    With a `data_dir` everything outlives it: the next start goes on from the same books. `now` is its clock,
-    `seed` grows its products, `stores` is how many there are, `step_delay` is how many seconds pass between two
-    events of an order stream, `encode` writes its answers.
+    With a `data_dir` its state outlives it: the next start continues with the same books. `now` is its clock, `seed`
+    generates its products, `stores` is their number, `step_delay` the seconds between two events of an order stream,
+    `encode` how its answers are written.
     """
 
     def __init__(
@@ -64,87 +88,50 @@ class Simulator:
         self._now, self._seed, self._stores, self._step_delay = now, seed, stores, step_delay
         self._ports = (api_port, payment_port)
         self._encode = encode
-        self._lock: BaseFileLock | None = None
-        self._listeners: list[Listener] = []
-        self._running: World | None = None
+        self._stack = AsyncExitStack()
+        self._world: World | None = None
 
     async def __aenter__(self) -> Self:
-        self._lock = _locked(self._data_dir)
-        try:
-            await self._start()
-        except BaseException:
-            await self._stop()
-            raise
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stop()
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Close its ports, its file and its lock."""
+        await self._stack.aclose()
 
     @property
     def runs(self) -> bool:
-        """Whether it is running, here."""
-        return self._running is not None
+        """Whether it runs in this process."""
+        return self._world is not None
 
     @property
     def world(self) -> "World":
-        """Everything inside; there while it runs."""
-        if self._running is None:
+        """Everything inside, while it runs."""
+        if self._world is None:
             raise RuntimeError("the simulator is not running")
-        return self._running
+        return self._world
 
-    @property
-    def api_url(self) -> str:
-        """The base URL of everything but payment."""
-        return self.world.api_url
-
-    @property
-    def payment_url(self) -> str:
-        """The base URL of payment (Firmly's cc host)."""
-        return self.world.payment_url
-
-    @property
-    def app_id(self) -> str:
-        """The App ID it accepts."""
-        return self.world.app_id
-
-    @property
-    def server_secret(self) -> str:
-        """The server-to-server secret it accepts for discovery."""
-        return self.world.server_secret
-
-    @property
-    def control_secret(self) -> str:
-        """What the control path asks for."""
-        return self.world.control_secret
-
-    @property
-    def books(self) -> "Books":
-        """What was charged."""
-        return self.world.books
-
-    @property
-    def received(self) -> "deque[Received]":
-        """What payment requests carried: shapes and names, no values."""
-        return self.world.received
-
-    @property
-    def requests(self) -> "deque[Request]":
-        """The last requests: neither headers nor bodies."""
-        return self.world.requests
-
-    @property
-    def faults(self) -> "Faults":
-        """Faults that wait for their requests."""
-        return self.world.faults
+    api_url: "OfWorld[str]" = OfWorld("The base URL of everything but payment.")
+    payment_url: "OfWorld[str]" = OfWorld("The base URL of payment (Firmly's cc host).")
+    app_id: "OfWorld[str]" = OfWorld("The App ID that it accepts.")
+    server_secret: "OfWorld[str]" = OfWorld("The server-to-server secret that it accepts for discovery.")
+    control_secret: "OfWorld[str]" = OfWorld("The secret of the control path.")
+    books: "OfWorld[Books]" = OfWorld("What was charged.")
+    received: "OfWorld[deque[Received]]" = OfWorld("What payment requests carried: shapes and names, no values.")
+    requests: "OfWorld[deque[Request]]" = OfWorld("The last requests: neither headers nor bodies.")
+    faults: "OfWorld[Faults]" = OfWorld("The faults that wait for their requests.")
 
     def hold_events(self, store: str | None = None) -> "Gate":
-        """Hold back the events of order streams; `await gate.release()` lets one out and returns its name."""
-        return self.world.gates.hold(store)
+        """Hold back the events of order streams; `await gate.release()` sends one and returns its name."""
+        return self.world.hold_events(store)
 
     def rotate_key(self, *, same_kid: bool = False) -> str:
-        """Replace the payment key, under a new kid or under the old one; gives the kid."""
+        """Replace the payment key, under a new kid or under the old one, and return the kid."""
         kid = self.world.keys.rotate(same_kid=same_kid)
         self.world.state.commit()
         return kid
@@ -155,64 +142,64 @@ class Simulator:
         self.world.state.commit()
 
     def set_price(self, store: str, sku: str, cents: int | None) -> None:
-        """Change a unit price, in cents; None gives the first one back."""
+        """Change a unit price, in cents; None restores the first one."""
         self.world.stock.set_price(store, sku, cents)
         self.world.state.commit()
 
     def set_stock(self, store: str, sku: str, left: int | None) -> None:
-        """Leave so many of a variant; None gives the first stock back."""
+        """Change how many of a variant are left; None restores the first stock."""
         self.world.stock.set_stock(store, sku, left)
         self.world.state.commit()
 
     def send_back(self, order_number: str) -> None:
-        """A whole order comes back to its store from now on, and is refunded in four days."""
-        self.world.orders.send_back(order_number, self.world.now())
+        """Return a whole order to its store now; it is refunded in four days."""
+        self.world.orders.return_order(order_number, self.world.now())
         self.world.state.commit()
 
     @staticmethod
-    def join_or_run(
-        data_dir: Path, *, stores: int = 4, step_delay: float = 0.0
-    ) -> AbstractAsyncContextManager["Joined"]:
-        """Run the data directory's simulator, or use the one that runs already (see `joining`)."""
-        return join_or_run(data_dir, stores=stores, step_delay=step_delay)
+    @asynccontextmanager
+    async def join_or_run(data_dir: Path, *, step_delay: float = 0.0) -> AsyncIterator["Joined"]:
+        """Run the directory's simulator while the context lasts, or join the one that runs already."""
+        simulator = Simulator(data_dir, step_delay=step_delay)
+        joined = await _run_or_find(data_dir, simulator)
+        standby = None if joined.running_here else asyncio.create_task(_stand_by(data_dir, simulator))
+        try:
+            yield joined
+        finally:
+            if standby is not None:
+                standby.cancel()
+                await asyncio.gather(standby, return_exceptions=True)
+            if simulator.runs:
+                (data_dir / FILE).unlink(missing_ok=True)
+                await simulator.stop()
 
-    async def _start(self) -> None:
+    async def _start(self, stack: AsyncExitStack) -> None:
         from firmly_mcp.simulator.app import App
         from firmly_mcp.simulator.world import World
 
+        if self._data_dir is not None:
+            stack.callback(_locked(self._data_dir).release)
         world = await asyncio.to_thread(
-            World,
-            self._data_dir,
-            now=self._now,
-            seed=self._seed,
-            stores=self._stores,
-            step_delay=self._step_delay,
-            encode=self._encode,
+            World, self._data_dir, now=self._now, seed=self._seed, stores=self._stores, step_delay=self._step_delay
         )
-        self._running = world
-        wished: Sequence[int] = world.state.value("ports", lambda: [0, 0])
-        for host, port, wish in zip(("api", "payment"), self._ports, wished, strict=True):
-            listener = Listener(App(world, host))
-            self._listeners.append(listener)
-            await listener.start(port, wish)
-        world.api_url, world.payment_url = (listener.url for listener in self._listeners)
-        world.state.set_value("ports", [listener.port for listener in self._listeners])
+        stack.callback(self._close, world)
+        world.encode = self._encode or world.encode
+        preferred: list[int] = world.state.value("ports", lambda: [0, 0])
+        ports = [
+            await stack.enter_async_context(_listening(App(world, host), port, last))
+            for host, port, last in zip(("api", "payment"), self._ports, preferred, strict=True)
+        ]
+        world.api_url, world.payment_url = (f"http://{LOOPBACK}:{port}" for port in ports)
+        world.state.set_value("ports", ports)
         world.state.commit()
+        self._world = world
 
-    async def _stop(self) -> None:
-        listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            await listener.stop()
-        if self._running is not None:
-            self._running.state.close()
-        self._running = None
-        if self._lock is not None:
-            self._lock.release()
+    def _close(self, world: "World") -> None:
+        self._world = None
+        world.state.close()
 
 
-def _locked(data_dir: Path | None) -> "BaseFileLock | None":
-    if data_dir is None:
-        return None
+def _locked(data_dir: Path) -> "BaseFileLock":
     from filelock import FileLock, Timeout
 
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -225,15 +212,9 @@ def _locked(data_dir: Path | None) -> "BaseFileLock | None":
     return lock
 
 
-FILE = "simulator.json"
-PATIENCE = 15.0
-PAUSE = 0.05
-STAND_BY_PAUSE = 0.25
-
-
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The simulator of a data directory. `running_here` tells whether this process runs it."""
+    """The simulator of a data directory; `running_here` is whether this process runs it."""
 
     api_url: str
     payment_url: str
@@ -243,49 +224,31 @@ class Joined:
     running_here: bool
 
 
-@asynccontextmanager
-async def join_or_run(data_dir: Path, *, stores: int = 4, step_delay: float = 0.0) -> AsyncIterator[Joined]:
-    """Run the directory's simulator while the context lasts, or find the one that runs already."""
-    simulator = Simulator(data_dir, stores=stores, step_delay=step_delay)
-    found = await _run_or_find(data_dir, simulator)
-    joined = found if isinstance(found, Joined) else _announced(data_dir, found)
-    heir = None if joined.running_here else asyncio.create_task(_stand_by(data_dir, simulator))
-    try:
-        yield joined
-    finally:
-        if heir is not None:
-            heir.cancel()
-            await asyncio.gather(heir, return_exceptions=True)
-        if simulator.runs:
-            (data_dir / FILE).unlink(missing_ok=True)
-            await simulator.__aexit__(None, None, None)
-
-
 async def _stand_by(data_dir: Path, simulator: Simulator) -> None:
-    """Wait until nobody runs the directory's simulator, then run it."""
+    """Wait until no process runs the directory's simulator, then run it."""
     while True:
         with suppress(AlreadyRunning):
-            _announced(data_dir, await simulator.__aenter__())
+            announce(data_dir, await simulator.__aenter__())
             return
-        await asyncio.sleep(STAND_BY_PAUSE)
+        await asyncio.sleep(STANDBY_PAUSE)
 
 
-async def _run_or_find(data_dir: Path, simulator: Simulator) -> Simulator | Joined:
-    deadline = asyncio.get_running_loop().time() + PATIENCE
+async def _run_or_find(data_dir: Path, simulator: Simulator) -> Joined:
+    deadline = asyncio.get_running_loop().time() + JOIN_WITHIN
     while True:
         try:
-            return await simulator.__aenter__()
+            return announce(data_dir, await simulator.__aenter__())
         except AlreadyRunning:
             other = await running_in(data_dir)
             if other is not None:
                 return other
             if asyncio.get_running_loop().time() > deadline:
                 raise
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(JOIN_PAUSE)
 
 
 async def running_in(data_dir: Path) -> Joined | None:
-    """The directory's simulator, if another process runs it; starts none and changes nothing."""
+    """Return the directory's simulator, if another process runs it; this starts none and changes nothing."""
     try:
         other = Joined(**json.loads((data_dir / FILE).read_text()), running_here=False)
         alive = await ask(other, "ping")
@@ -294,129 +257,86 @@ async def running_in(data_dir: Path) -> Joined | None:
     return other if alive["pid"] == other.pid else None
 
 
-def _announced(data_dir: Path, simulator: Simulator) -> Joined:
-    me = Joined(
-        simulator.api_url,
-        simulator.payment_url,
-        simulator.app_id,
-        simulator.control_secret,
-        os.getpid(),
-        running_here=True,
-    )
-    told = {name: value for name, value in asdict(me).items() if name != "running_here"}
-    fresh = data_dir / f"{FILE}.{os.getpid()}"
-    fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(told))
-    fresh.replace(data_dir / FILE)
-    return me
+def announce(data_dir: Path, sim: Simulator) -> Joined:
+    """Write the address of a simulator of this process for the others."""
+    joined = Joined(sim.api_url, sim.payment_url, sim.app_id, sim.control_secret, os.getpid(), running_here=True)
+    address = {name: value for name, value in asdict(joined).items() if name != "running_here"}
+    new = data_dir / f"{FILE}.{os.getpid()}"
+    new.touch(mode=0o600)
+    new.write_text(json.dumps(address))
+    new.replace(data_dir / FILE)
+    return joined
 
 
 async def serve(
-    data_dir: Path | None = None,
-    api_port: int = 0,
-    payment_port: int = 0,
-    *,
-    stores: int = 4,
-    as_json: bool = False,
+    data_dir: Path | None = None, api_port: int = 0, payment_port: int = 0, *, stores: int = 4, as_json: bool = False
 ) -> None:
-    """Run a simulator until cancelled. Where it is goes to standard error, or as a line of JSON to standard output."""
-    running = Simulator(data_dir, stores=stores, api_port=api_port, payment_port=payment_port)
-    async with running as simulator:
-        _say(simulator, as_json=as_json)
+    """Run a simulator until cancelled. Its address goes to standard error, or as a JSON line to standard output."""
+    async with Simulator(data_dir, stores=stores, api_port=api_port, payment_port=payment_port) as simulator:
+        address = {
+            "api": simulator.api_url,
+            "payment": simulator.payment_url,
+            "app_id": simulator.app_id,
+            "control_secret": simulator.control_secret,
+        }
+        lines = "".join(f"  {name.replace('_', ' ')}: {value}\n" for name, value in address.items())
+        out = sys.stdout if as_json else sys.stderr
+        out.write(f"{json.dumps(address)}\n" if as_json else f"Simulator running:\n{lines}")
+        out.flush()
         await asyncio.Event().wait()
 
 
-def _say(simulator: Simulator, *, as_json: bool) -> None:
-    where = {
-        "api": simulator.api_url,
-        "payment": simulator.payment_url,
-        "app_id": simulator.app_id,
-        "control_secret": simulator.control_secret,
-    }
-    words = "".join(f"  {name.replace('_', ' ')}: {value}\n" for name, value in where.items())
-    out, text = (sys.stdout, f"{json.dumps(where)}\n") if as_json else (sys.stderr, f"Simulator running:\n{words}")
-    out.write(text)
-    out.flush()
+@asynccontextmanager
+async def _listening(app: "ASGIApp", port: int, preferred: int) -> AsyncIterator[int]:
+    """Serve an application on `port`; 0 takes the preferred one if it is free, else any."""
+    from uvicorn.config import Config
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+    from uvicorn.server import ServerState
 
+    state = ServerState()
+    config = Config(
+        app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
+        timeout_keep_alive=KEEP_ALIVE, interface="asgi3",
+    )  # fmt: skip
+    config.load()
 
-LOOPBACK = "127.0.0.1"
-KEEP_ALIVE = 75  # seconds; a pooled connection must not close under an order that is just being sent
-
-
-class Listener:
-    """One port that an application listens on."""
-
-    def __init__(self, app: "ASGIApp") -> None:
-        from uvicorn.config import Config
-        from uvicorn.server import ServerState
-
-        self._config = Config(
-            app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
-            timeout_keep_alive=KEEP_ALIVE, interface="asgi3",
-        )  # fmt: skip
-        self._connections = ServerState()
-        self._server: asyncio.Server | None = None
-        self.url = ""
-
-    async def start(self, port: int, wished: int = 0) -> None:
-        """Listen on `port`; 0 takes the wished one if it is free, else any."""
-        self._config.load()
-        loop = asyncio.get_running_loop()
-        bound = _bound(port, wished)
-        self._server = await loop.create_server(self._connection, sock=bound)
-        self.url = f"http://{LOOPBACK}:{bound.getsockname()[1]}"
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self.url.rpartition(":")[2])
-
-    def _connection(self) -> "H11Protocol":
-        """One connection; hands its transport on, so that the application can close it in the middle of an answer."""
-        from uvicorn.protocols.http.h11_impl import H11Protocol
-
-        connection = H11Protocol(self._config, self._connections, {})
-        inner = connection.app
+    def connection() -> H11Protocol:
+        protocol = H11Protocol(config, state, {})
+        inner = protocol.app
 
         async def with_transport(scope: "Scope", receive: "Receive", send: "Send") -> None:
-            scope["simulator.transport"] = connection.transport
+            scope["simulator.transport"] = protocol.transport  # to close it in the middle of an answer
             await inner(scope, receive, send)
 
-        connection.app = with_transport
-        return connection
+        protocol.app = with_transport
+        return protocol
 
-    async def stop(self) -> None:
-        """Close the port, reset its connections and end their requests."""
-        if self._server is None:
-            return
-        from uvicorn.protocols.http.h11_impl import H11Protocol
-
-        self._server.close()
-        for connection in list(self._connections.connections):
-            if isinstance(connection, H11Protocol):
-                connection.transport.abort()
-        await asyncio.sleep(0)  # lets the connections learn that they are lost
-        running = list(self._connections.tasks)
+    bound = _bind(port, preferred)
+    server = await asyncio.get_running_loop().create_server(connection, sock=bound)
+    try:
+        yield bound.getsockname()[1]
+    finally:
+        server.close()
+        for open_one in list(state.connections):
+            if isinstance(open_one, H11Protocol):
+                open_one.transport.abort()
+        await asyncio.sleep(0)  # the connections learn that they are lost
+        running = list(state.tasks)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await self._server.wait_closed()
+        await server.wait_closed()
 
 
-def _bound(port: int, wished: int) -> socket.socket:
-    if not port and wished:
-        with contextlib.suppress(OSError):
-            return _listening(wished)
-    return _listening(port)
-
-
-def _listening(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio: no delay for TCP only
+def _bind(port: int, preferred: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio: no delay for TCP only
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((LOOPBACK, port))
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((LOOPBACK, port or preferred))
     except OSError:
-        listening.close()
-        raise
-    listening.setblocking(False)
-    return listening
+        bound.close()
+        if port or not preferred:
+            raise
+        return _bind(0, 0)
+    bound.setblocking(False)
+    return bound

@@ -1,14 +1,14 @@
-"""What must outlive the process: a change is on disk before its answer goes out.
+"""What outlives the process. A change is on disk before its answer is sent.
 
-Each part of the simulator keeps its own things in memory and hands over a Row when one changes; `commit` writes
-all rows since the last one in a single transaction, so that a charge, its order, the submitted cart and the
-stock are kept together or not at all. Without a directory nothing is written.
+Each part of the simulator keeps its objects in memory and puts a row when one changes; `commit` writes all changed rows
+in one transaction, so that a charge, its order, the submitted cart and the stock are kept together or not at all.
+Without a directory nothing is written.
 """
 
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,12 +18,8 @@ FILE = "state.sqlite3"
 
 
 class Row(NamedTuple):
-    """One thing as it is kept: its kind, its id within the kind, and a JSON object.
+    """One kept object: its id within its kind, and its JSON body."""
 
-    What changes may be handed over as the dataclass it is: it is written as it stands at the commit.
-    """
-
-    kind: str
     id: str
     body: Any
 
@@ -32,66 +28,62 @@ class State:
     """The rows of one simulator."""
 
     def __init__(self, data_dir: Path | None) -> None:
-        self._changed: dict[tuple[str, str], Row] = {}
+        self._changed: dict[tuple[str, str], Any] = {}
         self._rows: dict[str, list[Row]] = {}
-        self._database = None if data_dir is None else _opened(data_dir / FILE)
+        self._database = None if data_dir is None else _open(data_dir / FILE)
         if self._database is not None:
             for kind, id_, body in self._database.execute("SELECT kind, id, body FROM kept ORDER BY rowid"):
-                self._rows.setdefault(kind, []).append(Row(kind, id_, json.loads(body)))
+                self._rows.setdefault(kind, []).append(Row(id_, json.loads(body)))
+        self._values: dict[str, Any] = {row.id: row.body["value"] for row in self.rows("value")}
 
-    def loaded(self, kind: str) -> Iterator[Row]:
-        """The rows of a kind as they were found at the start, oldest first."""
-        yield from self._rows.get(kind, ())
+    def rows(self, kind: str) -> list[Row]:
+        """Return the rows of a kind as they were at the start, oldest first."""
+        return self._rows.get(kind, [])
 
     def value(self, name: str, make: Callable[[], Any]) -> Any:
-        """A single kept value, made and kept on first use."""
-        for row in self.loaded("value"):
-            if row.id == name:
-                return row.body["value"]
-        made = make()
-        self.set_value(name, made)
-        return made
+        """Return a single kept value; it is made and kept on first use."""
+        if name not in self._values:
+            self.set_value(name, make())
+        return self._values[name]
 
     def set_value(self, name: str, value: Any) -> None:
         """Change a single kept value."""
-        row = Row("value", name, {"value": value})
-        self._rows["value"] = [kept for kept in self._rows.get("value", []) if kept.id != name] + [row]
-        self.keep(row)
+        self._values[name] = value
+        self.put("value", name, {"value": value})
 
-    def keep(self, row: Row) -> None:
-        """Note a change; it is on disk after the next commit."""
-        self._changed[row.kind, row.id] = row
+    def put(self, kind: str, id_: str, body: Any) -> None:
+        """Note a change for the next commit. A dataclass is written as it is at the commit."""
+        self._changed[kind, id_] = body
 
     def commit(self) -> None:
-        """Write everything that changed, together."""
+        """Write all changes in one transaction."""
         changed, self._changed = self._changed, {}
         if self._database is not None and changed:
             with self._database:
                 self._database.executemany(
                     "INSERT INTO kept (kind, id, body) VALUES (?, ?, ?) "
                     "ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
-                    [(row.kind, row.id, json.dumps(row.body, default=_shallow)) for row in changed.values()],
+                    [(kind, id_, json.dumps(body, default=_fields)) for (kind, id_), body in changed.items()],
                 )
 
     def close(self) -> None:
-        """Write what is left and let go of the file."""
+        """Write what is left and close the file."""
         self.commit()
         if self._database is not None:
             self._database.close()
 
 
-def _shallow(thing: Any) -> dict[str, Any]:
-    """A dataclass as an object of JSON; what is in it comes here by itself."""
+def _fields(thing: Any) -> dict[str, Any]:
     return {field.name: getattr(thing, field.name) for field in fields(thing)}
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     database = sqlite3.connect(path, check_same_thread=False)
     database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")  # outlives a killed process, which is what the simulator promises
+    database.execute("PRAGMA synchronous = NORMAL")  # survives a killed process, which is what the simulator promises
     if database.execute("PRAGMA user_version").fetchone()[0] not in {0, SCHEMA}:
-        raise RuntimeError(f"{path} was written by another version of the simulator; delete it to start anew")
+        raise RuntimeError(f"{path} was written by another version of the simulator; delete it to start again")
     database.execute(
         "CREATE TABLE IF NOT EXISTS kept "
         "(kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id))"

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from jwcrypto import jwk
 
-from firmly_mcp.simulator.security import Unreadable, decrypt_jwe, from_pem, parse_jwe, process_key
+from firmly_mcp.simulator.security import UnreadableJwe, decrypt_jwe, from_pem, parse_jwe, process_key
 from tests.simulator.shopping import seal
 
 VECTORS = json.loads((Path(__file__).parent / "jwe_vectors.json").read_text())
@@ -28,13 +28,13 @@ def test_a_published_vector_opens(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", [v for v in VECTORS if not v["opens"]], ids=lambda v: v["from"])
 def test_a_published_invalid_vector_does_not_open(vector: dict[str, Any]) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableJwe):
         decrypt_jwe(parse_jwe(vector["jwe"]), private_key(vector), HASHES[vector["alg"]])
 
 
 def test_the_other_hash_does_not_open() -> None:
     vector = next(vector for vector in VECTORS if vector["alg"] == "RSA-OAEP-256" and vector["opens"])
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableJwe):
         decrypt_jwe(parse_jwe(vector["jwe"]), private_key(vector), hashes.SHA1())
 
 
@@ -44,7 +44,7 @@ def test_a_flipped_bit_anywhere_is_noticed(part: int) -> None:
     numbers = jwk.JWK.from_pyca(key.public_key()).export_public(as_dict=True)
     parts = seal({**numbers, "kid": "k"}, {"number": "1"}).split(".")
     parts[part] = ("B" if parts[part][0] == "A" else "A") + parts[part][1:]
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableJwe):
         decrypt_jwe(parse_jwe(".".join(parts)), key, hashes.SHA256())
 
 
@@ -63,17 +63,17 @@ def test_a_flipped_bit_anywhere_is_noticed(part: int) -> None:
     ],
 )
 def test_what_is_no_compact_jwe_is_unreadable(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableJwe):
         parse_jwe(text)
 
 
 def test_a_content_key_of_another_length_is_refused() -> None:
     key = from_pem(process_key())
     numbers = jwk.JWK.from_pyca(key.public_key()).export_public(as_dict=True)
-    with pytest.raises(Unreadable, match="256 bits"):
+    with pytest.raises(UnreadableJwe, match="256 bits"):
         decrypt_jwe(parse_jwe(seal({**numbers, "kid": "k"}, {"number": "1"}, enc="A128GCM")), key, hashes.SHA256())
 
 
 def test_short_ivs_and_tags_are_refused() -> None:
-    with pytest.raises(Unreadable, match="96 bits"):
+    with pytest.raises(UnreadableJwe, match="96 bits"):
         decrypt_jwe(parse_jwe("e30.e30.e30.e30.e30"), from_pem(process_key()), hashes.SHA256())

@@ -1,1 +1,1 @@
-"""The endpoints by group, as the contract's section 5 has them. Each function takes a Call and gives an Answer."""
+"""The endpoints by group, as the contract's section 5 has them. Each function takes a Call and returns an Answer."""

@@ -1,20 +1,21 @@
-"""Catalog (contract 5.1)."""
+"""The catalog (contract 5.1) and discovery (5.2): its next page is a GET whose cursor keeps the filters (U-17)."""
 
 import re
 from typing import Any
 from urllib.parse import urlencode
 
-from firmly_mcp.simulator.answers import Answer, Refusal
-from firmly_mcp.simulator.calls import Call
-from firmly_mcp.simulator.search import Filters, Hit, cursor_of, read_cursor
+from firmly_mcp.simulator.answers import Answer, Json, Refusal
+from firmly_mcp.simulator.calls import Call, are_strings
+from firmly_mcp.simulator.search import Filters, Hit, read_cursor, write_cursor
 from firmly_mcp.simulator.views import index_hit, list_entry, product_page
 
 SIZES = {"100", "500", "1000", "2000"}
 PAGE = re.compile(r"[1-9][0-9]{0,8}")
+MAX_PAGE, MAX_PAGE_SIZE = 1_000_000, 100
 
 
 def list_products(call: Call) -> Answer:
-    """A page of the store's products, as a bare array."""
+    """Return a page of the store's products, as a bare array."""
     world, merchant = call.world, call.world.merchant(call.params["d"])
     if not merchant.lists_products:
         raise Refusal("AllProductsNotImplemented", f"{merchant.name} cannot list its products")
@@ -29,14 +30,14 @@ def list_products(call: Call) -> Answer:
 
 
 def get_product(call: Call) -> Answer:
-    """One product by its handle, which may hold slashes."""
+    """Return one product by its handle, which may hold slashes."""
     world, merchant = call.world, call.world.merchant(call.params["d"])
     product = world.catalog.shelf(merchant.domain).product(call.params["handle"])
     return Answer(product_page(merchant, product, world.stock))
 
 
 def get_product_from_url(call: Call) -> Answer:
-    """One product by the address of its page."""
+    """Return one product by the address of its page."""
     url = call.query.get("url")
     if not url:
         raise Refusal("InvalidRequest", "url is required")
@@ -47,66 +48,56 @@ def get_product_from_url(call: Call) -> Answer:
     return Answer(product_page(merchant, shelf.product_at(url), call.world.stock))
 
 
-MOST = 100
-
-
 def search(call: Call) -> Answer:
-    """The best products for some words; with a cursor, the next page as some clients ask for it (U-17)."""
+    """Return the best products for a query; with a cursor the next page, as some clients ask for it (U-17)."""
     if "cursor" in call.query:
-        return _next(call)
+        return search_next(call)
     body = call.json("InvalidRequest")
     filters = body.get("filters")
     if filters is not None and not isinstance(filters, dict):
         raise Refusal("InvalidRequest", "filters must be an object")
-    size, page = _whole(body, "page_size", 20), _whole(body, "page", 1)
+    size, page = _whole(body, "page_size", 20, MAX_PAGE_SIZE), _whole(body, "page", 1, MAX_PAGE)
     hits = _hits(call, body.get("query"), filters or {})
     return _page(call, body["query"], filters or {}, size, hits[(page - 1) * size :])
 
 
 def search_next(call: Call) -> Answer:
-    """The page after the cursor's hit."""
-    return _next(call)
-
-
-def options(call: Call) -> Answer:
-    """All option names with their values."""
-    found = call.world.index.options()
-    return Answer({"options": {"variant_options": [{"option": name, "values": found[name]} for name in found]}})
-
-
-def _next(call: Call) -> Answer:
+    """Return the page after the cursor's hit."""
     query = call.query.get("query", "")
     try:
-        size = _whole({"page_size": int(call.query.get("page_size", "20"))}, "page_size", 20)
+        size = _whole({"page_size": int(call.query.get("page_size", "20"))}, "page_size", 20, MAX_PAGE_SIZE)
     except ValueError:
         raise Refusal("InvalidRequest", "page_size must be a number") from None
     last, filters = read_cursor(call.query.get("cursor", ""))
     hits = _hits(call, query, filters)
-    return _page(call, query, filters, size, [hit for hit in hits if hit.order > last])
+    return _page(call, query, filters, size, [hit for hit in hits if hit.rank > last])
 
 
-def _hits(call: Call, query: Any, filters: dict[str, Any]) -> list[Hit]:
+def options(call: Call) -> Answer:
+    """Return all option names with their values."""
+    found = call.world.index.options()
+    return Answer({"options": {"variant_options": [{"option": name, "values": found[name]} for name in found]}})
+
+
+def _hits(call: Call, query: Any, filters: Json) -> list[Hit]:
     if not isinstance(query, str) or not query.strip():
         raise Refusal("InvalidRequest", "query is required")
-    return call.world.index.search(query, read_filters(filters))
+    return call.world.index.search(query, _filters(filters))
 
 
-def _page(call: Call, query: str, filters: dict[str, Any], size: int, hits: list[Hit]) -> Answer:
-    shown, more = hits[:size], len(hits) > size
-    link = None
-    if more:
-        parts = urlencode({"query": query, "page_size": size, "cursor": cursor_of(shown[-1], filters)})
+def _page(call: Call, query: str, filters: Json, size: int, hits: list[Hit]) -> Answer:
+    shown, link = hits[:size], None
+    if len(hits) > size:
+        parts = urlencode({"query": query, "page_size": size, "cursor": write_cursor(shown[-1], filters)})
         link = f"{call.world.api_url}/api/v1/discovery/search?{parts}"
     products = [index_hit(call.world.catalog.merchant(hit.product.store), hit.product) for hit in shown]
     return Answer({"products": products, "page_size": size, "time_taken_ms": 7, "next_page": link})
 
 
-def read_filters(body: dict[str, Any]) -> Filters:
-    """The filters of a request; `InvalidRequest` for what is malformed."""
-    domains = body.get("domains")
-    if domains is not None and not _strings(domains):
+def _filters(body: Json) -> Filters:
+    domains, in_stock = body.get("domains"), body.get("in_stock", False)
+    if domains is not None and not are_strings(domains):
         raise Refusal("InvalidRequest", "filters.domains must be a list of strings")
-    in_stock = body.get("in_stock", False)
     if not isinstance(in_stock, bool):
         raise Refusal("InvalidRequest", "filters.in_stock must be a boolean")
     return Filters(
@@ -121,29 +112,21 @@ def read_filters(body: dict[str, Any]) -> Filters:
 def _options(variants: Any) -> tuple[tuple[str, frozenset[str]], ...]:
     if not isinstance(variants, list):
         raise Refusal("InvalidRequest", "filters.variants must be a list")
-    for wanted in variants:
-        if not (isinstance(wanted, dict) and isinstance(wanted.get("option"), str) and _strings(wanted.get("values"))):
+    for one in variants:
+        if not (isinstance(one, dict) and isinstance(one.get("option"), str) and are_strings(one.get("values"))):
             raise Refusal("InvalidRequest", "filters.variants: each needs option and values")
-    return tuple((wanted["option"], frozenset(wanted["values"])) for wanted in variants)
+    return tuple((one["option"], frozenset(one["values"])) for one in variants)
 
 
-def _cents(body: dict[str, Any], name: str) -> int | None:
+def _cents(body: Json, name: str) -> int | None:
     value = body.get(name)
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
         raise Refusal("InvalidRequest", f"filters.{name} must be an integer of cents")
     return value
 
 
-def _whole(body: dict[str, Any], name: str, default: int) -> int:
+def _whole(body: Json, name: str, default: int, most: int) -> int:
     value = body.get(name, default)
-    if (
-        not isinstance(value, int)
-        or isinstance(value, bool)
-        or not 1 <= value <= (MOST if name == "page_size" else 10**6)
-    ):
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
         raise Refusal("InvalidRequest", f"{name} is out of range")
     return value
-
-
-def _strings(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
