@@ -35,21 +35,17 @@ class Noun:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What one kind of store sells."""
+    """What one kind of store sells. The adjectives are one text."""
 
-    adjectives: tuple[str, ...]
+    adjectives: str
     nouns: tuple[Noun, ...]
     brands: tuple[str, ...]
     values: dict[str, tuple[str, ...]]
     phrases: tuple[str, ...]
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
 APPAREL = Vocabulary(
-    adjectives=_words(
+    adjectives=(
         "Aero Agile Balance Breeze Canyon Cascade Celeste Circa Daily Deion Echo Electra Erika Fiona Gobi Gwyneth "
         "Helio Helios Ida Ingrid Iris Jade Josie Juliana Karmen Layla Leah Lono Lucia Maia Miko Minerva Mona Nadia "
         "Neve Nora Orestes Olivia Portia Prima Proteus Riona Rival Sahara Selene Sinbad Stellar Strike Summit Sybil "
@@ -81,7 +77,7 @@ APPAREL = Vocabulary(
     ),
 )  # fmt: skip
 ELECTRONICS = Vocabulary(
-    adjectives=_words(
+    adjectives=(
         "Aurora Atlas Beacon Boreal Cinder Comet Corona Delta Drift Eclipse Ember Fathom Flux Glint Halo Horizon Ion "
         "Jet Kilo Lumen Lyra Meridian Mira Nebula Nimbus Nova Onyx Orbit Parallax Photon Pixel Polar Prism Pulsar "
         "Quanta Radian Relay Rigel Sierra Signal Solaris Sonata Spectra Stratus Tempo Terra Titan Umbra Vector Vega "
@@ -114,7 +110,7 @@ ELECTRONICS = Vocabulary(
     ),
 )  # fmt: skip
 HOME = Vocabulary(
-    adjectives=_words(
+    adjectives=(
         "Alder Arden Aspen Barton Birch Bowen Briar Calder Camden Cedar Colby Dalton Darby Dover Easton Elm Farrow "
         "Finley Garner Haven Hollis Hudson Juniper Keaton Kendal Laurel Linden Lowell Maple Marlow Merrin Millbrook "
         "Norfolk Oakley Orchard Paxton Pender Quincy Ramsey Reeve Rowan Rye Sawyer Sedge Shelby Sorrel Stanton Sutton "
@@ -146,7 +142,7 @@ HOME = Vocabulary(
     ),
 )  # fmt: skip
 GARDEN = Vocabulary(
-    adjectives=_words(
+    adjectives=(
         "Abbey Alba Amber Autumn Ballerina Bantry Blush Bramble Burnish Cambria Celandine Chalk Clover Cottage Dapple "
         "Dewdrop Druid Dusk Elder Evening Fable Foxglove Gentle Glebe Hazel Heather Heirloom Honey Ivory Jasmine "
         "Kindle Lavender Lichfield Lily Marigold Meadow Mellow Misty Moorland Morning Nectar Orchard Peony Pilgrim "
@@ -206,21 +202,11 @@ def _documented(
     for values in itertools.product(*(values for _, values in options)):
         sku, handle = "-".join((code, *values)), slug(f"{title} {' '.join(values)}")
         variants.append(Variant(sku, sku, handle, values, price, price, SCARCE.get(sku, PLENTY)))
+    text = f"The {title} of the demo store. Light, durable and easy to care for."
     return Product(
-        store=LUMA.domain,
-        base_sku=code,
-        product_id=None,
-        title=title,
-        brand="Luma",
-        handle=slug(title),
-        description=f"The {title} of the demo store. Light, durable and easy to care for.",
-        product_type=kind,
-        tags=tags,
-        options=options,
-        variants=tuple(variants),
-        rating=45,
-        reviews=12_700,
-    )
+        LUMA.domain, code, None, title, "Luma", slug(title), text, kind, tags, options, tuple(variants),
+        rating=45, reviews=12_700,
+    )  # fmt: skip
 
 
 class Generator:
@@ -233,7 +219,7 @@ class Generator:
 
     def products(self) -> list[Product]:
         """Return all products; no title comes twice."""
-        pairs = list(itertools.product(self._vocabulary.adjectives, self._vocabulary.nouns))
+        pairs = list(itertools.product(self._vocabulary.adjectives.split(), self._vocabulary.nouns))
         chosen = self._random.sample(pairs, min(self._merchant.products, len(pairs)))
         return [self._product(number, *pair) for number, pair in enumerate(chosen, 101)]
 

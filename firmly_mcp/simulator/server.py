@@ -53,9 +53,6 @@ def utc_now() -> datetime:
 class OfWorld(Generic[T]):
     """An attribute of the world, which exists while the simulator runs."""
 
-    def __init__(self, doc: str) -> None:
-        self.__doc__ = doc
-
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
@@ -92,17 +89,31 @@ class Simulator:
         self._world: World | None = None
 
     async def __aenter__(self) -> Self:
+        from firmly_mcp.simulator.app import App
+        from firmly_mcp.simulator.world import World
+
         async with AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
+            if self._data_dir is not None:
+                stack.callback(_locked(self._data_dir).release)
+            world = await asyncio.to_thread(
+                World, self._data_dir, now=self._now, seed=self._seed, stores=self._stores, step_delay=self._step_delay
+            )
+            stack.callback(world.state.close)
+            world.encode = self._encode or world.encode
+            preferred: list[int] = world.state.value("ports", lambda: [0, 0])
+            ports = [
+                await stack.enter_async_context(_listening(App(world, host), port, last))
+                for host, port, last in zip(("api", "payment"), self._ports, preferred, strict=True)
+            ]
+            world.api_url, world.payment_url = (f"http://{LOOPBACK}:{port}" for port in ports)
+            world.state.set_value("ports", ports)
+            world.state.commit()
+            self._world, self._stack = world, stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def stop(self) -> None:
-        """Close its ports, its file and its lock."""
         await self._stack.aclose()
+        self._world = None
 
     @property
     def runs(self) -> bool:
@@ -116,15 +127,15 @@ class Simulator:
             raise RuntimeError("the simulator is not running")
         return self._world
 
-    api_url: "OfWorld[str]" = OfWorld("The base URL of everything but payment.")
-    payment_url: "OfWorld[str]" = OfWorld("The base URL of payment (Firmly's cc host).")
-    app_id: "OfWorld[str]" = OfWorld("The App ID that it accepts.")
-    server_secret: "OfWorld[str]" = OfWorld("The server-to-server secret that it accepts for discovery.")
-    control_secret: "OfWorld[str]" = OfWorld("The secret of the control path.")
-    books: "OfWorld[Books]" = OfWorld("What was charged.")
-    received: "OfWorld[deque[Received]]" = OfWorld("What payment requests carried: shapes and names, no values.")
-    requests: "OfWorld[deque[Request]]" = OfWorld("The last requests: neither headers nor bodies.")
-    faults: "OfWorld[Faults]" = OfWorld("The faults that wait for their requests.")
+    api_url: "OfWorld[str]" = OfWorld()  # the base URL of everything but payment
+    payment_url: "OfWorld[str]" = OfWorld()  # the base URL of payment (Firmly's cc host)
+    app_id: "OfWorld[str]" = OfWorld()  # the App ID that it accepts
+    server_secret: "OfWorld[str]" = OfWorld()  # the server-to-server secret that it accepts for discovery
+    control_secret: "OfWorld[str]" = OfWorld()  # the secret of the control path
+    books: "OfWorld[Books]" = OfWorld()  # what was charged
+    received: "OfWorld[deque[Received]]" = OfWorld()  # what payment requests carried: shapes and names, no values
+    requests: "OfWorld[deque[Request]]" = OfWorld()  # the last requests: neither headers nor bodies
+    faults: "OfWorld[Faults]" = OfWorld()  # the faults that wait for their requests
 
     def hold_events(self, store: str | None = None) -> "Gate":
         """Hold back the events of order streams; `await gate.release()` sends one and returns its name."""
@@ -171,32 +182,7 @@ class Simulator:
                 await asyncio.gather(standby, return_exceptions=True)
             if simulator.runs:
                 (data_dir / FILE).unlink(missing_ok=True)
-                await simulator.stop()
-
-    async def _start(self, stack: AsyncExitStack) -> None:
-        from firmly_mcp.simulator.app import App
-        from firmly_mcp.simulator.world import World
-
-        if self._data_dir is not None:
-            stack.callback(_locked(self._data_dir).release)
-        world = await asyncio.to_thread(
-            World, self._data_dir, now=self._now, seed=self._seed, stores=self._stores, step_delay=self._step_delay
-        )
-        stack.callback(self._close, world)
-        world.encode = self._encode or world.encode
-        preferred: list[int] = world.state.value("ports", lambda: [0, 0])
-        ports = [
-            await stack.enter_async_context(_listening(App(world, host), port, last))
-            for host, port, last in zip(("api", "payment"), self._ports, preferred, strict=True)
-        ]
-        world.api_url, world.payment_url = (f"http://{LOOPBACK}:{port}" for port in ports)
-        world.state.set_value("ports", ports)
-        world.state.commit()
-        self._world = world
-
-    def _close(self, world: "World") -> None:
-        self._world = None
-        world.state.close()
+                await simulator.__aexit__()
 
 
 def _locked(data_dir: Path) -> "BaseFileLock":
