@@ -15,7 +15,7 @@ import click
 from . import __version__
 from .commands.completion import completion
 from .commands.doctor import doctor
-from .commands.hosts import install, uninstall
+from .commands.install import install, uninstall
 from .commands.manners import INTERRUPTED, end_with, examples, json_option, problem_of, wants_json, wrong_usage
 from .commands.orders import approve, orders
 from .commands.rules import rules

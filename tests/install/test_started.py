@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from firmly_mcp.hosts.known import HOSTS
-from tests.hosts.installing import SESSION, change, environment, file_of, said
+from firmly_mcp.install.clients import CLIENTS
+from tests.install.installing import SESSION, change, environment, file_of, said
 from tests.raw_server import DEADLINE, INITIALIZE
 from tests.secret_service import SecretService
 from tests.terminal.person import an_environment, in_a_script
@@ -43,7 +43,7 @@ def tools_of(entry: dict[str, Any], home: Path) -> list[str]:
 @pytest.mark.parametrize("host", ["claude-desktop", "codex"])
 def test_the_written_entry_starts_a_server_with_tools(tmp_path: Path, host: str) -> None:
     change(tmp_path, "install", host, **SESSION, FIRMLY_MCP_SHOPPER="ana")
-    entry = said(host, file_of(host, tmp_path))[HOSTS[host].key]["firmly"]
+    entry = said(host, file_of(host, tmp_path))[CLIENTS[host].key]["firmly"]
     assert Path(entry["command"]).is_absolute()
     assert "complete_order" in tools_of(entry, tmp_path)
 

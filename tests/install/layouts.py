@@ -1,17 +1,22 @@
-"""Files as people have them: each kind of host file, by what is odd about it."""
+"""Files as people have them: each kind of client file, by what is odd about it."""
 
 from __future__ import annotations
 
-from firmly_mcp.hosts.known import HOSTS, Syntax
+from firmly_mcp.install.clients import CLIENTS
 
 _BOM = b"\xef\xbb\xbf"
 
 
-def layouts(host: str) -> dict[str, bytes]:
-    """Files that this host's list of servers may be in, with other servers and much that is none of ours."""
-    if HOSTS[host].syntax is Syntax.TOML:
+def layouts(client: str) -> dict[str, bytes]:
+    """Files that can be written, with other servers and much that is none of ours."""
+    if CLIENTS[client].is_toml:
         return _TOML
-    return {name: raw.replace(b"KEY", HOSTS[host].key.encode()) for name, raw in _JSON.items()}
+    return {name: raw.replace(b"KEY", CLIENTS[client].key.encode()) for name, raw in _JSON.items()}
+
+
+def commented(client: str) -> dict[str, bytes]:
+    """JSON files with comments."""
+    return {name: raw.replace(b"KEY", CLIENTS[client].key.encode()) for name, raw in _COMMENTED.items()}
 
 
 _ODD = b"""{
@@ -35,9 +40,13 @@ _JSON = {
     "one line": b'{"a":1,"KEY":{"other":{"command":"npx"}}}',
     "one line and no list": b'{"a":1}',
     "trailing commas": b'{\n  "KEY": {\n    "other": {"command": "npx",},\n  },\n}\n',
-    "odd indentation and comments": _ODD,
     "CRLF": b'{\r\n    "KEY": {\r\n        "other": {\r\n            "command": "npx"\r\n        }\r\n    }\r\n}\r\n',
     "a byte order mark": _BOM + b'{\r\n\t"KEY": {\r\n\t\t"other": {}\r\n\t}\r\n}',
+    "what looks like a comment": b'{"KEY": {"other": {"url": "https://x//y", "text": "/* none */ \\" // none"}}}',
+}
+
+_COMMENTED = {
+    "odd indentation and comments": _ODD,
     "a comment last in the list": b'{\n  "KEY": {\n    "other": {} // the last one\n    // no more\n  }\n}\n',
     "comments alone": b"// nothing here yet\n/* really */\n",
 }

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from firmly_mcp.commands.hosts import HOST_NAMES
-from firmly_mcp.hosts.known import HOSTS, Machine
+from firmly_mcp.commands.install import CLIENT_NAMES
+from firmly_mcp.install.clients import CLIENTS, Machine
 
 HOME = Path("/home/ana")
 FILES = {
@@ -28,12 +28,12 @@ FILES = {
 
 
 def test_the_command_offers_every_host_that_is_known() -> None:
-    assert tuple(HOSTS) == HOST_NAMES
+    assert tuple(CLIENTS) == CLIENT_NAMES
 
 
 @pytest.mark.parametrize(("platform", "host"), [(platform, host) for platform in FILES for host in FILES[platform]])
 def test_each_host_keeps_its_file_where_its_documentation_says(platform: str, host: str) -> None:
-    assert HOSTS[host].file(Machine(platform, HOME, {})) == HOME / FILES[platform][host]
+    assert CLIENTS[host].file(Machine(platform, HOME, {})) == HOME / FILES[platform][host]
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_each_host_keeps_its_file_where_its_documentation_says(platform: str, ho
     ],
 )
 def test_a_variable_of_the_host_moves_its_file(host: str, variable: str, file: str) -> None:
-    assert HOSTS[host].file(Machine("linux", HOME, {variable: "/x"})) == Path(file)
+    assert CLIENTS[host].file(Machine("linux", HOME, {variable: "/x"})) == Path(file)
 
 
 def test_the_packaged_claude_desktop_of_windows_has_a_directory_of_its_own(tmp_path: Path) -> None:
     packaged = tmp_path / "Packages" / "Claude_abc" / "LocalCache" / "Roaming"
     packaged.mkdir(parents=True)
     machine = Machine("win32", tmp_path, {"LOCALAPPDATA": str(tmp_path), "APPDATA": str(tmp_path / "Roaming")})
-    assert HOSTS["claude-desktop"].file(machine) == packaged / "Claude" / "claude_desktop_config.json"
+    assert CLIENTS["claude-desktop"].file(machine) == packaged / "Claude" / "claude_desktop_config.json"

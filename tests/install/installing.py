@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tomllib
 from collections.abc import Mapping
@@ -15,8 +16,7 @@ from click.testing import CliRunner
 
 from firmly_mcp.cli import command
 from firmly_mcp.errors import FirmlyError
-from firmly_mcp.hosts import json_text
-from firmly_mcp.hosts.known import HOSTS, Machine, Syntax
+from firmly_mcp.install.clients import CLIENTS, Machine
 
 # The variables of a desktop session, as a Linux login sets them.
 SESSION = {
@@ -25,11 +25,11 @@ SESSION = {
     "WAYLAND_DISPLAY": "wayland-0",
     "XAUTHORITY": "/run/user/1000/.xauth",
 }
-FILE_HOSTS = [name for name in HOSTS if name != "claude-code"]
+FILE_CLIENTS = [name for name in CLIENTS if name != "claude-code"]
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """A person's shell: no keyring answers, and no host's own command is on its PATH."""
+    """A person's shell: no keyring answers, and no client's own command is on its PATH."""
     root = Path(__file__).parents[2]
     return {
         "PATH": str(home / "bin"),
@@ -57,34 +57,38 @@ def run(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess
 
 
 def change(home: Path, *arguments: str, **more: str) -> Any:
-    """Run a command that has to end well, with `--yes --json`; what it printed."""
+    """Run a command that has to end well, with `--yes --json`; return what it printed."""
     done = run(home, *arguments, "--yes", "--json", **more)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return json.loads(done.stdout)
 
 
-def file_of(host: str, home: Path) -> Path:
-    """Where this host keeps its list of servers on Linux."""
-    return HOSTS[host].file(Machine("linux", home, {}))
+def file_of(client: str, home: Path) -> Path:
+    """Where this client keeps its list of servers on Linux."""
+    return CLIENTS[client].file(Machine("linux", home, {}))
 
 
-def put(host: str, home: Path, raw: bytes) -> Path:
-    """Have this in the host's file."""
-    file = file_of(host, home)
+def put(client: str, home: Path, raw: bytes) -> Path:
+    """Have this in the client's file."""
+    file = file_of(client, home)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(raw)
     return file
 
 
-def said(host: str, file: Path) -> dict[str, Any]:
-    """What a host's file says."""
+def said(client: str, file: Path) -> dict[str, Any]:
+    """What a client's file holds; trailing commas do not count."""
     text = file.read_bytes().decode("utf-8-sig")
-    return json_text.plain(text) if HOSTS[host].syntax is Syntax.JSON else tomllib.loads(text)
+    if CLIENTS[client].is_toml:
+        return tomllib.loads(text)
+    held = json.loads(re.sub(r",(?=\s*[}\]])", "", text)) if text.strip() else {}
+    assert isinstance(held, dict)
+    return held
 
 
-def besides(host: str, says: Mapping[str, Any]) -> dict[str, Any]:
-    """What it says besides our entry; an empty list says nothing."""
-    servers = {name: entry for name, entry in says.get(HOSTS[host].key, {}).items() if name != "firmly"}
-    rest = {name: value for name, value in says.items() if name != HOSTS[host].key}
-    return rest | ({HOSTS[host].key: servers} if servers else {})
+def besides(client: str, says: Mapping[str, Any]) -> dict[str, Any]:
+    """What it holds besides our entry; an empty list of servers does not count."""
+    servers = {name: entry for name, entry in says.get(CLIENTS[client].key, {}).items() if name != "firmly"}
+    rest = {name: value for name, value in says.items() if name != CLIENTS[client].key}
+    return rest | ({CLIENTS[client].key: servers} if servers else {})

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.hosts.installing import SESSION, change, environment, file_of, put, run
+from tests.install.installing import SESSION, change, environment, file_of, put, run
 from tests.terminal.person import at_a_terminal
 
 
@@ -56,9 +56,7 @@ def test_the_exact_command_is_shown_and_print_runs_none(home: Path) -> None:
     assert not (home / ".claude.json").exists()
 
 
-@pytest.mark.parametrize(
-    ("fails", "why"), [("add-json", "Something is wrong"), ("silently", "does not say what it should")]
-)
+@pytest.mark.parametrize(("fails", "why"), [("add-json", "Something is wrong"), ("silently", "lacks what was shown")])
 def test_a_command_that_fails_or_does_nothing_is_told(home: Path, fails: str, why: str) -> None:
     done = run(home, "install", "claude-code", "--yes", CLAUDE_FAILS=fails)
     assert done.returncode == 1

@@ -10,10 +10,10 @@ import pytest
 
 from firmly_mcp import __version__
 from firmly_mcp.errors import SettingsError
-from firmly_mcp.hosts.known import HOSTS
-from firmly_mcp.hosts.launching import Program, entry_for, this_program
+from firmly_mcp.install.clients import CLIENTS
+from firmly_mcp.install.entry import Program, entry_for, this_program
 from firmly_mcp.settings import CONFIG_VARIABLE, VARIABLES
-from tests.hosts.installing import SESSION
+from tests.install.installing import SESSION
 
 PROGRAM = Program("/opt/firmly/bin/firmly-mcp", ("serve",))
 BUS = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/user/1000/bus"}
@@ -21,7 +21,7 @@ SECRETS = {"FIRMLY_TOKEN": "t0ken", "OPENAI_API_KEY": "k3y", "PATH": "/usr/bin",
 
 
 def entry(host: str, platform: str = "linux", **environ: str) -> dict[str, Any]:
-    return entry_for(HOSTS[host], PROGRAM, environ, platform)
+    return entry_for(CLIENTS[host], PROGRAM, environ, platform)
 
 
 @pytest.mark.parametrize("host", ["claude-desktop", "claude-code", "cursor", "gemini-cli"])
@@ -47,7 +47,7 @@ def test_a_display_that_came_by_ssh_is_not_written_down() -> None:
     assert set(said) == {*BUS, "XDG_RUNTIME_DIR"}
 
 
-@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("host", CLIENTS)
 def test_every_setting_in_force_is_told_and_nothing_else_of_the_shell(host: str) -> None:
     settings = {name: f"/{number}" for number, name in enumerate([CONFIG_VARIABLE, *VARIABLES.values()])}
     assert entry(host, **settings, **SECRETS)["env"] == settings
@@ -69,7 +69,7 @@ def test_a_value_that_the_host_would_replace_is_refused(host: str, value: str) -
 
 
 def test_a_path_that_is_no_text_is_refused() -> None:
-    with pytest.raises(SettingsError, match="no text"):
+    with pytest.raises(SettingsError, match="not text"):
         entry("cursor", FIRMLY_MCP_DATA_DIR=b"/a\xff".decode(errors="surrogateescape"))
 
 
