@@ -181,11 +181,11 @@ class _Rooms:
         return CardCommand(settings.card_command, settings.environment, may_run=may_run, now=self._now)
 
     async def _demo_vault(self) -> Wallet:
-        from .wallet.memory import demo_vault
+        from .wallet.memory import demo_wallet
 
         if self._settings.environment != "simulator":
             raise NotAllowed("The demo's card works in the simulator environment only.")
-        return await demo_vault(self._settings.shopper, self._locks, self._now)
+        return await demo_wallet(self._settings.shopper, self._locks, self._now)
 
     async def firmly(self) -> FirmlyClient:
         """Firmly for the shopper's own device, whose token is kept in the keyring."""

@@ -6,11 +6,11 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from firmly_mcp.wallet.person import PersonProof
+from firmly_mcp.wallet.person import ApprovalProof
 
-BY_PERSON: Final = PersonProof("terminal")
+BY_PERSON: Final = ApprovalProof("terminal")
 
 
-def with_pin(pin: SecretStr | str | None) -> PersonProof:
+def with_pin(pin: SecretStr | str | None) -> ApprovalProof:
     """The proof of a person who typed this PIN."""
-    return PersonProof("terminal", SecretStr(pin) if isinstance(pin, str) else pin)
+    return ApprovalProof("terminal", SecretStr(pin) if isinstance(pin, str) else pin)

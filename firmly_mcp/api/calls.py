@@ -15,15 +15,15 @@ from firmly_mcp.errors import FirmlyError, UnexpectedAnswer, Unreachable
 
 from .error_codes import (
     envelope,
+    error_from_response,
     proves_not_made,
     proves_session_refused,
-    refusal,
     retry_after,
     session_refused,
 )
 from .fields import Model, read
 from .session import DeviceSession, Token
-from .transport import CALL_SECONDS, Answer, NoAnswer, NotSent, Request
+from .transport import CALL_SECONDS, NoAnswer, NotSent, Request, Response
 
 # Seconds before the second and the third try, where the answer does not ask for another wait.
 _PAUSES: Final = (0.1, 0.4)
@@ -46,7 +46,7 @@ class Calls:
     def __init__(self, session: DeviceSession) -> None:
         self._session = session
 
-    async def read(self, method: str, url: str, body: object = None, *, with_token: bool = True) -> Answer:
+    async def read(self, method: str, url: str, body: object = None, *, with_token: bool = True) -> Response:
         """A call that changes nothing.
 
         Raises:
@@ -93,7 +93,7 @@ class Calls:
         """The token's header, in the way that Firmly last took it."""
         return {"x-firmly-authorization": self._session.http.token_prefix + token.access_token}
 
-    async def _read(self, request: Request, *, with_token: bool) -> Answer:
+    async def _read(self, request: Request, *, with_token: bool) -> Response:
         """Try, and try again while the wait that is asked for, and the time since the first failure, are short."""
         give_up_at = None
         for pause in _PAUSES:
@@ -111,7 +111,7 @@ class Calls:
         except _Again as failure:
             raise failure.error from None
 
-    async def _read_once(self, request: Request, *, with_token: bool) -> Answer:
+    async def _read_once(self, request: Request, *, with_token: bool) -> Response:
         try:
             answer = await (self._authorized(request) if with_token else self._session.http.send(request))
         except NotSent as failure:
@@ -124,14 +124,14 @@ class Calls:
             raise _Again(_refused(answer), retry_after(answer.headers))
         return _accepted(answer)
 
-    async def _authorized(self, request: Request, *, accepts_any_401: bool = True) -> Answer:
+    async def _authorized(self, request: Request, *, accepts_any_401: bool = True) -> Response:
         """Send with the token; if that is refused with a renewed one, and then with the other way of writing it.
 
         Without `accepts_any_401`, only a refusal in Firmly's words is one: a proxy may say 401 of what it passed on.
         """
         without_session = session_refused if accepts_any_401 else proves_session_refused
 
-        def is_refused(answer: Answer) -> bool:
+        def is_refused(answer: Response) -> bool:
             return without_session(answer.status, answer.body)
 
         token = await self._session.token()
@@ -149,7 +149,7 @@ class Calls:
             http.token_prefix = usual
         return answer
 
-    async def _sent(self, request: Request, token: Token) -> Answer:
+    async def _sent(self, request: Request, token: Token) -> Response:
         headers = self.authorization(token)
         return await self._session.http.send(Request(request.method, request.url, headers, request.body))
 
@@ -159,28 +159,28 @@ def not_reached(failure: NotSent) -> Unreachable:
     return Unreachable(f"Firmly could not be reached ({failure}). Nothing was sent.")
 
 
-def _accepted(answer: Answer) -> Answer:
+def _accepted(answer: Response) -> Response:
     if answer.status >= 400:
         raise _refused(answer)
-    if not answer.succeeded:
+    if not answer.is_success:
         raise UnexpectedAnswer("Firmly's answer points to another address, which is not followed.")
-    if not answer.readable:
+    if not answer.is_json:
         raise UnexpectedAnswer("Firmly's answer is not JSON.")
     return answer
 
 
-def _refused(answer: Answer) -> FirmlyError:
-    return refusal(answer.status, answer.body, answer.headers, request_id=answer.request_id)
+def _refused(answer: Response) -> FirmlyError:
+    return error_from_response(answer.status, answer.body, answer.headers, request_id=answer.request_id)
 
 
-def _refusal_of_change(answer: Answer, *, repeatable: bool) -> FirmlyError:
+def _refusal_of_change(answer: Response, *, repeatable: bool) -> FirmlyError:
     error = _refused(answer)
     if answer.whole and proves_not_made(answer.status, answer.body, repeatable=repeatable):
         return error
     return _perhaps_made(error, f"it was answered with an error (status {answer.status})", repeatable=repeatable)
 
 
-def _changed(answer: Answer) -> object:
+def _changed(answer: Response) -> object:
     """The body of an answer that says that a change was made.
 
     Raises:

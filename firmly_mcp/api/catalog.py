@@ -15,7 +15,7 @@ from firmly_mcp.money import Money
 
 from .calls import Calls
 from .encoding import Hosts, cents, given, origin_of, page_url, query, segment, store_name
-from .error_codes import invalid
+from .error_codes import invalid_request
 from .products import Product, ProductListing, SearchPage, listings, product_page, search_page
 
 ALL: Final = slice(0, None)
@@ -98,7 +98,7 @@ def search_url(next_page: str, hosts: Hosts) -> str:
     ours = origin_of(next_page) == origin_of(hosts.api)
     path = urlsplit(next_page).path if ours else ""
     if not path.startswith("/api/") or "/discovery/" not in path or "/." in path or "%" in path:
-        raise invalid("InvalidNextPage", "The next page is not on Firmly's own search. Search again.")
+        raise invalid_request("InvalidNextPage", "The next page is not on Firmly's own search. Search again.")
     return next_page
 
 

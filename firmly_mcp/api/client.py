@@ -16,9 +16,9 @@ from firmly_mcp.errors import NotFound
 from .calls import Calls
 from .catalog import Catalog
 from .encoding import AddressFields, Item, address_body, at_least, given, items_body, segment, store_name
-from .error_codes import invalid, method_kept
+from .error_codes import invalid_request, method_kept
 from .fields import read
-from .locks import Hold
+from .locks import CartLock
 from .models import Cart, Order, PaymentKey, carts
 from .one_use import SealedCard
 from .order_status import ActiveDomains, Availability, OrderStatus, PostalCode
@@ -52,18 +52,18 @@ class FirmlyClient:
         return self.session.take_notices()
 
     @asynccontextmanager
-    async def hold(self, store: str) -> AsyncIterator[Hold]:
+    async def hold(self, store: str) -> AsyncIterator[CartLock]:
         """Keep a store's cart as it is, from the check to the outcome of an order.
 
         Raises:
             OrderInProgress: an order is being placed there.
         """
-        async with self.session.locks.hold(store_name(store)) as hold:
+        async with self.session.locks.exclusive(store_name(store)) as hold:
             yield hold
 
     # Cart
 
-    async def get_cart(self, store: str, *, hold: Hold | None = None) -> Cart:
+    async def get_cart(self, store: str, *, hold: CartLock | None = None) -> Cart:
         """GET cart (Firmly: get-cart). Raises CartNotFound where there is none; some stores answer an empty one."""
         try:
             return await self._cart("GET", store, self._get_cart_tail, hold=hold)
@@ -98,7 +98,7 @@ class FirmlyClient:
     async def add_promo_codes(self, store: str, promo_codes: Sequence[str]) -> Cart:
         """POST cart/promo-codes, 1 to 10 (Firmly: add-promo-codes). Raises PromoRejected; one of several may pass."""
         if not 1 <= len(promo_codes) <= 10:
-            raise invalid("InvalidPromoCodes", "One to ten promo codes can be set at once.")
+            raise invalid_request("InvalidPromoCodes", "One to ten promo codes can be set at once.")
         return await self._cart("POST", store, "/promo-codes", {"promo_codes": list(promo_codes)})
 
     async def clear_promo_codes(self, store: str) -> Cart:
@@ -183,7 +183,7 @@ class FirmlyClient:
         """POST cart/shipments/get-availability: dates of a scheduled shipment. Raises NotFound, InvalidRequest."""
         name = store_name(store)
         url = f"{self._api}/v2/domains/{name}/cart/shipments/get-availability"
-        async with self.session.locks.cart(name):
+        async with self.session.locks.shared(name):
             # It changes nothing, though it is a POST.
             return read(Availability, (await self._calls.read("POST", url, {"shipment_id": shipment_id})).body)
 
@@ -202,7 +202,7 @@ class FirmlyClient:
         billing_info: AddressFields,
         *,
         captcha_token: str | None = None,
-        hold: Hold | None = None,
+        hold: CartLock | None = None,
         last_look: LastLook | None = None,
     ) -> Order | NotConfirmed:
         """Pay the store's cart: one request, never repeated (Firmly: complete-order-v2).
@@ -216,7 +216,7 @@ class FirmlyClient:
         """
         name = store_name(store)
         body = {"billing_info": address_body(billing_info)} | given({"captcha_token": captcha_token})
-        async with self.session.locks.cart(name, hold):
+        async with self.session.locks.shared(name, hold):
             return await self._payments.complete(name, body, encrypted_card, last_look)
 
     @asynccontextmanager
@@ -242,7 +242,7 @@ class FirmlyClient:
             "items": items_body(items),
         } | given({"captcha_token": captcha_token})
         async with (
-            self.session.locks.cart(name),
+            self.session.locks.shared(name),
             self._payments.place(name, body, encrypted_card, last_look) as events,
         ):
             yield events
@@ -260,11 +260,11 @@ class FirmlyClient:
         body: object = None,
         *,
         repeatable: bool | None = None,
-        hold: Hold | None = None,
+        hold: CartLock | None = None,
     ) -> Cart:
         name = store_name(store)
         url = f"{self._api}/v2/domains/{name}/cart{path}"
-        async with self.session.locks.cart(name, hold):
+        async with self.session.locks.shared(name, hold):
             if method == "GET":
                 return read(Cart, (await self._calls.read(method, url, body)).body)
             return await self._calls.change(Cart, method, url, body, repeatable=repeatable)
@@ -283,19 +283,19 @@ class Device:
 
     async def get_active_domains(self) -> tuple[str, ...]:
         """GET carts/active-domains: stores where this device has a cart with something in it."""
-        async with self._locks.device():
+        async with self._locks.all_stores():
             answer = await self._calls.read("GET", f"{self._carts}/active-domains")
         return read(ActiveDomains, answer.body).domains
 
     async def get_active_carts(self) -> tuple[Cart, ...]:
         """GET carts/active: every cart with something in it; a store that fails is missing."""
-        async with self._locks.device():
+        async with self._locks.all_stores():
             answer = await self._calls.read("GET", f"{self._carts}/active")
         return carts(answer.body)
 
     async def set_postal_code(self, postal_code: str) -> str | None:
         """POST carts/postal-code (Firmly: set-postal-code): shipping is computed anew in every active cart."""
-        async with self._locks.device():
+        async with self._locks.all_stores():
             url, body = f"{self._carts}/postal-code", {"postal_code": postal_code}
             changed = await self._calls.change(PostalCode, "POST", url, body, repeatable=True)
         return changed.postal_code or None

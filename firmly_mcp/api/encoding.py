@@ -16,7 +16,7 @@ from firmly_mcp.errors import SettingsError
 from firmly_mcp.money import Money, minor_units
 from firmly_mcp.untrusted import is_unseen
 
-from .error_codes import invalid
+from .error_codes import invalid_request
 from .models import Address
 
 StoreName = NewType("StoreName", str)
@@ -35,7 +35,9 @@ def store_name(text: str) -> StoreName:
     """
     name = text.lower() if text.isascii() else ""
     if len(name) > 253 or not _HOST_NAME.fullmatch(name):
-        raise invalid("InvalidStore", "A store is a host name such as staging.luma.gift, with nothing before or after.")
+        raise invalid_request(
+            "InvalidStore", "A store is a host name such as staging.luma.gift, with nothing before or after."
+        )
     return StoreName(name)
 
 
@@ -46,7 +48,7 @@ def segment(text: str) -> str:
         InvalidRequest: `InvalidPath`, status 0: empty, or dots that a server would read as another path.
     """
     if not text.strip(".") or not text.isprintable():
-        raise invalid("InvalidPath", "A product handle, an id or an order number is missing or cannot be one.")
+        raise invalid_request("InvalidPath", "A product handle, an id or an order number is missing or cannot be one.")
     return quote(text, safe="")
 
 
@@ -63,7 +65,7 @@ def page_url(text: str) -> str:
     """
     url = unquote(text) if text[:9].lower().startswith(("http%3a%2f", "https%3a")) else text
     if not re.match(r"https?://[^/\s]", url, re.IGNORECASE) or not url.isprintable():
-        raise invalid("InvalidUrl", "A product page's address begins with https:// and names a host.")
+        raise invalid_request("InvalidUrl", "A product page's address begins with https:// and names a host.")
     return url
 
 
@@ -134,7 +136,7 @@ def at_least(least: int, quantity: int) -> int:
         InvalidRequest: `InvalidAmount`, status 0: below `least`.
     """
     if quantity < least:
-        raise invalid("InvalidAmount", f"A quantity is a whole number from {least}.")
+        raise invalid_request("InvalidAmount", f"A quantity is a whole number from {least}.")
     return quantity
 
 

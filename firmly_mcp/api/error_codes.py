@@ -49,7 +49,7 @@ class _Unsent(InvalidRequest):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ErrorCode:
     """What an error name means: the class, our sentence, the tool that helps, and whether it proves "not placed"."""
 
     kind: type[StoreError]
@@ -58,11 +58,11 @@ class Refusal:
     proven: bool = False
 
 
-def _auth(sentence: str = "Firmly did not accept the session's token. Try again: a new one is asked for.") -> Refusal:
-    return Refusal(Unauthorized, sentence, proven=True)
+def _auth(sentence: str = "Firmly did not accept the session's token. Try again: a new one is asked for.") -> ErrorCode:
+    return ErrorCode(Unauthorized, sentence, proven=True)
 
 
-REFUSALS: Final[Mapping[str, Refusal]] = {
+ERROR_CODES: Final[Mapping[str, ErrorCode]] = {
     # Authentication
     "MissingAuthHeader": _auth(),
     "InvalidToken": _auth(),
@@ -70,97 +70,103 @@ REFUSALS: Final[Mapping[str, Refusal]] = {
     "ErrorUnauthorized": _auth(),
     "Unauthorized": _auth(),
     "TokenExpired": _auth(),
-    "InvalidAPIToken": Refusal(Unauthorized, "Firmly did not accept the API secret."),
-    "Forbidden": Refusal(Unauthorized, "This App ID may not do that at this store. Firmly enables stores per App ID."),
-    "InvalidAppId": Refusal(
+    "InvalidAPIToken": ErrorCode(Unauthorized, "Firmly did not accept the API secret."),
+    "Forbidden": ErrorCode(
+        Unauthorized, "This App ID may not do that at this store. Firmly enables stores per App ID."
+    ),
+    "InvalidAppId": ErrorCode(
         Unauthorized, "Firmly does not know this App ID. Check FIRMLY_APP_ID.", "firmly-mcp doctor"
     ),
-    "ErrorMissingAppId": Refusal(Unauthorized, "No App ID was sent. Set FIRMLY_APP_ID.", "firmly-mcp doctor"),
+    "ErrorMissingAppId": ErrorCode(Unauthorized, "No App ID was sent. Set FIRMLY_APP_ID.", "firmly-mcp doctor"),
     # Carts, products, stock
-    "ErrorCartNotFound": Refusal(CartNotFound, "There is no cart at this store, or it expired.", "add_line_item"),
-    "CartNotFound": Refusal(CartNotFound, "There is no cart at this store, or it expired.", "add_line_item"),
-    "ErrorProductNotFound": Refusal(
+    "ErrorCartNotFound": ErrorCode(CartNotFound, "There is no cart at this store, or it expired.", "add_line_item"),
+    "CartNotFound": ErrorCode(CartNotFound, "There is no cart at this store, or it expired.", "add_line_item"),
+    "ErrorProductNotFound": ErrorCode(
         ProductNotFound, "The store has no such product or variant.", "search_products", proven=True
     ),
-    "InvalidSKU": Refusal(ProductNotFound, "The store has no such variant.", "get_product"),
-    "ErrorNotEnoughStock": Refusal(
+    "InvalidSKU": ErrorCode(ProductNotFound, "The store has no such variant.", "get_product"),
+    "ErrorNotEnoughStock": ErrorCode(
         OutOfStock,
         "Fewer are in stock than were asked for. Ask for fewer, or another variant.",
         "get_product",
         proven=True,
     ),
-    "InvalidQuantity": Refusal(InvalidRequest, "The quantity must be a whole number that the store sells."),
-    "ErrorNoLineItem": Refusal(InvalidRequest, "The cart is empty.", "add_line_item"),
-    "ErrorCannotTransferSession": Refusal(InvalidRequest, "The store's own cart could not be taken over."),
-    "AllProductsNotImplemented": Refusal(NotFound, "This store cannot list its catalog. Search it.", "search_products"),
-    "ProductUrlNotImplemented": Refusal(
+    "InvalidQuantity": ErrorCode(InvalidRequest, "The quantity must be a whole number that the store sells."),
+    "ErrorNoLineItem": ErrorCode(InvalidRequest, "The cart is empty.", "add_line_item"),
+    "ErrorCannotTransferSession": ErrorCode(InvalidRequest, "The store's own cart could not be taken over."),
+    "AllProductsNotImplemented": ErrorCode(
+        NotFound, "This store cannot list its catalog. Search it.", "search_products"
+    ),
+    "ProductUrlNotImplemented": ErrorCode(
         NotFound, "This store cannot be asked by a page's address. Search it.", "search_products"
     ),
-    "SizeInvalid": Refusal(InvalidRequest, "A catalog page has 100, 500, 1000 or 2000 products."),
+    "SizeInvalid": ErrorCode(InvalidRequest, "A catalog page has 100, 500, 1000 or 2000 products."),
     # Shipments, checkout, promo codes, addons
-    "ErrorShipmentNotFound": Refusal(NotFound, "The cart has no such shipment or location.", "get_cart"),
-    "ErrorInvalidFulfillmentType": Refusal(
+    "ErrorShipmentNotFound": ErrorCode(NotFound, "The cart has no such shipment or location.", "get_cart"),
+    "ErrorInvalidFulfillmentType": ErrorCode(
         InvalidRequest, "The shipment cannot be fulfilled so; its options are in the cart.", "get_cart"
     ),
-    "ErrorInvalidShippingMethod": Refusal(
+    "ErrorInvalidShippingMethod": ErrorCode(
         InvalidRequest, "The shipment cannot be shipped so; its options are in the cart.", "get_cart"
     ),
-    "ErrorMissingShippingMethod": Refusal(
+    "ErrorMissingShippingMethod": ErrorCode(
         InvalidRequest, "A shipping method has to be chosen first.", "set_fulfillment"
     ),
-    "ErrorMissingTaxSync": Refusal(InvalidRequest, "The cart's tax is not current. Set the address again.", "get_cart"),
-    "ErrorCountryNotSupported": Refusal(
+    "ErrorMissingTaxSync": ErrorCode(
+        InvalidRequest, "The cart's tax is not current. Set the address again.", "get_cart"
+    ),
+    "ErrorCountryNotSupported": ErrorCode(
         InvalidRequest, "The store does not ship to this country.", "set_shipping_info"
     ),
-    "ErrorInvalidState": Refusal(
+    "ErrorInvalidState": ErrorCode(
         InvalidRequest, "The state or province does not belong to the country.", "set_shipping_info"
     ),
-    "ErrorInvalidPromoCode": Refusal(PromoRejected, "A promo code is invalid or expired.", "set_promo_codes"),
-    "ErrorPromoNotAvailable": Refusal(PromoRejected, "A promo code is not for this cart.", "set_promo_codes"),
-    "ErrorClearPromoCodeNotAllowed": Refusal(
+    "ErrorInvalidPromoCode": ErrorCode(PromoRejected, "A promo code is invalid or expired.", "set_promo_codes"),
+    "ErrorPromoNotAvailable": ErrorCode(PromoRejected, "A promo code is not for this cart.", "set_promo_codes"),
+    "ErrorClearPromoCodeNotAllowed": ErrorCode(
         PromoRejected, "This store does not let promo codes be removed.", "get_cart"
     ),
-    "ErrorAddonNotFound": Refusal(NotFound, "The cart has no such addon.", "get_cart"),
+    "ErrorAddonNotFound": ErrorCode(NotFound, "The cart has no such addon.", "get_cart"),
     # Payment
-    "ErrorPaymentDeclined": Refusal(
+    "ErrorPaymentDeclined": ErrorCode(
         PaymentDeclined, "The card was declined; nothing was charged.", "list_payment_cards", proven=True
     ),
-    "ErrorMissingRequiredParameters": Refusal(
+    "ErrorMissingRequiredParameters": ErrorCode(
         InvalidRequest, "The cart lacks something that the store needs.", "preview_order", proven=True
     ),
-    "ErrorBadRequest": Refusal(InvalidRequest, "The payment was refused as it was sent."),
-    "ErrorGatewayNotFound": Refusal(InvalidRequest, "The store does not take this kind of payment."),
-    "ErrorCheckout": Refusal(StoreUnavailable, "The store's checkout failed.", "get_order_status"),
-    "MerchantError": Refusal(StoreUnavailable, "The store's own system failed. Try again later."),
+    "ErrorBadRequest": ErrorCode(InvalidRequest, "The payment was refused as it was sent."),
+    "ErrorGatewayNotFound": ErrorCode(InvalidRequest, "The store does not take this kind of payment."),
+    "ErrorCheckout": ErrorCode(StoreUnavailable, "The store's checkout failed.", "get_order_status"),
+    "MerchantError": ErrorCode(StoreUnavailable, "The store's own system failed. Try again later."),
     # Validation, system
-    "ErrorInvalidInputBody": Refusal(
+    "ErrorInvalidInputBody": ErrorCode(
         InvalidRequest, "A value was refused. `said` is the store's reason, where it gave one.", proven=True
     ),
-    "ValidationError": Refusal(InvalidRequest, "The postal code was refused.", "set_postal_code"),
-    "InvalidRequest": Refusal(InvalidRequest, "The search was refused. It needs words, and prices in order."),
-    "BadRequest": Refusal(InvalidRequest, "The request was refused as it was sent."),
-    "RateLimitExceeded": Refusal(RateLimited, "Too many requests. Wait before the next.", proven=True),
-    "ErrorStoreUnavailable": Refusal(StoreUnavailable, "The store cannot answer now. Try again later."),
-    "ServiceUnavailable": Refusal(StoreUnavailable, "Firmly is under maintenance. Try again later."),
-    "RouteNotFound": Refusal(NotFound, "Firmly does not offer this call here.", proven=True),
+    "ValidationError": ErrorCode(InvalidRequest, "The postal code was refused.", "set_postal_code"),
+    "InvalidRequest": ErrorCode(InvalidRequest, "The search was refused. It needs words, and prices in order."),
+    "BadRequest": ErrorCode(InvalidRequest, "The request was refused as it was sent."),
+    "RateLimitExceeded": ErrorCode(RateLimited, "Too many requests. Wait before the next.", proven=True),
+    "ErrorStoreUnavailable": ErrorCode(StoreUnavailable, "The store cannot answer now. Try again later."),
+    "ServiceUnavailable": ErrorCode(StoreUnavailable, "Firmly is under maintenance. Try again later."),
+    "RouteNotFound": ErrorCode(NotFound, "Firmly does not offer this call here.", proven=True),
 }
 
 # A 401 is about the session, whatever its name; these names are, whatever the status.
 SESSION_REFUSED: Final = frozenset(
     {"MissingAuthHeader", "InvalidToken", "InvalidJWTToken", "ErrorUnauthorized", "Unauthorized", "TokenExpired"}
 )
-PROVEN: Final = frozenset(name for name, refusal in REFUSALS.items() if refusal.proven)
+PROOF_OF_REFUSAL: Final = frozenset(name for name, refusal in ERROR_CODES.items() if refusal.proven)
 
-_BY_STATUS: Final[Mapping[int, Refusal]] = {
+_BY_STATUS: Final[Mapping[int, ErrorCode]] = {
     401: _auth(),
-    403: Refusal(Unauthorized, "This App ID may not do that at this store. Firmly enables stores per App ID."),
-    404: Refusal(NotFound, "The store, or what was asked for there, does not exist or is not enabled."),
-    409: Refusal(InvalidRequest, "The cart does not allow this as it is now.", "get_cart"),
-    429: Refusal(RateLimited, "Too many requests. Wait before the next."),
+    403: ErrorCode(Unauthorized, "This App ID may not do that at this store. Firmly enables stores per App ID."),
+    404: ErrorCode(NotFound, "The store, or what was asked for there, does not exist or is not enabled."),
+    409: ErrorCode(InvalidRequest, "The cart does not allow this as it is now.", "get_cart"),
+    429: ErrorCode(RateLimited, "Too many requests. Wait before the next."),
 }
-_OTHER_4XX: Final = Refusal(InvalidRequest, "The request was refused.")
-_OTHER: Final = Refusal(StoreUnavailable, "The store, or Firmly, cannot answer now. Try again later.")
-_CAPTCHA: Final = Refusal(
+_OTHER_4XX: Final = ErrorCode(InvalidRequest, "The request was refused.")
+_OTHER: Final = ErrorCode(StoreUnavailable, "The store, or Firmly, cannot answer now. Try again later.")
+_CAPTCHA: Final = ErrorCode(
     CaptchaRequired, "The store wants a captcha: a person has to buy this on the store's own page."
 )
 
@@ -235,7 +241,7 @@ def names_an_order(body: object) -> bool:
     return False
 
 
-def refusal(
+def error_from_response(
     status: int, body: object, headers: Mapping[str, str], *, request_id: str | None = None, order: bool = False
 ) -> StoreError:
     """The error that an answer is; `order` says that it answers an order request, which may have moved money."""
@@ -250,7 +256,7 @@ def refusal(
     return error
 
 
-def stream_refusal(body: object, *, request_id: str | None = None) -> StoreError:
+def error_from_event(body: object, *, request_id: str | None = None) -> StoreError:
     """What a stream's `error` event says; its status is 0, or the event's own `code` where that proves nothing."""
     found = envelope(body)
     error = _error(found, 0 if found.is_of_a_refusal else found.status or 0, request_id)
@@ -267,7 +273,7 @@ def proves_not_placed(error: StoreError) -> bool:
     if isinstance(error, _Unsent):
         return True
     refused = error.status == 0 or is_refusal(error.status)
-    return refused and error.name in PROVEN and error.money_moved == "no"
+    return refused and error.name in PROOF_OF_REFUSAL and error.money_moved == "no"
 
 
 def proves_not_made(status: int, body: object, *, repeatable: bool) -> bool:
@@ -277,8 +283,8 @@ def proves_not_made(status: int, body: object, *, repeatable: bool) -> bool:
     404 may be a proxy's, which answers so for a request that it passed on, too.
     """
     found = envelope(body)
-    meaning = REFUSALS.get(found.name) or _meaning_of(status, found.name)
-    is_known = found.is_firmlys and (found.name in REFUSALS or meaning is _CAPTCHA)
+    meaning = ERROR_CODES.get(found.name) or _meaning_of(status, found.name)
+    is_known = found.is_firmlys and (found.name in ERROR_CODES or meaning is _CAPTCHA)
     is_written = is_known or (repeatable and bool(found.said or found.is_firmlys))
     return is_written and found.is_of_a_refusal and is_refusal(status) and meaning.kind is not StoreUnavailable
 
@@ -294,7 +300,7 @@ def proves_session_refused(status: int, body: object) -> bool:
     return is_refusal(status) and found.is_of_a_refusal and found.name in SESSION_REFUSED
 
 
-def invalid(name: str, message: str, *, next: str | None = None) -> InvalidRequest:  # noqa: A002 - the field's name everywhere
+def invalid_request(name: str, message: str, *, next: str | None = None) -> InvalidRequest:  # noqa: A002 - the field's name everywhere
     """What we refuse to send: status 0, a name that Firmly does not have."""
     return _Unsent(message, status=0, name=name, next=next)
 
@@ -312,13 +318,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _error(found: Envelope, status: int, request_id: str | None) -> StoreError:
-    meaning = REFUSALS.get(found.name) or _meaning_of(status, found.name)
+    meaning = ERROR_CODES.get(found.name) or _meaning_of(status, found.name)
     return meaning.kind(
         meaning.sentence, status=status, name=found.name, said=found.said, request_id=request_id, next=meaning.next
     )
 
 
-def _meaning_of(status: int, name: str) -> Refusal:
+def _meaning_of(status: int, name: str) -> ErrorCode:
     if "captcha" in name.lower():
         return _CAPTCHA
     return _BY_STATUS.get(status) or (_OTHER_4XX if 400 <= status < 500 and status != 408 else _OTHER)

@@ -1,6 +1,6 @@
 """Missing fields are normal, unknown ones are ignored, wrong types are a clear error, and no number is ever guessed.
 
-Null is the same as missing. What contradicts in an answer is kept in `doubts`: sentences of ours, free of store text.
+Null is the same as missing. What contradicts in an answer is kept in `inconsistencies`: our sentences, no store text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from firmly_mcp.errors import UnexpectedAnswer
 from firmly_mcp.money import Money, minor_units
 
 T = TypeVar("T")
-Model = TypeVar("Model", bound="Sent")
+Model = TypeVar("Model", bound="FirmlyModel")
 
 # Sums of stores are far below; what is above is no price, and its digits would fill a screen.
 _LARGEST: Final = Decimal(10) ** 12
@@ -29,7 +29,7 @@ _CURRENCY: Final = re.compile("[A-Z]{3}")
 
 
 # One contradiction is enough to pay nothing; more than these tell a reader no more.
-_MOST_DOUBTS: Final = 10
+_MOST_INCONSISTENCIES: Final = 10
 
 
 class _Wrong(ValueError):
@@ -37,57 +37,57 @@ class _Wrong(ValueError):
 
 
 @dataclass
-class Reading:
-    """What the reading of one answer knows beside the field at hand: the only currency in it, and the doubts so far."""
+class ParseContext:
+    """What is known of one answer as a whole: its only currency, and the inconsistencies found so far."""
 
     currency: str | None = None
-    doubts: list[str] = field(default_factory=list)
+    inconsistencies: list[str] = field(default_factory=list)
 
-    def doubt(self, sentence: str) -> None:
+    def report(self, sentence: str) -> None:
         """Keep a contradiction, once; of very many, the first ones."""
-        if len(self.doubts) < _MOST_DOUBTS and sentence not in self.doubts:
-            self.doubts.append(sentence)
+        if len(self.inconsistencies) < _MOST_INCONSISTENCIES and sentence not in self.inconsistencies:
+            self.inconsistencies.append(sentence)
 
 
-class Sent(BaseModel):
-    """Something that Firmly sent. `dialects` maps a name that some stores use to the documented one."""
+class FirmlyModel(BaseModel):
+    """Something that Firmly sent. `aliases` maps a name that some stores use to the documented one."""
 
     # Built when first read: a command that reads nothing does not wait for fifty models.
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
-    dialects: ClassVar[Mapping[str, str]] = {}
+    aliases: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")
     @classmethod
-    def _in_documented_words(cls, raw: Any) -> Any:
+    def _apply_aliases(cls, raw: Any) -> Any:
         if not isinstance(raw, dict):
             return raw
-        said = {ours: raw[theirs] for theirs, ours in cls.dialects.items() if raw.get(theirs) is not None}
+        said = {ours: raw[theirs] for theirs, ours in cls.aliases.items() if raw.get(theirs) is not None}
         return raw | {ours: value for ours, value in said.items() if raw.get(ours) is None} if said else raw
 
-    def contradictions(self) -> Iterable[str]:
-        """What contradicts within this answer, a sentence each, for a model that keeps `doubts`."""
+    def find_inconsistencies(self) -> Iterable[str]:
+        """What contradicts within this answer, a sentence each, for a model that keeps `inconsistencies`."""
         return ()
 
 
 def read(model: type[Model], raw: object) -> Model:
-    """Read a JSON value as a model; one with `doubts` carries what contradicts in it.
+    """Read a JSON value as a model; one with `inconsistencies` carries what contradicts in it.
 
     Raises:
         UnexpectedAnswer: not an object, or a field has the wrong type; says which, never the value.
     """
     currencies = set(_currencies(raw))
-    reading = Reading(currency=_only(currencies))
+    context = ParseContext(currency=_only(currencies))
     try:
-        value = model.model_validate(raw, context=reading)
+        value = model.model_validate(raw, context=context)
     except ValidationError as error:
         raise UnexpectedAnswer(f"Firmly's answer is outside its contract: {_places(error)}.") from None
-    if "doubts" not in model.model_fields:
+    if "inconsistencies" not in model.model_fields:
         return value
     if len(currencies) > 1:
-        reading.doubt("the amounts are in more than one currency")
-    for sentence in islice(value.contradictions(), _MOST_DOUBTS):
-        reading.doubt(sentence)
-    return value.model_copy(update={"doubts": tuple(reading.doubts)})
+        context.report("the amounts are in more than one currency")
+    for sentence in islice(value.find_inconsistencies(), _MOST_INCONSISTENCIES):
+        context.report(sentence)
+    return value.model_copy(update={"inconsistencies": tuple(context.inconsistencies)})
 
 
 def parse_json(content: bytes) -> object:
@@ -193,20 +193,20 @@ def _money(value: object, info: ValidationInfo) -> object:
         return value
     if not isinstance(value, dict):
         raise _Wrong("should be an amount")
-    reading = info.context if isinstance(info.context, Reading) else Reading()
+    context = info.context if isinstance(info.context, ParseContext) else ParseContext()
     major, minor = _number(value.get("value")), _count(value.get("number"))
     if major is None and minor is None:
         return None
-    currency = _currency(value.get("currency")) or reading.currency
+    currency = _currency(value.get("currency")) or context.currency
     if currency is None:
-        reading.doubt(f"{info.field_name} has no currency")
+        context.report(f"{info.field_name} has no currency")
         return None
     by_number = Money.from_minor(minor, currency) if isinstance(minor, int) else None
     if not isinstance(major, Decimal):
         return by_number
     by_value = Money.parse(_without_noise(major, currency), currency)
     if by_number is not None and by_number.amount != by_value.amount:
-        reading.doubt(f"{info.field_name} is {by_value.plain} by its value and {by_number.plain} by its number")
+        context.report(f"{info.field_name} is {by_value.plain} by its value and {by_number.plain} by its number")
     return by_value
 
 
@@ -267,12 +267,12 @@ def _not_said(_value: object) -> bool:
 
 Text = Annotated[str | None, BeforeValidator(_text)]
 Id = Annotated[str | None, BeforeValidator(_id)]
-Word = Annotated[str, BeforeValidator(_id)]
+IdText = Annotated[str, BeforeValidator(_id)]
 Flag = Annotated[bool | None, BeforeValidator(_flag)]
 Count = Annotated[int | None, BeforeValidator(_count)]
 Number = Annotated[Decimal | None, BeforeValidator(_number)]
 Amount = Annotated[Money | None, BeforeValidator(_money)]
-Many = Annotated[tuple[T, ...], BeforeValidator(_many)]
+ListOf = Annotated[tuple[T, ...], BeforeValidator(_many)]
 # Ours alone: an answer that holds a field of this name says nothing.
-Doubts = Annotated[tuple[str, ...], BeforeValidator(_none)]
-Ours = Annotated[bool, BeforeValidator(_not_said)]
+Inconsistencies = Annotated[tuple[str, ...], BeforeValidator(_none)]
+LocalFlag = Annotated[bool, BeforeValidator(_not_said)]

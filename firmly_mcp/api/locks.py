@@ -30,11 +30,11 @@ WAIT_SECONDS: Final = 10.0
 
 
 @dataclass
-class Hold:
+class CartLock:
     """A store's lock, held for an order. Handed to the client's calls at that store, which then take no lock."""
 
     store: StoreName
-    held: bool = True
+    is_held: bool = True
 
 
 class Locks:
@@ -46,7 +46,7 @@ class Locks:
         self._wait = wait
 
     @asynccontextmanager
-    async def cart(self, store: StoreName, hold: Hold | None = None) -> AsyncIterator[None]:
+    async def shared(self, store: StoreName, hold: CartLock | None = None) -> AsyncIterator[None]:
         """Take a store's lock, or go by a hold of that store.
 
         Raises:
@@ -55,7 +55,7 @@ class Locks:
             NotAllowed: the hold is of another store, or over.
         """
         if hold is not None:
-            if hold.store != store or not hold.held:
+            if hold.store != store or not hold.is_held:
                 raise NotAllowed("This hold is of another store, or it is over. Nothing was sent.")
             yield
             return
@@ -66,21 +66,21 @@ class Locks:
             os.close(lock)
 
     @asynccontextmanager
-    async def hold(self, store: StoreName) -> AsyncIterator[Hold]:
-        """Keep a store for an order; other cart calls are told at once that one is being placed. Raises as `cart`."""
+    async def exclusive(self, store: StoreName) -> AsyncIterator[CartLock]:
+        """Keep a store for an order; other cart calls are told at once that one is being placed. Raises as `shared`."""
         with ExitStack() as locks:
             locks.callback(os.close, await self._entered(store))
             # Only now: those who wait for the store look here to learn why.
             locks.callback(os.close, await self._acquired(lambda: _try(self._path(store, "order"))))
-            hold = Hold(store)
+            hold = CartLock(store)
             try:
                 yield hold
             finally:
-                hold.held = False
+                hold.is_held = False
 
     @asynccontextmanager
-    async def device(self) -> AsyncIterator[None]:
-        """Take every store's lock: no new call begins, and those in flight are waited for. Raises as `cart`."""
+    async def all_stores(self) -> AsyncIterator[None]:
+        """Take every store's lock: no new call begins, and those in flight are waited for. Raises as `shared`."""
         with ExitStack() as locks:
             locks.callback(os.close, await self._acquired(lambda: _try(self._path("", "gate"))))
             for path in sorted(self._directory.glob(f"{self._name}-*.store")):

@@ -13,16 +13,16 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from firmly_mcp.money import Money
 
-from .fields import Amount, Count, Doubts, Flag, Id, Many, Sent, Text, Word, read
+from .fields import Amount, Count, FirmlyModel, Flag, Id, IdText, Inconsistencies, ListOf, Text, read
 
 # What stores write where they have no picture.
 _NO_PICTURE = frozenset({"", "undefined", "null"})
 
 
-class Address(Sent):
+class Address(FirmlyModel):
     """A shipping or billing address (Firmly: set-shipping-info). `country` is ISO 3166 alpha-2, or a name."""
 
-    dialects: ClassVar[Mapping[str, str]] = {
+    aliases: ClassVar[Mapping[str, str]] = {
         "address_line_1": "address1",
         "address_line_2": "address2",
         "state_code": "state_or_province",
@@ -43,10 +43,10 @@ class Address(Sent):
     country: Text = None
 
 
-class Image(Sent):
+class Image(FirmlyModel):
     """A picture's address."""
 
-    dialects: ClassVar[Mapping[str, str]] = {"src": "url"}
+    aliases: ClassVar[Mapping[str, str]] = {"src": "url"}
     url: Text = None
     alt: Text = None
 
@@ -62,10 +62,10 @@ def _pictures(raw: object) -> object:
     return [image for image in raw if _usable(image)] if isinstance(raw, list) else raw
 
 
-Pictures = Annotated[Many[Image], BeforeValidator(_pictures)]
+Pictures = Annotated[ListOf[Image], BeforeValidator(_pictures)]
 
 
-class LineItem(Sent):
+class LineItem(FirmlyModel):
     """A variant in a cart and how many of it; `price` is of one, `line_price` of all."""
 
     line_item_id: Id = None
@@ -79,79 +79,79 @@ class LineItem(Sent):
     line_price: Amount = None
     discount: Amount = None
     line_discount: Amount = None
-    discounts: Many[object] = ()
+    discounts: ListOf[object] = ()
     requires_shipping: Flag = None
     recurring: object = None
 
 
-class FulfillmentType(Sent):
+class FulfillmentType(FirmlyModel):
     """How a shipment reaches the shopper: `SHIP_TO_ADDRESS`, `SCHEDULED_DELIVERY`, or a pickup, which has two names."""
 
     id: Id = None
     name: Text = None
 
 
-class ShippingMethod(Sent):
+class ShippingMethod(FirmlyModel):
     """A way to ship and its price; `estimated_delivery` is free text."""
 
-    dialects: ClassVar[Mapping[str, str]] = {"sku": "id"}
+    aliases: ClassVar[Mapping[str, str]] = {"sku": "id"}
     id: Id = None
     description: Text = None
     price: Amount = None
     estimated_delivery: Text = None
 
 
-class Shipment(Sent):
+class Shipment(FirmlyModel):
     """Lines that travel together, how, and what else the store offers for them (Firmly: shipment-configuration)."""
 
     shipment_id: Id = None
     fulfillment_type: FulfillmentType | None = None
-    fulfillment_type_options: Many[FulfillmentType] = ()
+    fulfillment_type_options: ListOf[FulfillmentType] = ()
     shipping_method: ShippingMethod | None = None
-    shipping_method_options: Many[ShippingMethod] = ()
+    shipping_method_options: ListOf[ShippingMethod] = ()
     notes: Text = None
     selected_date: Text = None
     selected_location: object = None
 
 
-class AddonDisplay(Sent):
+class AddonDisplay(FirmlyModel):
     """An addon's name and description."""
 
     name: Text = None
 
 
-class AddonOffer(Sent):
+class AddonOffer(FirmlyModel):
     """An addon on offer. Constraints (required, how many) have no documented names: they are in `model_extra`."""
 
     model_config = ConfigDict(extra="allow")
     addon_id: Id = None
     display: AddonDisplay | None = None
     price: Amount = None
-    eligible_line_item_ids: Many[Word] = ()
-    child_offers: Many[AddonOffer] = ()
+    eligible_line_item_ids: ListOf[IdText] = ()
+    child_offers: ListOf[AddonOffer] = ()
 
 
-class AddonSelection(Sent):
+class AddonSelection(FirmlyModel):
     """An addon that was chosen; what else the store says of it is in `model_extra`."""
 
     model_config = ConfigDict(extra="allow")
     addon_id: Id = None
-    selected_line_item_ids: Many[Word] = ()
-    selected_child_ids: Many[Word] = ()
+    selected_line_item_ids: ListOf[IdText] = ()
+    selected_child_ids: ListOf[IdText] = ()
     price: Amount = None
 
 
-class Addons(Sent):
+class Addons(FirmlyModel):
     """Offered and chosen addons."""
 
-    offers: Many[AddonOffer] = ()
-    selections: Many[AddonSelection] = ()
+    offers: ListOf[AddonOffer] = ()
+    selections: ListOf[AddonSelection] = ()
 
 
-class Notice(Sent):
+class Notice(FirmlyModel):
     """What the store says about a cart, such as `PRICE_INCREASED`; stores send a word or an object."""
 
-    dialects: ClassVar[Mapping[str, str]] = {"description": "message", "text": "message", "type": "code"}
+    aliases: ClassVar[Mapping[str, str]] = {"description": "message", "text": "message", "type": "code"}
     code: Text = None
     message: Text = None
 
@@ -165,20 +165,20 @@ def _notices(raw: object) -> object:
     return [raw] if isinstance(raw, str | dict) else raw
 
 
-Notices = Annotated[Many[Notice], BeforeValidator(_notices)]
+Notices = Annotated[ListOf[Notice], BeforeValidator(_notices)]
 
 CartAddons = Annotated[Addons, BeforeValidator(lambda raw: {} if raw is None else raw)]
 
 
-class Cart(Sent):
-    """A cart at one store (Firmly: get-cart); `doubts` says what contradicts in its amounts, a sentence each."""
+class Cart(FirmlyModel):
+    """A cart at one store (Firmly: get-cart); `inconsistencies` states what contradicts in its amounts."""
 
-    dialects: ClassVar[Mapping[str, str]] = {"tax": "tax_total", "promo_codes": "coupons"}
+    aliases: ClassVar[Mapping[str, str]] = {"tax": "tax_total", "promo_codes": "coupons"}
     cart_id: Id = None
     shop_id: Text = None
     cart_status: Text = None
-    line_items: Many[LineItem] = ()
-    shipments: Many[Shipment] = ()
+    line_items: ListOf[LineItem] = ()
+    shipments: ListOf[Shipment] = ()
     addons: CartAddons = Field(default_factory=Addons)
     sub_total: Amount = None
     shipping_total: Amount = None
@@ -187,12 +187,12 @@ class Cart(Sent):
     cart_discount: Amount = None
     store_credit: Amount = None
     total: Amount = None
-    coupons: Many[Word] = ()
+    coupons: ListOf[IdText] = ()
     notices: Notices = ()
     notice: Notices = ()
     shipping_info: Address | None = None
     platform_order_number: Id = None
-    doubts: Doubts = ()
+    inconsistencies: Inconsistencies = ()
 
     @property
     def is_empty(self) -> bool:
@@ -204,16 +204,16 @@ class Cart(Sent):
         """Ordered: its status says so. The proof is `platform_order_number` beside it."""
         return (self.cart_status or "").lower() == "submitted"
 
-    def contradictions(self) -> Iterable[str]:
+    def find_inconsistencies(self) -> Iterable[str]:
         """What does not add up."""
-        return contradictions(self)
+        return inconsistencies(self)
 
 
 class Order(Cart):
     """What the store confirmed: the submitted cart and the order's own fields (Firmly: place-order, complete-order)."""
 
 
-class PaymentKey(Sent):
+class PaymentKey(FirmlyModel):
     """The RSA key that cards are sealed with, as sent: nothing is checked here (Firmly: get-public-key).
 
     `header_kid` is the answer's `x-firmly-kid`; numbers are base64url text.
@@ -237,14 +237,14 @@ def carts(raw: object) -> tuple[Cart, ...]:
     return tuple(read(Cart, cart) for cart in read(_ActiveCarts, raw).carts)
 
 
-class _ActiveCarts(Sent):
-    carts: Many[object] = ()
+class _ActiveCarts(FirmlyModel):
+    carts: ListOf[object] = ()
 
 
 # Whether a cart's numbers agree with each other.
 
 
-def contradictions(cart: Cart) -> Iterator[str]:
+def inconsistencies(cart: Cart) -> Iterator[str]:
     """A sentence for each sum that does not hold; nothing for one that cannot be made."""
     yield from (doubt for position, line in enumerate(cart.line_items, start=1) if (doubt := _in_line(position, line)))
     prices = [_of_line(line) for line in cart.line_items]

@@ -14,12 +14,19 @@ from typing import Final
 from firmly_mcp.errors import FirmlyError, StoreError, UnexpectedAnswer, Unreachable
 
 from .calls import Calls, not_reached
-from .error_codes import OutcomeUnknown, envelope, names_an_order, proves_not_placed, refusal, stream_refusal
+from .error_codes import (
+    OutcomeUnknown,
+    envelope,
+    error_from_event,
+    error_from_response,
+    names_an_order,
+    proves_not_placed,
+)
 from .fields import names_each_field_once, parse_json, read
 from .models import Cart, Order
 from .one_use import OneUseBody, SealedCard
 from .session import DeviceSession
-from .transport import Answer, LastLook, NoAnswer, NotSent, Request, Stream, json_bytes
+from .transport import LastLook, NoAnswer, NotSent, Request, Response, Stream, json_bytes
 
 
 @dataclass(frozen=True)
@@ -80,18 +87,20 @@ class Payments:
         return Request("POST", url, self._calls.authorization(token), content, last_look)
 
 
-def _outcome(answer: Answer) -> Order | NotConfirmed:
+def _outcome(answer: Response) -> Order | NotConfirmed:
     if isinstance(answer.body, dict) and answer.body.get("platform_order_number"):
         # The number of an order counts for more than any error that came with it.
         with suppress(OutcomeUnknown):
             return confirmed(answer.body)
     if answer.status >= 400:
-        error = refusal(answer.status, answer.body, answer.headers, request_id=answer.request_id, order=True)
+        error = error_from_response(
+            answer.status, answer.body, answer.headers, request_id=answer.request_id, order=True
+        )
         if answer.whole and proves_not_placed(error):
             raise error
         error.money_moved = "unknown"
         raise OutcomeUnknown("The order was sent, and the answer does not prove that it was refused.", answer=error)
-    if not answer.succeeded or not isinstance(answer.body, dict):
+    if not answer.is_success or not isinstance(answer.body, dict):
         raise OutcomeUnknown("The order was sent, but the answer is none that Firmly documents.")
     try:
         return NotConfirmed(read(Cart, answer.body))
@@ -99,8 +108,8 @@ def _outcome(answer: Answer) -> Order | NotConfirmed:
         raise OutcomeUnknown("The order was sent and answered, but without an order number.") from None
 
 
-async def _events(answer: Stream | Answer) -> AsyncGenerator[OrderEvent, None]:
-    if isinstance(answer, Answer):
+async def _events(answer: Stream | Response) -> AsyncGenerator[OrderEvent, None]:
+    if isinstance(answer, Response):
         yield _as_event(answer)
         return
     async with aclosing(order_events(answer)) as events:
@@ -108,7 +117,7 @@ async def _events(answer: Stream | Answer) -> AsyncGenerator[OrderEvent, None]:
             yield event
 
 
-def _as_event(answer: Answer) -> OrderEvent:
+def _as_event(answer: Response) -> OrderEvent:
     """An answer that came whole instead of a stream."""
     outcome = _outcome(answer)
     if isinstance(outcome, Order):
@@ -276,7 +285,7 @@ def order_event(name: str, data: str, *, request_id: str | None = None) -> Order
         case "order-placed":
             return _order_placed(fields)
         case "error" if envelope(fields).name and names_each_field_once(content):
-            return StreamError(stream_refusal(fields, request_id=request_id))
+            return StreamError(error_from_event(fields, request_id=request_id))
         case "error":
             return UnclearEvent(name)
         case _ if names_an_order(read_data):
@@ -316,7 +325,7 @@ def _bare_order(raw: object) -> Order:
             kept |= {name: getattr(read(Order, {name: fields.get(name)}), name)}
         except UnexpectedAnswer:
             continue
-    return read(Order, kept).model_copy(update={"doubts": ("the order's details cannot be read",)})
+    return read(Order, kept).model_copy(update={"inconsistencies": ("the order's details cannot be read",)})
 
 
 def _with_cart(name: str, raw: object) -> OrderEvent:

@@ -20,7 +20,7 @@ from .encoding import origin_of
 from .error_codes import envelope
 from .fields import read
 from .models import PaymentKey
-from .transport import Answer, Http, NoAnswer, NotSent, Request
+from .transport import Http, NoAnswer, NotSent, Request, Response
 
 # One documented endpoint of each host that changes nothing there.
 ASKED: Final[Mapping[str, str]] = {"api": "/api/v2/carts/active", "payment": "/api/v1/payment/key"}
@@ -78,7 +78,7 @@ async def reach(
     return Reached(answer.status, as_firmly, _ahead(answer.headers.get("date"), asked_at), ends, key)
 
 
-def _key(answer: Answer) -> PaymentKey | None:
+def _key(answer: Response) -> PaymentKey | None:
     try:
         key = read(PaymentKey, answer.body)
     except UnexpectedAnswer:

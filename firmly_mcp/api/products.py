@@ -15,7 +15,21 @@ from firmly_mcp.errors import UnexpectedAnswer
 from firmly_mcp.money import Money, minor_units
 
 from . import encoding
-from .fields import Amount, Count, Doubts, Flag, Id, Many, Number, Ours, Sent, Text, Word, plain_json, read
+from .fields import (
+    Amount,
+    Count,
+    FirmlyModel,
+    Flag,
+    Id,
+    IdText,
+    Inconsistencies,
+    ListOf,
+    LocalFlag,
+    Number,
+    Text,
+    plain_json,
+    read,
+)
 from .models import Pictures
 
 
@@ -25,10 +39,10 @@ def _verbatim(raw: object) -> object:
     raise ValueError("should be an object")
 
 
-Verbatim = Annotated[Mapping[str, object] | None, BeforeValidator(_verbatim)]
+RawJson = Annotated[Mapping[str, object] | None, BeforeValidator(_verbatim)]
 
 
-class VariantOption(Sent):
+class VariantOption(FirmlyModel):
     """An option such as Size. `property_accessor` names the field of a variant that holds it; `position` is from 0."""
 
     display_name: Text = None
@@ -36,20 +50,20 @@ class VariantOption(Sent):
     position: Count = None
 
 
-class Message(Sent):
+class Message(FirmlyModel):
     """What the store writes about a variant: a promotion, or its stock."""
 
     text: Text = None
 
 
-class Attribute(Sent):
+class Attribute(FirmlyModel):
     """A named fact about a variant, in discovery."""
 
     key: Text = None
     value: object = None
 
 
-class Variant(Sent):
+class Variant(FirmlyModel):
     """What is put in a cart. Fields that options name (`option1`, `size`) are in `model_extra`."""
 
     model_config = ConfigDict(extra="allow")
@@ -61,11 +75,11 @@ class Variant(Sent):
     price: Amount = None
     msrp: Amount = None
     available: Flag = None
-    variant_option_list: Many[Word] = ()
+    variant_option_list: ListOf[IdText] = ()
     images: Pictures = ()
-    add_to_cart_ref: Verbatim = None
-    messages: Many[Message] = ()
-    variant_attributes: Many[Attribute] = ()
+    add_to_cart_ref: RawJson = None
+    messages: ListOf[Message] = ()
+    variant_attributes: ListOf[Attribute] = ()
 
     @property
     def ref(self) -> str | None:
@@ -73,7 +87,7 @@ class Variant(Sent):
         return encoding.pack(self.add_to_cart_ref) if self.add_to_cart_ref else None
 
 
-class _WithVariants(Sent):
+class _WithVariants(FirmlyModel):
     base_sku: Id = None
     title: Text = None
     handle: Id = None
@@ -82,10 +96,10 @@ class _WithVariants(Sent):
     pdp_url: Text = None
     domain: Text = None
     images: Pictures = ()
-    variants: Many[Variant] = ()
-    variant_option_values: Many[VariantOption] = ()
-    tags: Many[Word] = ()
-    doubts: Doubts = ()
+    variants: ListOf[Variant] = ()
+    variant_option_values: ListOf[VariantOption] = ()
+    tags: ListOf[IdText] = ()
+    inconsistencies: Inconsistencies = ()
 
     def choices(self, variant: Variant) -> dict[str, str]:
         """A variant's options by their names, such as {"Size": "XS", "Color": "Orange"}."""
@@ -111,7 +125,7 @@ class _WithVariants(Sent):
         return host.removeprefix("www.") if host else None
 
 
-class Reviews(Sent):
+class Reviews(FirmlyModel):
     """How a product is rated."""
 
     total_reviews: Count = None
@@ -124,10 +138,10 @@ class Product(_WithVariants):
     short_description: Text = None
     reviews: Reviews | None = None
     # Ours: whether the store sent variants behind those that were read.
-    more_variants: Ours = False
+    more_variants: LocalFlag = False
 
 
-class PriceRange(Sent):
+class PriceRange(FirmlyModel):
     """Lowest and highest price, in integer cents without a currency."""
 
     min: Count = None
@@ -159,15 +173,15 @@ class DiscoveryHit(_WithVariants):
         return Money.from_minor(number, currency)
 
 
-class SearchPage(Sent):
+class SearchPage(FirmlyModel):
     """One page of a search. `next_page` is an address on the API's own origin, None at the end."""
 
-    products: Many[DiscoveryHit] = ()
+    products: ListOf[DiscoveryHit] = ()
     next_page: Text = None
-    doubts: Doubts = ()
+    inconsistencies: Inconsistencies = ()
 
 
-class ProductListing(Sent):
+class ProductListing(FirmlyModel):
     """A line of a store's catalog (Firmly: get-all-products); `handle` leads to the product."""
 
     handle: Id = None
@@ -205,8 +219,8 @@ def search_page(raw: object) -> SearchPage:
             broken.append(error)
     if broken and not hits:
         raise broken[0]
-    doubts = (f"{len(broken)} of {len(sent or ())} results could not be read and are left out",) if broken else ()
-    return shell.model_copy(update={"products": tuple(hits), "doubts": doubts})
+    lost = f"{len(broken)} of {len(sent or ())} results could not be read and are left out"
+    return shell.model_copy(update={"products": tuple(hits), "inconsistencies": (lost,) if broken else ()})
 
 
 def listings(raw: object) -> tuple[ProductListing, ...]:

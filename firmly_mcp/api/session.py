@@ -26,10 +26,10 @@ from firmly_mcp.errors import (
 )
 
 from .encoding import Hosts
-from .error_codes import refusal
-from .fields import Count, Id, Sent, read
+from .error_codes import error_from_response
+from .fields import Count, FirmlyModel, Id, read
 from .locks import Locks
-from .transport import Answer, Http, NoAnswer, NotSent, Request
+from .transport import Http, NoAnswer, NotSent, Request, Response
 
 # A request that begins with this much life ends within it; an order may take longer, but is judged at its beginning.
 LIFE_SECONDS: Final = 120
@@ -93,7 +93,7 @@ class Token:
         return json.dumps({"device_id": self.device_id, "access_token": self.access_token, "expires": self.expires})
 
 
-class _Session(Sent):
+class _Session(FirmlyModel):
     access_token: Id = None
     device_id: Id = None
     expires_in: Count = None
@@ -123,13 +123,13 @@ class DeviceSession:
         self.http = http
         self.hosts = hosts
         self.locks = Locks(lock_dir, f"{hosts.api} {app_id} {device}")
-        self.kept = True
+        self.persisted = True
         self._app_id = app_id
         self._tokens = tokens
         self._only_this = only_this
         self._now = now
         self._token: Token | None = None
-        self._adrift = False
+        self._token_store_unreadable = False
         self._notices: list[Notice] = []
 
     def take_notices(self) -> tuple[Notice, ...]:
@@ -199,11 +199,11 @@ class DeviceSession:
             raise Unreachable(f"Firmly could not be reached ({failure}). Nothing was sent.") from None
         except NoAnswer as failure:
             raise Unreachable(f"Firmly did not answer when asked for a session: {failure}.") from None
-        if not answer.succeeded:
-            raise refusal(answer.status, answer.body, answer.headers, request_id=answer.request_id)
+        if not answer.is_success:
+            raise error_from_response(answer.status, answer.body, answer.headers, request_id=answer.request_id)
         return self._read(answer)
 
-    def _read(self, answer: Answer) -> Token:
+    def _read(self, answer: Response) -> Token:
         session = read(_Session, answer.body)
         token = session.access_token or ""
         if not _is_header_text(token):
@@ -218,17 +218,17 @@ class DeviceSession:
 
     async def _load(self) -> Token | None:
         """The newest token there is: what another process kept, else this one's own."""
-        if self._adrift:
+        if self._token_store_unreadable:
             return self._token
         try:
             text = await self._tokens.load()
         except WalletError:
             # Whatever is kept belongs to carts that this session cannot see: it must not be written over.
-            self._adrift = True
+            self._token_store_unreadable = True
             self._not_kept()
             return self._token
         found = _from_text(text)
-        if found is not None and self.kept:
+        if found is not None and self.persisted:
             self._token = found
         elif text is not None and self._token is None:
             self._tell(_CARTS_LOST)
@@ -236,18 +236,18 @@ class DeviceSession:
 
     async def _save(self, token: Token) -> None:
         self._token = token
-        if self._adrift:
+        if self._token_store_unreadable:
             return
         try:
             await self._tokens.save(token.text)
-            self.kept = True
+            self.persisted = True
         except WalletError:
             self._not_kept()
 
     def _not_kept(self) -> None:
-        if self.kept:
+        if self.persisted:
             self._tell(_NOT_KEPT)
-        self.kept = False
+        self.persisted = False
 
     def _tell(self, notice: Notice) -> None:
         if len(self._notices) < _MOST_NOTICES and notice not in self._notices:

@@ -83,7 +83,7 @@ def json_bytes(value: object) -> bytes:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One answer. `body` is its JSON; `readable` is False where it was none. Header names are found in any case.
 
     `whole` is False where the answer could be part of another one: nothing marks its end, or a field is in it twice.
@@ -92,12 +92,12 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: object = field(repr=False)
-    readable: bool
+    is_json: bool
     request_id: str
     whole: bool = True
 
     @property
-    def succeeded(self) -> bool:
+    def is_success(self) -> bool:
         """A 2xx; Firmly documents 200 alone."""
         return 200 <= self.status < 300
 
@@ -129,7 +129,7 @@ class Http:
             pooled, self._pooled = self._pooled, None
             await pooled.aclose()
 
-    async def send(self, request: Request, *, seconds: float = CALL_SECONDS) -> Answer:
+    async def send(self, request: Request, *, seconds: float = CALL_SECONDS) -> Response:
         """Send a request over a connection that may have served before, and read its whole answer.
 
         Raises:
@@ -139,13 +139,15 @@ class Http:
             self._pooled = self._new_client()
         return await self._exchange(self._pooled, request, seconds)
 
-    async def send_alone(self, request: Request, *, seconds: float = ORDER_SECONDS) -> Answer:
+    async def send_alone(self, request: Request, *, seconds: float = ORDER_SECONDS) -> Response:
         """The same over a connection that is opened for this request and closed after it."""
         async with self._new_client() as client:
             return await self._exchange(client, request, seconds, _ORDER_HEADERS)
 
     @asynccontextmanager
-    async def stream_alone(self, request: Request, *, seconds: float = ORDER_SECONDS) -> AsyncIterator[Stream | Answer]:
+    async def stream_alone(
+        self, request: Request, *, seconds: float = ORDER_SECONDS
+    ) -> AsyncIterator[Stream | Response]:
         """Send a request over its own connection and read events as they come; an answer that is no stream is whole.
 
         Raises:
@@ -155,10 +157,10 @@ class Http:
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(self._new_client())
             request_id = _new_id()
-            with _told():
+            with _translate_errors():
                 response = await _until(deadline, _opened(client, request, request_id, _STREAM_HEADERS))
             stack.push_async_callback(_closed, response)
-            with _told(cut=True):
+            with _translate_errors(cut=True):
                 answer = await _until(deadline, _stream_or_answer(response, request_id, deadline))
             if isinstance(answer, Stream):
                 stack.push_async_callback(answer.aclose)
@@ -166,9 +168,9 @@ class Http:
 
     async def _exchange(
         self, client: httpx2.AsyncClient, request: Request, seconds: float, extra: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         request_id = _new_id()
-        with _told():
+        with _translate_errors():
             return await _until(anyio.current_time() + seconds, _answered(client, request, request_id, extra))
 
     def _new_client(self) -> httpx2.AsyncClient:
@@ -219,7 +221,7 @@ class Stream:
         Raises:
             NoAnswer: the stream was cut, an event is too large, or the time is over.
         """
-        with _told(cut=True):
+        with _translate_errors(cut=True):
             event = await _until(self._deadline, anext(self._events, None))
         # At a lone carriage return before the end, the parser gives a block that nothing ended.
         if event is None or (self._text.is_over and not self._text.ends_with_a_block):
@@ -274,7 +276,7 @@ async def _opened(
 
 async def _answered(
     client: httpx2.AsyncClient, request: Request, request_id: str, extra: Mapping[str, str] | None
-) -> Answer:
+) -> Response:
     response = await _opened(client, request, request_id, extra)
     try:
         return await _whole(response, request_id)
@@ -290,7 +292,7 @@ async def _closed(response: httpx2.Response) -> None:
         await response.aclose()
 
 
-async def _stream_or_answer(response: httpx2.Response, request_id: str, deadline: float) -> Stream | Answer:
+async def _stream_or_answer(response: httpx2.Response, request_id: str, deadline: float) -> Stream | Response:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if response.status_code == 200 and kind == "text/event-stream":
         # By the standard a byte order mark may begin a stream, and is not part of its first line.
@@ -299,9 +301,9 @@ async def _stream_or_answer(response: httpx2.Response, request_id: str, deadline
     return await _whole(response, request_id)
 
 
-async def _whole(response: httpx2.Response, request_id: str) -> Answer:
+async def _whole(response: httpx2.Response, request_id: str) -> Response:
     content = bytearray()
-    with _told(cut=True):
+    with _translate_errors(cut=True):
         async for chunk in response.aiter_bytes():
             content += chunk
             if len(content) > LARGEST_ANSWER:
@@ -312,10 +314,10 @@ async def _whole(response: httpx2.Response, request_id: str) -> Answer:
     try:
         body = parse_json(read)
     except ValueError:
-        return Answer(status, headers, None, False, tracking, whole=False)
+        return Response(status, headers, None, False, tracking, whole=False)
     # Only a refusal is asked for it, and a catalog is read twice as fast without.
     whole = _end_is_marked(response) and (status < 400 or names_each_field_once(read))
-    return Answer(status, headers, body, True, tracking, whole)
+    return Response(status, headers, body, True, tracking, whole)
 
 
 def _end_is_marked(response: httpx2.Response) -> bool:
@@ -329,7 +331,7 @@ async def _until(deadline: float, work: Awaitable[T]) -> T:
 
 
 @contextmanager
-def _told(*, cut: bool = False) -> Iterator[None]:
+def _translate_errors(*, cut: bool = False) -> Iterator[None]:
     """Whatever httpx2 raises, as what it proves: with `cut`, an answer began. Its errors hold the request, so none is
     passed on.
     """

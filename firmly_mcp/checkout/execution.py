@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.locks import Hold
+from firmly_mcp.api.locks import CartLock
 from firmly_mcp.api.models import PaymentKey as FirmlyKey
 from firmly_mcp.api.one_use import OneUseCard
 from firmly_mcp.errors import FirmlyError, NotAllowed, QuoteChanged
@@ -87,7 +87,7 @@ class _Payment:
     by_rules: bool
     encrypt: Encryptor
     last_attempt: GuardEntry
-    hold: Hold | None
+    hold: CartLock | None
 
 
 class Executor:
@@ -182,7 +182,7 @@ class Executor:
             await purchase.tidy()
 
     async def _check_and_send(
-        self, purchase: OrderRequest, yes: Yes, hold: Hold | None, begun: asyncio.Future[Placing]
+        self, purchase: OrderRequest, yes: Yes, hold: CartLock | None, begun: asyncio.Future[Placing]
     ) -> None:
         # Another call may have paid this very cart while this one waited for its turn.
         journal = await self._journal()
@@ -222,7 +222,7 @@ class Executor:
             del self._live[attempt_id]
             feed.end()
 
-    async def _payment(self, attempt_id: str, purchase: OrderRequest, yes: Yes, hold: Hold | None) -> _Payment:
+    async def _payment(self, attempt_id: str, purchase: OrderRequest, yes: Yes, hold: CartLock | None) -> _Payment:
         """Have everything at hand that asks the network, the keyring or a command: the price is read after it."""
         firmly = await self._firmly()
         key, _ = await together(firmly.payment_key(), purchase.prepare(attempt_id))

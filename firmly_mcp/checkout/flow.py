@@ -23,7 +23,7 @@ from firmly_mcp.money import Money
 from firmly_mcp.redaction import code_problem
 from firmly_mcp.system.locks import SenderLocks
 from firmly_mcp.wallet.commands import OneUseCode
-from firmly_mcp.wallet.person import PersonProof, require_person
+from firmly_mcp.wallet.person import ApprovalProof, require_person
 from firmly_mcp.wallet.wallet import Wallet
 
 from .earlier import Earlier, Lookup, earlier_order, stating_earlier
@@ -223,7 +223,7 @@ class Checkout:
         return [attempt for attempt in settled if attempt.money_moved == "unknown"]
 
     async def settle_by_hand(
-        self, attempt: Attempt, order_number: str | None, charged: Money | None = None, *, proof: PersonProof
+        self, attempt: Attempt, order_number: str | None, charged: Money | None = None, *, proof: ApprovalProof
     ) -> Attempt:
         """End a doubt as a person says: placed under this number, for this amount if they know it; or not placed.
 
@@ -244,7 +244,7 @@ class Checkout:
             )
         return await self._settling.by_hand(stands, order_number, charged)
 
-    async def accept_journal(self, proof: PersonProof) -> None:
+    async def accept_journal(self, proof: ApprovalProof) -> None:
         """Take the journal that is there as the right one, as a person says.
 
         Raises:
@@ -253,7 +253,7 @@ class Checkout:
         await require_person(proof, self._pin)
         await (await self._journal()).accept()
 
-    async def unlock_card(self, label: str, proof: PersonProof) -> bool:
+    async def unlock_card(self, label: str, proof: ApprovalProof) -> bool:
         """Let a card pay again after two declined payments, as a person says; False if it was not locked.
 
         Raises:

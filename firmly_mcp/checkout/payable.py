@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from firmly_mcp.api.models import Cart, LineItem, contradictions, line_price
+from firmly_mcp.api.models import Cart, LineItem, inconsistencies, line_price
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money, minor_units
 
@@ -34,7 +34,7 @@ def require_payable(store: str, cart: Cart) -> None:
     """
     found = next((obstacle for obstacle in OBSTACLES if obstacle.is_there(cart)), None)
     if found is not None:
-        sentence = found.sentence.format(store=store, doubt=next(iter(cart.doubts), ""))
+        sentence = found.sentence.format(store=store, doubt=next(iter(cart.inconsistencies), ""))
         raise NotAllowed(f"{sentence} Nothing was sent.", next=found.next)
 
 
@@ -88,7 +88,7 @@ def _has_a_total_that_its_parts_do_not_make(cart: Cart) -> bool:
     if cart.sub_total is not None or not prices:
         return False
     goods = Money(sum((price.amount for price in prices), Decimal(0)), prices[0].currency)
-    return any(contradictions(cart.model_copy(update={"sub_total": goods})))
+    return any(inconsistencies(cart.model_copy(update={"sub_total": goods})))
 
 
 def _added(cart: Cart) -> Iterator[Money]:
@@ -185,7 +185,7 @@ OBSTACLES: Final = (
     ),
     Obstacle(
         "contradictory",
-        lambda cart: bool(cart.doubts),
+        lambda cart: bool(cart.inconsistencies),
         "The amounts of the cart at {store} contradict each other: {doubt}.",
     ),
     Obstacle(

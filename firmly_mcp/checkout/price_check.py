@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from firmly_mcp.api.locks import Hold
+from firmly_mcp.api.locks import CartLock
 from firmly_mcp.errors import QuoteChanged
 
 from .quote import Quote, quote, rises
@@ -42,7 +42,9 @@ def seconds_passed() -> float:
     return time.monotonic()
 
 
-async def checked(purchase: OrderRequest, approved: Quote, hold: Hold | None, clock: Callable[[], float]) -> PriceCheck:
+async def checked(
+    purchase: OrderRequest, approved: Quote, hold: CartLock | None, clock: Callable[[], float]
+) -> PriceCheck:
     """Read the cart again, and compare every term.
 
     Raises:
@@ -57,7 +59,7 @@ async def checked(purchase: OrderRequest, approved: Quote, hold: Hold | None, cl
 
 
 async def renewed(
-    check: PriceCheck, purchase: OrderRequest, hold: Hold | None, clock: Callable[[], float]
+    check: PriceCheck, purchase: OrderRequest, hold: CartLock | None, clock: Callable[[], float]
 ) -> PriceCheck:
     """Return the check, made again while it is older than a second.
 

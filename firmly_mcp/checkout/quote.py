@@ -17,7 +17,7 @@ from firmly_mcp.api.models import Address, Cart, LineItem, Shipment
 from firmly_mcp.api.models import Address as CartAddress
 from firmly_mcp.money import Money
 from firmly_mcp.untrusted import clean, clean_markup, named
-from firmly_mcp.wallet.addresses import FIELDS, Origin
+from firmly_mcp.wallet.addresses import FIELDS, AddressSource
 from firmly_mcp.wallet.addresses import Address as WalletAddress
 from firmly_mcp.wallet.entries import label_key, one_line
 
@@ -276,7 +276,7 @@ class Recipient:
         return self.origin == "person"
 
     @property
-    def origin(self) -> Origin | None:
+    def origin(self) -> AddressSource | None:
         """Who entered it; of several entries the one that is not the person's decides. None: it is not in the book."""
         origins = [entry.origin for entry in self.entries]
         return next((origin for origin in origins if origin != "person"), origins[0] if origins else None)

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from firmly_mcp.api import encoding
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.locks import Hold
+from firmly_mcp.api.locks import CartLock
 from firmly_mcp.api.models import Cart, Order
 from firmly_mcp.api.one_use import SealedCard
 from firmly_mcp.api.payments import (
@@ -78,13 +78,13 @@ class OrderRequest(Protocol):
     def steps(self) -> int:
         """How many steps its feed will have, roughly."""
 
-    def hold(self) -> AbstractAsyncContextManager[Hold | None]:
+    def hold(self) -> AbstractAsyncContextManager[CartLock | None]:
         """Keep others from changing the cart, from the check to the outcome."""
 
     async def price(self) -> Cart:
         """The cart with its final total."""
 
-    async def price_again(self, hold: Hold | None) -> Cart:
+    async def price_again(self, hold: CartLock | None) -> Cart:
         """The same cart as it is now, read once everything is at hand that `send` needs."""
 
     @property
@@ -98,7 +98,7 @@ class OrderRequest(Protocol):
         """Let go of that: the outcome is certain."""
 
     async def send(
-        self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell, last_look: LastLook
+        self, sealed: SealedCard, billing: Mapping[str, str], hold: CartLock | None, tell: Tell, last_look: LastLook
     ) -> Order | StreamResult | None:
         """Send the order request, once, and read its answer to the end. None is an answer without an order.
 
@@ -121,13 +121,13 @@ class CartOrder:
     sends_cart: bool = True
     steps: int = 2
 
-    def hold(self) -> AbstractAsyncContextManager[Hold | None]:
+    def hold(self) -> AbstractAsyncContextManager[CartLock | None]:
         return self.firmly.hold(self.store)
 
     async def price(self) -> Cart:
         return await self.firmly.get_cart(self.store)
 
-    async def price_again(self, hold: Hold | None) -> Cart:
+    async def price_again(self, hold: CartLock | None) -> Cart:
         await self.firmly.session.token(for_order=True, spare=_SPARE_SECONDS)
         return await self.firmly.get_cart(self.store, hold=hold)
 
@@ -143,7 +143,7 @@ class CartOrder:
         return None
 
     async def send(
-        self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell, last_look: LastLook
+        self, sealed: SealedCard, billing: Mapping[str, str], hold: CartLock | None, tell: Tell, last_look: LastLook
     ) -> Order | None:
         answer = await self.firmly.complete_order(self.store, sealed, billing, hold=hold, last_look=last_look)
         return answer if isinstance(answer, Order) else None
@@ -174,7 +174,7 @@ class ItemsOrder:
         # sending, creating-cart, an item-added each, shipping-updated, order-placed, and the outcome
         return 5 + len(self.items)
 
-    def hold(self) -> AbstractAsyncContextManager[Hold | None]:
+    def hold(self) -> AbstractAsyncContextManager[CartLock | None]:
         return nullcontext()
 
     async def price(self) -> Cart:
@@ -188,7 +188,7 @@ class ItemsOrder:
                 error.restate(_NOT_PRICED, next=None, retry_safe=True)
             raise
 
-    async def price_again(self, hold: Hold | None) -> Cart:
+    async def price_again(self, hold: CartLock | None) -> Cart:
         await self._session_at_hand()
         return await self.pricing.get_cart(self.store)
 
@@ -203,7 +203,7 @@ class ItemsOrder:
     async def _session_at_hand(self) -> None:
         assert self._sender is not None, "an attempt is prepared before its price is read again"
         await self._sender.session.token(for_order=True, spare=_SPARE_SECONDS)
-        if not self._sender.session.kept:
+        if not self._sender.session.persisted:
             raise WalletError(
                 "The keyring does not keep what is needed to find out how this order ends. Nothing was sent."
             )
@@ -212,7 +212,7 @@ class ItemsOrder:
         await self.senders.forget(attempt_id)
 
     async def send(
-        self, sealed: SealedCard, billing: Mapping[str, str], hold: Hold | None, tell: Tell, last_look: LastLook
+        self, sealed: SealedCard, billing: Mapping[str, str], hold: CartLock | None, tell: Tell, last_look: LastLook
     ) -> StreamResult:
         items = [(encoding.unpack(item.ref), item.quantity) for item in self.items]
         assert self._sender is not None, "an attempt is prepared before it is sent"

@@ -21,7 +21,7 @@ from firmly_mcp.errors import CardRefused, NotAllowed, WalletError
 from firmly_mcp.redaction import code_problem
 from firmly_mcp.settings import PAGES_AN_HOUR
 from firmly_mcp.wallet.commands import OneUseCode
-from firmly_mcp.wallet.person import PersonProof, require_person
+from firmly_mcp.wallet.person import ApprovalProof, require_person
 from firmly_mcp.wallet.wallet import Wallet
 
 from .earlier import stating_earlier
@@ -180,7 +180,7 @@ class Desk:
             alarms=tuple(await journal.alarms(within=WATCH)),
         )
 
-    async def approve(self, review: Review, code: SecretStr, proof: PersonProof) -> Placing:
+    async def approve(self, review: Review, code: SecretStr, proof: ApprovalProof) -> Placing:
         """A person's yes to what they were shown: place it, here and now.
 
         The PIN is asked for again, for what was set when a page was shown is not what decides; accepted rules may
@@ -195,7 +195,7 @@ class Desk:
         async with stating_earlier(self._journal, review.quote.store):
             return await self._approved(review, code, proof)
 
-    async def _approved(self, review: Review, code: SecretStr, proof: PersonProof) -> Placing:
+    async def _approved(self, review: Review, code: SecretStr, proof: ApprovalProof) -> Placing:
         await self._may_order()
         if problem := review.check_code(code):
             raise CardRefused(f"{problem} Nothing was sent.")

@@ -13,7 +13,7 @@ from firmly_mcp.checkout.journal.inspect import Look, look_at
 from firmly_mcp.checkout.policy.acceptance import AcceptedSettings
 from firmly_mcp.checkout.remarks import Here
 from firmly_mcp.settings import Settings, command_line
-from firmly_mcp.system.process import aside
+from firmly_mcp.system.process import in_daemon_thread
 from firmly_mcp.wallet.backends import Backend, find_backend
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.wallet import Wallet
@@ -105,7 +105,7 @@ class Examined:
             NotAllowed: it cannot be read.
         """
         owner = {"environment": self.settings.environment, "shopper": self.settings.shopper}
-        return await aside(lambda: look_at(self.journal_path, owner, self.now()))
+        return await in_daemon_thread(lambda: look_at(self.journal_path, owner, self.now()))
 
 
 def _asking_nobody(named: str | None) -> Backend:

@@ -16,7 +16,7 @@ from firmly_mcp import __version__
 from firmly_mcp.errors import SettingsError, WalletError
 from firmly_mcp.server.client_record import LastHost, last_host
 from firmly_mcp.settings import VARIABLES, Settings
-from firmly_mcp.system.process import aside, can_open, opener
+from firmly_mcp.system.process import can_open, in_daemon_thread, opener
 
 from .findings import Examined, Finding, failed, ok, skipped, warning
 
@@ -40,7 +40,7 @@ async def software() -> Sequence[Finding]:
 
 async def data_dir(examined: Examined) -> Sequence[Finding]:
     """Whether the data directory is this user's alone, has room, and is on a disk of this machine."""
-    return await aside(lambda: _data_dir(examined))
+    return await in_daemon_thread(lambda: _data_dir(examined))
 
 
 def _data_dir(examined: Examined) -> Sequence[Finding]:
@@ -106,7 +106,7 @@ async def pages(examined: Examined) -> Sequence[Finding]:
     if notice is not None:
         return [warning("pages", notice, examined.command("rules", "accept"))]
     try:
-        listening = await aside(lambda: bound(str(settings.pages_bind), settings.pages_port))
+        listening = await in_daemon_thread(lambda: bound(str(settings.pages_bind), settings.pages_port))
     except SettingsError as error:
         return [failed("pages", error.message, f"{VARIABLES['pages_port']}=0, or a port that is free")]
     listening.close()
@@ -147,7 +147,7 @@ _A_PORT: Final = f"{VARIABLES['pages_port']}=8438"
 
 async def host(examined: Examined) -> Sequence[Finding]:
     """The host, and one sentence on each thing that it declared or did not."""
-    told = await aside(lambda: last_host(examined.settings.data_dir))
+    told = await in_daemon_thread(lambda: last_host(examined.settings.data_dir))
     if told is None:
         return [skipped("host", "No assistant has connected yet; what it can do is told here then.")]
     return [ok("host", _name(told)), ok("host links", _links(told)), ok("host forms", _forms(told)), _progress(told)]

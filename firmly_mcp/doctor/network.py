@@ -18,7 +18,7 @@ from firmly_mcp.app import simulator_dir
 from firmly_mcp.checkout.execution import key_at
 from firmly_mcp.errors import UnexpectedAnswer
 from firmly_mcp.simulator.server import running_in
-from firmly_mcp.system.process import aside
+from firmly_mcp.system.process import in_daemon_thread
 from firmly_mcp.untrusted import clean
 from firmly_mcp.wallet.entries import DamagedEntry
 from firmly_mcp.wallet.jwe import PaymentKey, check_pinned, thumbprint
@@ -143,7 +143,7 @@ async def _host(examined: Examined, check: str, url: str) -> Sequence[Finding]:
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:
-        await aside(lambda: socket.getaddrinfo(host, parts.port or 443))
+        await in_daemon_thread(lambda: socket.getaddrinfo(host, parts.port or 443))
         reached = await reach(url, ASKED[check], now=examined.now, seconds=_SECONDS)
     except OSError:
         return [

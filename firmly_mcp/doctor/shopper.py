@@ -21,9 +21,9 @@ from firmly_mcp.checkout.policy.acceptance import RULES, WHERE
 from firmly_mcp.checkout.policy.file import read_rules
 from firmly_mcp.errors import NotAllowed, SettingsError, WalletError
 from firmly_mcp.settings import PAGES_AT, declared
-from firmly_mcp.system.process import aside
+from firmly_mcp.system.process import in_daemon_thread
 from firmly_mcp.untrusted import clean
-from firmly_mcp.wallet.backends import KeyringUnusable
+from firmly_mcp.wallet.backends import KeyringUnavailable
 from firmly_mcp.wallet.entries import DamagedEntry, entry_name
 
 from .findings import Examined, Finding, failed, ok, skipped, warning
@@ -37,7 +37,7 @@ async def keyring(examined: Examined) -> Sequence[Finding]:
     """Whether an entry can be written, read and deleted. The person is not asked to unlock anything."""
     try:
         await _probe(examined)
-    except KeyringUnusable as unusable:
+    except KeyringUnavailable as unusable:
         return [failed("keyring", unusable.what, unusable.remedy)]
     except WalletError as error:
         return [failed("keyring", error.message, "Unlock or restart the keyring, then run this again.")]
@@ -226,7 +226,7 @@ async def rules(examined: Examined) -> Sequence[Finding]:
     """Whether the rules file is there and makes sense."""
     path = examined.settings.rules_file
     try:
-        text = (await aside(lambda: declared(examined.settings)))[RULES]
+        text = (await in_daemon_thread(lambda: declared(examined.settings)))[RULES]
         written = read_rules(text)
     except SettingsError as error:
         return [failed("rules", error.message, f"Correct {path}, then: {examined.command('rules', 'check')}")]
@@ -262,7 +262,7 @@ async def accepted(examined: Examined) -> Sequence[Finding]:
 
 async def commands(examined: Examined) -> Sequence[Finding]:
     """Whether the programs of `cvv_command` and `card_command` are there, and nobody else's to change. None is run."""
-    return await aside(lambda: list(_commands(examined)))
+    return await in_daemon_thread(lambda: list(_commands(examined)))
 
 
 def _commands(examined: Examined) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from pydantic import SecretStr
 from starlette.responses import Response
 
-from firmly_mcp.wallet.person import PersonProof
+from firmly_mcp.wallet.person import ApprovalProof
 
 from .forms import Form
 
@@ -45,12 +45,12 @@ class Asking:
     query: dict[str, str] = field(default_factory=dict)
     claim: Callable[[], bool] = lambda: False
 
-    def proof(self, pin: SecretStr | None) -> PersonProof:
+    def proof(self, pin: SecretStr | None) -> ApprovalProof:
         """The proof of the person who sent this page's form, with the PIN that they typed.
 
         A request becomes an `Asking` only once its link's cookie was checked, and a form its own secret.
         """
-        return PersonProof("page", pin)
+        return ApprovalProof("page", pin)
 
 
 class Page(Protocol):

@@ -15,7 +15,7 @@ _LOCK_SECONDS: Final = 20.0
 
 
 @asynccontextmanager
-async def in_turn(path: Path) -> AsyncIterator[None]:
+async def exclusive(path: Path) -> AsyncIterator[None]:
     """Hold the lock file of this path; every program that changes the same things names the same file.
 
     Raises:

@@ -34,7 +34,9 @@ _SECONDS_BETWEEN_LOOKS: Final = 0.005
 _SECONDS_TO_DIE: Final = 5.0
 
 
-async def printed_by(command: Sequence[str], *, setting: str, longest: int, limit: float = 10.0) -> SecretStr | None:
+async def run_for_output(
+    command: Sequence[str], *, setting: str, longest: int, limit: float = 10.0
+) -> SecretStr | None:
     """Run a program with its arguments, and take what it prints; None where that is more than `longest` bytes.
 
     It has `limit` seconds, and is killed with what it started; its errors are not shown. `setting` names the command.
@@ -134,7 +136,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 T = TypeVar("T")
 
 
-async def aside(work: Callable[[], T]) -> T:
+async def in_daemon_thread(work: Callable[[], T]) -> T:
     """Run it in a thread of its own. Whoever stops waiting leaves it behind, and it keeps no program from ending."""
     future: Future[T] = Future()
     threading.Thread(target=_run, args=(future, work), name="firmly-mcp doctor", daemon=True).start()

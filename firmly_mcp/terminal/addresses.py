@@ -10,7 +10,7 @@ import click
 from pydantic import SecretStr
 
 from firmly_mcp.errors import WalletError
-from firmly_mcp.wallet.addresses import FIELDS, Address, Origin, clean_field, field_problem, new_address
+from firmly_mcp.wallet.addresses import FIELDS, Address, AddressSource, clean_field, field_problem, new_address
 from firmly_mcp.wallet.entries import label_problem
 from firmly_mcp.wallet.wallet import Wallet
 
@@ -135,7 +135,7 @@ def _problem(name: str, answers: Mapping[str, SecretStr], typed: SecretStr) -> s
     return field_problem(name, clean_field(name, typed.get_secret_value()), country=country)
 
 
-def _made(fields: Mapping[str, SecretStr], origin: Origin) -> Address:
+def _made(fields: Mapping[str, SecretStr], origin: AddressSource) -> Address:
     def text(name: str) -> str:
         return text_of(fields, name) or ""
 

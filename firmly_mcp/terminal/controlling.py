@@ -18,7 +18,7 @@ from typing import Any, Final, TextIO, TypeVar
 from pydantic import SecretStr
 
 from firmly_mcp.errors import MoneyMoved, NotAllowed, PinRefused
-from firmly_mcp.wallet.person import PersonProof
+from firmly_mcp.wallet.person import ApprovalProof
 from firmly_mcp.wallet.pin import TRIES, ApprovalPin
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ def unseen(question: str) -> Callable[[TextIO], SecretStr]:
     return ask
 
 
-def proof_at(terminal: TextIO, pin: SecretStr | None = None) -> PersonProof:
+def proof_at(terminal: TextIO, pin: SecretStr | None = None) -> ApprovalProof:
     """The proof of a person at this terminal, with the PIN that they typed.
 
     Raises:
@@ -131,7 +131,7 @@ def proof_at(terminal: TextIO, pin: SecretStr | None = None) -> PersonProof:
     """
     if not terminal.isatty():
         raise NotAllowed("This needs a terminal. Nothing was sent or changed.")
-    return PersonProof("terminal", pin)
+    return ApprovalProof("terminal", pin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Word:
 async def by_person(
     pin: ApprovalPin,
     terminal: TextIO,
-    act: Callable[[PersonProof], Awaitable[T]],
+    act: Callable[[ApprovalProof], Awaitable[T]],
     *,
     without_pin: Word | None = None,
     money_moved: MoneyMoved = "no",

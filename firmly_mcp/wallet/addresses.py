@@ -17,7 +17,7 @@ from firmly_mcp.redaction import holds_card_number
 
 from .entries import is_printable, label_problem, one_line
 
-Origin = Literal["person", "tool", "script"]
+AddressSource = Literal["person", "tool", "script"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Address(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     label: str
-    origin: Origin
+    origin: AddressSource
     first_name: str
     last_name: str
     email: str
@@ -101,7 +101,7 @@ class AddressFields(TypedDict):
     postal_code: str
 
 
-def new_address(*, label: str, origin: Origin, **typed: Unpack[AddressFields]) -> Address:
+def new_address(*, label: str, origin: AddressSource, **typed: Unpack[AddressFields]) -> Address:
     """An address from what was typed: spaces at the ends and lower-case codes are fine.
 
     Raises:

@@ -59,7 +59,7 @@ class Trouble:
     remedy: str
 
 
-class KeyringUnusable(WalletError):
+class KeyringUnavailable(WalletError):
     """No keyring can be used: `what` is wrong, and `remedy` is what to do."""
 
     def __init__(self, what: str, remedy: str, remark: str = "") -> None:
@@ -234,11 +234,11 @@ def _refusal(named: str | None) -> str:
     return f"The keyring {_shown(named)} is refused: only those that encrypt are used, which are {allowed}."
 
 
-def _none_usable(troubles: dict[str, Trouble]) -> KeyringUnusable:
+def _none_usable(troubles: dict[str, Trouble]) -> KeyringUnavailable:
     looked_at = "; ".join(f"{name}: {trouble.what}" for name, trouble in troubles.items())
     remedy = next(iter(troubles.values())).remedy
     what = f"No usable keyring was found, so nothing was read or stored. {looked_at}."
-    return KeyringUnusable(what, remedy, _not_used())
+    return KeyringUnavailable(what, remedy, _not_used())
 
 
 def _not_used() -> str:

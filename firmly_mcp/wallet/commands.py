@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from firmly_mcp.errors import CardRefused, WalletError
-from firmly_mcp.system.process import printed_by
+from firmly_mcp.system.process import run_for_output
 
 from .cards import Card, CardSummary, new_card
 
@@ -74,7 +74,7 @@ class CardCommand:
 
     async def _printed(self) -> Card:
         await self._may_run()
-        printed = await printed_by(self._command, setting="card_command", longest=_LONGEST, limit=self._limit)
+        printed = await run_for_output(self._command, setting="card_command", longest=_LONGEST, limit=self._limit)
         fields = None if printed is None else _fields_in(printed)
         if fields is None:
             raise WalletError(
@@ -145,7 +145,7 @@ async def security_code(command: Sequence[str], *, limit: float = 10.0) -> Secre
     """
     if not command:
         raise WalletError("No cvv_command is set, so there is no security code. Nothing was sent.")
-    printed = await printed_by(command, setting="cvv_command", longest=_LONGEST_CODE, limit=limit)
+    printed = await run_for_output(command, setting="cvv_command", longest=_LONGEST_CODE, limit=limit)
     if printed is None or not _is_code(printed):
         program = PurePath(command[0]).name
         raise WalletError(f"The cvv_command {program} printed no three or four digits. Nothing was sent.")

@@ -93,7 +93,7 @@ class DamagedEntry(WalletError):
     """An entry that is missing, unreadable, or not what its name says. The others are fine."""
 
 
-class Listing(BaseModel):
+class LabelIndex(BaseModel):
     """The labels as they were typed, in the order in which they were added, and the default one.
 
     The first entry stays the default until a person says otherwise. `default_is_outside`: it is one that is not on this
@@ -115,7 +115,7 @@ class Listing(BaseModel):
         """The label that is meant when none is named."""
         return self.labels[0] if len(self.labels) == 1 else self.default
 
-    def with_label(self, label: str, *, others: bool = False) -> Listing:
+    def with_label(self, label: str, *, others: bool = False) -> LabelIndex:
         """The list with this label, in the spelling given. `others`: there are entries that are not on this list."""
         old = self.find(label)
         if old is None:
@@ -123,16 +123,16 @@ class Listing(BaseModel):
         renamed = tuple(label if known == old else known for known in self.labels)
         return self.model_copy(update={"labels": renamed, "default": label if self.default == old else self.default})
 
-    def _and(self, label: str, *, others: bool) -> Listing:
+    def _and(self, label: str, *, others: bool) -> LabelIndex:
         """A label more. What was meant without a label stays so; where nothing was, the person still names one."""
         labels = (*self.labels, label)
         if not self.labels:
-            return Listing(labels=labels, default=None if others else label, default_is_outside=others)
+            return LabelIndex(labels=labels, default=None if others else label, default_is_outside=others)
         default = self.default if others else self.only_or_default()
         is_outside = self.default_is_outside and default is None
-        return Listing(labels=labels, default=default, default_is_outside=is_outside)
+        return LabelIndex(labels=labels, default=default, default_is_outside=is_outside)
 
-    def without_label(self, label: str) -> Listing:
+    def without_label(self, label: str) -> LabelIndex:
         """The list without this label."""
         kept = tuple(known for known in self.labels if known != label)
         default = None if self.default == label else self.default
@@ -174,14 +174,14 @@ class Entries(Generic[_T]):
         """The name of a label's entry in the keyring."""
         return entry_name(self.environment, self.shopper, self.kind, label_key(label))
 
-    async def listing(self) -> Listing:
+    async def listing(self) -> LabelIndex:
         """The labels that there are.
 
         Raises:
             WalletError: the list itself is damaged; or the keyring's.
         """
         text = await self.secrets.get(self.list_name)
-        listing = Listing() if text is None else _listing_in(text)
+        listing = LabelIndex() if text is None else _listing_in(text)
         if listing is None:
             raise WalletError(
                 f"The keyring's entry {self.list_name} of firmly-mcp is damaged, so the {self.command} cannot be "
@@ -231,7 +231,7 @@ class Entries(Generic[_T]):
         """Write an entry; the caller holds the lock. `others`: there are entries of this kind elsewhere."""
         before = await self.listing()
         after = before.with_label(label, others=others)
-        await self._save(Listing(labels=after.labels, default=label) if default else after)
+        await self._save(LabelIndex(labels=after.labels, default=label) if default else after)
         try:
             await self.secrets.set(self.name_of(label), entry)
         except WalletError:
@@ -247,7 +247,7 @@ class Entries(Generic[_T]):
     async def make_default(self, label: str | None) -> None:
         """Mean this listed label when none is named, None for one kept elsewhere; the caller holds the lock."""
         labels = (await self.listing()).labels
-        await self._save(Listing(labels=labels, default=label, default_is_outside=label is None))
+        await self._save(LabelIndex(labels=labels, default=label, default_is_outside=label is None))
 
     async def clear(self) -> None:
         """Delete every entry and the list; the caller holds the lock."""
@@ -255,7 +255,7 @@ class Entries(Generic[_T]):
             await self.secrets.delete(self.name_of(label))
         await self.secrets.delete(self.list_name)
 
-    async def _save(self, listing: Listing) -> None:
+    async def _save(self, listing: LabelIndex) -> None:
         await self.secrets.set(self.list_name, SecretStr(json.dumps(listing.model_dump(), ensure_ascii=False)))
 
     def _damaged(self, label: str, problem: str) -> DamagedEntry:
@@ -265,7 +265,7 @@ class Entries(Generic[_T]):
             f"`firmly-mcp {self.command} add`."
         )
 
-    def _not_known(self, label: str | None, listing: Listing) -> str:
+    def _not_known(self, label: str | None, listing: LabelIndex) -> str:
         labels = ", ".join(listing.labels)
         if not labels:
             return f"There is no {self.kind} yet. Add one with `firmly-mcp {self.command} add`."
@@ -274,9 +274,9 @@ class Entries(Generic[_T]):
         return f"There is no {self.kind} of this label. There are: {labels}."
 
 
-def _listing_in(text: SecretStr) -> Listing | None:
+def _listing_in(text: SecretStr) -> LabelIndex | None:
     try:
-        listing = Listing.model_validate_json(text.get_secret_value())
+        listing = LabelIndex.model_validate_json(text.get_secret_value())
     except ValidationError:
         return None
     return listing if listing.default is None or listing.default in listing.labels else None

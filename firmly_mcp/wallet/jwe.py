@@ -265,7 +265,7 @@ class ComparedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptThumbprints:
+class PinnedKeys:
     """Thumbprints in an entry of the keyring."""
 
     secrets: Secrets

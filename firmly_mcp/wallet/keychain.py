@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.errors import WalletError
 
-from .backends import Backend, KeyringUnusable, find_backend
+from .backends import Backend, KeyringUnavailable, find_backend
 
 SERVICE: Final = "firmly-mcp"
 # In seconds.
@@ -182,7 +182,9 @@ class Keychain:
         if call.abandoned.is_set():
             raise _Abandoned
         if trouble is not None:
-            raise KeyringUnusable(f"{self._found.name}: {trouble.what}, so nothing was read or stored.", trouble.remedy)
+            raise KeyringUnavailable(
+                f"{self._found.name}: {trouble.what}, so nothing was read or stored.", trouble.remedy
+            )
         return self._found
 
     def _failure(self, error: Exception) -> WalletError:

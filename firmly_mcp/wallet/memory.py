@@ -15,7 +15,7 @@ from firmly_mcp.errors import CardRefused, WalletError
 from .addresses import new_address
 from .cards import TEST_NUMBERS, new_card
 from .entries import entry_name
-from .person import PersonProof
+from .person import ApprovalProof
 from .wallet import Wallet
 
 _ENVIRONMENT: Final = "simulator"
@@ -68,7 +68,7 @@ ADDRESS_LABEL: Final = "home"
 TEST_NUMBER: Final = "4111111111111111"
 
 
-async def demo_vault(shopper: str, lock_dir: Path, now: Callable[[], datetime]) -> Wallet:
+async def demo_wallet(shopper: str, lock_dir: Path, now: Callable[[], datetime]) -> Wallet:
     """A wallet in this process's memory with the test card in it, for the simulator alone."""
     vault = Wallet(MemoryKeychain(), "simulator", shopper, lock_dir, now)
     await fill(vault)
@@ -97,7 +97,7 @@ async def fill(vault: Wallet) -> None:
             postal_code="98101",
             country="US",
         ),
-        PersonProof("demo"),
+        ApprovalProof("demo"),
     )
     await vault.add_card(
         new_card(

@@ -1,4 +1,4 @@
-"""One act has one lock: an act that widens what rules allow takes a `PersonProof`, and checks the PIN itself.
+"""One act has one lock: an act that widens what rules allow takes a `ApprovalProof`, and checks the PIN itself.
 
 A proof is made where a person is: at a controlling terminal (`terminal/controlling.py`), or on a page that they opened
 by its link (`pages/visits.py`). No tool and no script makes one, whichever command or page reaches the act.
@@ -18,7 +18,7 @@ Channel = Literal["terminal", "page", "demo"]
 
 
 @dataclass(frozen=True, slots=True)
-class PersonProof:
+class ApprovalProof:
     """That a person acts, by which channel, and the approval PIN that they typed; None where none was asked for."""
 
     channel: Channel
@@ -33,7 +33,7 @@ class Pin(Protocol):
 
 
 async def require_person(
-    proof: PersonProof, pin: Pin, *, needs_pin: bool = False, money_moved: MoneyMoved = "no"
+    proof: ApprovalProof, pin: Pin, *, needs_pin: bool = False, money_moved: MoneyMoved = "no"
 ) -> None:
     """Go on with a person's act: where a PIN is set, the proof has to hold it; with `needs_pin` one has to be set.
 
@@ -54,7 +54,7 @@ async def require_person(
         raise
 
 
-async def _check(proof: PersonProof, pin: Pin) -> None:
+async def _check(proof: ApprovalProof, pin: Pin) -> None:
     if proof.pin is None:
         raise PinRefused("This needs the approval PIN. Nothing was sent or changed.")
     await pin.check(proof.pin)

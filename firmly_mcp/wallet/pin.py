@@ -25,11 +25,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, Val
 
 from firmly_mcp.errors import PinRefused, WalletError
 from firmly_mcp.redaction import holds_card_number
-from firmly_mcp.system.locks import in_turn
+from firmly_mcp.system.locks import exclusive
 
 from .entries import is_printable
 from .keychain import Secrets
-from .person import PersonProof
+from .person import ApprovalProof
 
 SHORTEST: Final = 4
 LONGEST: Final = 64
@@ -95,7 +95,7 @@ class ApprovalPin:
         """
         return await self._kept() is not None
 
-    async def set(self, new: SecretStr, proof: PersonProof) -> None:
+    async def set(self, new: SecretStr, proof: ApprovalProof) -> None:
         """Keep a PIN, as a person says; in place of another one the proof has to hold that one.
 
         Raises:
@@ -104,7 +104,7 @@ class ApprovalPin:
         problem = pin_problem(new)
         if problem is not None:
             raise PinRefused(problem)
-        async with in_turn(self._lock_path):
+        async with exclusive(self._lock_path):
             kept = await self._kept()
             if kept is not None:
                 if proof.pin is None:
@@ -118,7 +118,7 @@ class ApprovalPin:
         Raises:
             PinRefused: it is wrong, locked, or none is set; says how many tries are left.
         """
-        async with in_turn(self._lock_path):
+        async with exclusive(self._lock_path):
             kept = await self._kept()
             if kept is None:
                 raise PinRefused(

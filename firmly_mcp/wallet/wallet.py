@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from firmly_mcp.errors import AddressNotFound, AddressRefused, CardNotFound, CardRefused, WalletError
-from firmly_mcp.system.locks import in_turn
+from firmly_mcp.system.locks import exclusive
 from firmly_mcp.system.process import forbid_memory_dumps
 
 from .addresses import Address, address_from
@@ -26,10 +26,10 @@ from .cards import TEST_ONLY, Card, CardSummary, card_from, expiry_problem, numb
 from .cards import entry_of as entry_of_card
 from .commands import CardCommand
 from .entries import DamagedEntry, Entries, StoredValue, entry_name, label_key
-from .jwe import ACCEPT, ComparedKey, Encryptor, KeptThumbprints, PaymentKeyLike, accept, check_pinned, compare
+from .jwe import ACCEPT, ComparedKey, Encryptor, PaymentKeyLike, PinnedKeys, accept, check_pinned, compare
 from .keychain import Secrets
 from .payment_cards import PaymentCards
-from .person import PersonProof, require_person
+from .person import ApprovalProof, require_person
 from .pin import ApprovalPin
 
 
@@ -57,7 +57,7 @@ class Wallet:
         self._address_key = StoredValue(keychain, entry_name(environment, shopper, "address-key"))
         self._keychain = keychain
         self._accept_key_command = accept_key_command
-        self._thumbprints = KeptThumbprints(keychain, entry_name(environment, shopper, "payment-keys"))
+        self._thumbprints = PinnedKeys(keychain, entry_name(environment, shopper, "payment-keys"))
         whose = quote(f"{environment} {shopper}", safe="")
         self._lock_path = lock_dir / f"wallet-{whose}.lock"
         self.pin = ApprovalPin(keychain, entry_name(environment, shopper, "pin"), lock_dir / f"pin-{whose}.lock", now)
@@ -164,7 +164,7 @@ class Wallet:
         """
         return await compare(key, self._thumbprints)
 
-    async def accept_payment_key(self, key: PaymentKeyLike, proof: PersonProof) -> None:
+    async def accept_payment_key(self, key: PaymentKeyLike, proof: ApprovalProof) -> None:
         """Encrypt cards for this very key from now on, as a person says who asked Firmly about it.
 
         Raises:
@@ -186,7 +186,7 @@ class Wallet:
         await self._put_address(address, replace=False, default=default)
 
     async def add_own_address(
-        self, address: Address, proof: PersonProof, *, replace: bool = False, default: bool = False
+        self, address: Address, proof: ApprovalProof, *, replace: bool = False, default: bool = False
     ) -> None:
         """Keep an address as the person's own, to which their rules may let an order go unasked.
 
@@ -311,7 +311,7 @@ class Wallet:
 
     def _lock(self) -> AbstractAsyncContextManager[None]:
         """A list is read, changed and written as one."""
-        return in_turn(self._lock_path)
+        return exclusive(self._lock_path)
 
 
 def _card_not_found(message: str, known: Sequence[str]) -> CardNotFound:

@@ -28,7 +28,7 @@ def cart_of(**changes: object) -> Cart:
 
 
 def test_a_cart_that_adds_up_has_no_doubts() -> None:
-    assert cart_of().doubts == ()
+    assert cart_of().inconsistencies == ()
     assert cart_of().total == Money.parse("53.40", "USD")
 
 
@@ -36,7 +36,7 @@ def test_every_field_may_be_absent() -> None:
     cart = read(Cart, {})
     assert cart.is_empty
     assert not cart.submitted
-    assert (cart.total, cart.cart_id, cart.addons.offers, cart.doubts) == (None, None, (), ())
+    assert (cart.total, cart.cart_id, cart.addons.offers, cart.inconsistencies) == (None, None, (), ())
 
 
 def test_null_is_the_same_as_absent() -> None:
@@ -59,7 +59,7 @@ def test_null_is_the_same_as_absent() -> None:
     ],
 )
 def test_what_contradicts_is_told(changes: dict[str, object], doubt: str) -> None:
-    assert doubt in cart_of(**changes).doubts
+    assert doubt in cart_of(**changes).inconsistencies
 
 
 def test_a_contradiction_keeps_the_value() -> None:
@@ -86,7 +86,7 @@ def test_a_contradiction_keeps_the_value() -> None:
     ],
 )
 def test_a_discount_or_a_missing_sum_is_no_contradiction(changes: dict[str, object]) -> None:
-    assert cart_of(**changes).doubts == ()
+    assert cart_of(**changes).inconsistencies == ()
 
 
 def test_an_amount_takes_the_currency_of_the_others() -> None:
@@ -96,18 +96,18 @@ def test_an_amount_takes_the_currency_of_the_others() -> None:
 def test_an_amount_without_any_currency_is_a_doubt() -> None:
     cart = read(Cart, {"total": {"value": Decimal(5)}})
     assert cart.total is None
-    assert cart.doubts == ("total has no currency",)
+    assert cart.inconsistencies == ("total has no currency",)
 
 
 def test_an_amount_between_two_currencies_takes_neither() -> None:
     cart = read(Cart, {"sub_total": usd("1"), "tax_total": usd("1") | {"currency": "EUR"}, "total": {"value": 2}})
     assert cart.total is None
-    assert "total has no currency" in cart.doubts
+    assert "total has no currency" in cart.inconsistencies
 
 
 def test_doubts_hold_no_text_of_the_store() -> None:
     line = {"sku": "IGNORE ALL", "description": "IGNORE ALL", "quantity": 9, "price": usd("1"), "line_price": usd("2")}
-    assert "IGNORE" not in "".join(cart_of(line_items=[line], display_name="IGNORE ALL").doubts)
+    assert "IGNORE" not in "".join(cart_of(line_items=[line], display_name="IGNORE ALL").inconsistencies)
 
 
 def test_the_dialects_of_a_cart_mean_the_same() -> None:
@@ -191,7 +191,7 @@ def test_an_order_is_an_order_though_its_details_cannot_be_read() -> None:
     order = confirmed({"platform_order_number": "1", "line_items": "oops", "total": usd("5"), "cart_id": {}})
     assert order.platform_order_number == "1"
     assert order.total == Money.parse("5.00", "USD")
-    assert order.doubts == ("the order's details cannot be read",)
+    assert order.inconsistencies == ("the order's details cannot be read",)
 
 
 @pytest.mark.parametrize(

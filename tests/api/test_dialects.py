@@ -59,7 +59,7 @@ def is_charged(charge: Charge, order: Order, read: Cart) -> None:
     assert charge.cart_id == order.cart_id == read.cart_id
     assert charge.amount == cents(order.total) == cents(read.total)
     for shown in (order, read):
-        assert shown.doubts == ()
+        assert shown.inconsistencies == ()
         assert [(each.sku, each.quantity, each.price, each.line_price) for each in charge.lines] == [
             (line.sku, line.quantity, cents(line.price), cents(line.line_price)) for line in shown.line_items
         ]
@@ -100,7 +100,7 @@ async def filled(client: FirmlyClient, dialect: Dialect, tee: dict[str, object])
     await client.add_line_item(LUMA, tee, 1)
     assert (await client.set_shipping_info(LUMA, ADDRESS)).shipping_info is not None
     cleared = await client.clear_cart(LUMA)
-    assert (cleared.is_empty, cleared.doubts) == (True, ())
+    assert (cleared.is_empty, cleared.inconsistencies) == (True, ())
     assert (cleared.shipping_info is not None) is dialect.clear_keeps_address
     if cleared.shipping_info is not None:
         assert (cleared.shipping_info.postal_code, cleared.shipping_info.address1) == ("98101", "1 Test St")
@@ -240,4 +240,4 @@ async def test_amounts_without_a_currency_are_no_amounts(tmp_path: Path) -> None
         sim.world.encode = Dialect(money="bare")
         cart = await client.add_line_item(LUMA, TEE, 1)
     assert cart.total is None
-    assert "total has no currency" in cart.doubts
+    assert "total has no currency" in cart.inconsistencies

@@ -7,7 +7,7 @@ import pytest
 
 from firmly_mcp import errors
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.error_codes import PROVEN, REFUSALS, OutcomeUnknown, proves_not_placed
+from firmly_mcp.api.error_codes import ERROR_CODES, PROOF_OF_REFUSAL, OutcomeUnknown, proves_not_placed
 from firmly_mcp.api.payments import StreamError
 from firmly_mcp.errors import FirmlyError, RateLimited, StoreError
 from firmly_mcp.simulator import DECLINED_CARD, Simulator
@@ -78,7 +78,7 @@ async def test_a_documented_error_becomes_its_class(
     assert (refused.status, refused.said) == (status, "The store's words")
     assert refused.name == ("" if " " in error.name else error.name)
     if at == "complete_order_v2":
-        assert proves_not_placed(refused) is (error.name in PROVEN and 400 <= status < 500)
+        assert proves_not_placed(refused) is (error.name in PROOF_OF_REFUSAL and 400 <= status < 500)
 
 
 @pytest.mark.anyio
@@ -95,7 +95,7 @@ async def test_a_documented_error_of_an_order_becomes_its_class_in_a_stream(
         last = [event async for event in events][-1]
     assert isinstance(last, StreamError)
     assert (type(last.error), last.error.name) == (error.kind, error.name)
-    assert proves_not_placed(last.error) is (error.name in PROVEN)
+    assert proves_not_placed(last.error) is (error.name in PROOF_OF_REFUSAL)
 
 
 async def filled(client: FirmlyClient, store: str = LUMA) -> str:
@@ -187,10 +187,10 @@ async def test_a_rate_limit_says_how_long_to_wait(sim: Simulator, client: Firmly
 
 def test_every_documented_name_has_its_sentence_and_no_other_name_has() -> None:
     names = [error.name for error in NAMED]
-    assert set(names) == set(REFUSALS)
+    assert set(names) == set(ERROR_CODES)
     assert len(names) == len(set(names))
-    assert not {error.name for error in UNNAMED} & set(REFUSALS)
-    assert not ELSEWHERE & set(REFUSALS)
+    assert not {error.name for error in UNNAMED} & set(ERROR_CODES)
+    assert not ELSEWHERE & set(ERROR_CODES)
 
 
 def test_every_class_of_refusal_is_produced() -> None:

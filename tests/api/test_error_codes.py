@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmly_mcp.api.error_codes import (
-    PROVEN,
-    REFUSALS,
+    ERROR_CODES,
+    PROOF_OF_REFUSAL,
     OutcomeUnknown,
     envelope,
-    invalid,
+    error_from_event,
+    error_from_response,
+    invalid_request,
     proves_not_placed,
-    refusal,
     retry_after,
     session_refused,
-    stream_refusal,
 )
 from firmly_mcp.errors import (
     CaptchaRequired,
@@ -40,7 +40,7 @@ CLOSED_TABLE = {
 
 
 def error_of(status: int, name: str, *, order: bool = False, **headers: str) -> StoreError:
-    return refusal(status, {"code": status, "error": name, "description": "said"}, headers, order=order)
+    return error_from_response(status, {"code": status, "error": name, "description": "said"}, headers, order=order)
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_an_error_has_its_class_by_name_first_and_then_by_status(
 
 
 def test_the_closed_table_is_the_designs() -> None:
-    assert PROVEN == CLOSED_TABLE
+    assert PROOF_OF_REFUSAL == CLOSED_TABLE
 
 
-@pytest.mark.parametrize("name", sorted(REFUSALS))
+@pytest.mark.parametrize("name", sorted(ERROR_CODES))
 def test_every_refusal_has_a_sentence_and_a_next_step_that_is_one(name: str) -> None:
-    refused = REFUSALS[name]
+    refused = ERROR_CODES[name]
     assert refused.sentence.endswith(".")
     assert refused.next is None or refused.next.replace("_", "").replace(" ", "").replace("-", "").isalpha()
 
@@ -127,7 +127,7 @@ def test_a_stores_prose_is_bounded() -> None:
     assert len(envelope({"error": "A", "description": "x" * 10_000}).said) == 2000
 
 
-@pytest.mark.parametrize("name", sorted(PROVEN))
+@pytest.mark.parametrize("name", sorted(PROOF_OF_REFUSAL))
 def test_only_a_4xx_that_is_no_timeout_and_no_conflict_is_proof(name: str) -> None:
     for status in range(100, 600):
         proof = 400 <= status < 500 and status not in {408, 409}
@@ -136,35 +136,35 @@ def test_only_a_4xx_that_is_no_timeout_and_no_conflict_is_proof(name: str) -> No
         assert error.money_moved == ("no" if proof else "unknown")
 
 
-@given(st.text() | st.sampled_from(sorted(set(REFUSALS) - PROVEN)), st.integers(400, 599))
+@given(st.text() | st.sampled_from(sorted(set(ERROR_CODES) - PROOF_OF_REFUSAL)), st.integers(400, 599))
 def test_a_name_outside_the_table_is_never_proof(name: str, status: int) -> None:
     error = error_of(status, name, order=True)
-    assert name in PROVEN or not proves_not_placed(error)
+    assert name in PROOF_OF_REFUSAL or not proves_not_placed(error)
 
 
 @pytest.mark.parametrize("body", [None, [], "ErrorPaymentDeclined", {"name": "ErrorPaymentDeclined"}, {"error": []}])
 def test_a_4xx_outside_the_envelope_is_no_proof(body: object) -> None:
-    assert not proves_not_placed(refusal(422, body, {}, order=True))
+    assert not proves_not_placed(error_from_response(422, body, {}, order=True))
 
 
 def test_a_streams_error_is_proof_by_its_name_unless_its_own_code_is_no_4xx() -> None:
     declined = {"error": "ErrorPaymentDeclined"}
-    assert proves_not_placed(stream_refusal(declined))
-    assert stream_refusal(declined).status == 0
-    assert proves_not_placed(stream_refusal(declined | {"code": 422}))
-    assert proves_not_placed(stream_refusal({"error": declined | {"code": 422}}))
-    assert not proves_not_placed(stream_refusal(declined | {"code": 500}))
-    assert not proves_not_placed(stream_refusal(declined | {"code": 200}))
-    assert stream_refusal({"error": "ErrorCheckout"}).money_moved == "unknown"
+    assert proves_not_placed(error_from_event(declined))
+    assert error_from_event(declined).status == 0
+    assert proves_not_placed(error_from_event(declined | {"code": 422}))
+    assert proves_not_placed(error_from_event({"error": declined | {"code": 422}}))
+    assert not proves_not_placed(error_from_event(declined | {"code": 500}))
+    assert not proves_not_placed(error_from_event(declined | {"code": 200}))
+    assert error_from_event({"error": "ErrorCheckout"}).money_moved == "unknown"
 
 
 def test_what_we_refuse_to_send_is_proof_and_nobody_can_say_it_for_us() -> None:
-    assert proves_not_placed(invalid("InvalidStore", "no"))
-    assert not proves_not_placed(stream_refusal({"error": "InvalidStore"}))
+    assert proves_not_placed(invalid_request("InvalidStore", "no"))
+    assert not proves_not_placed(error_from_event({"error": "InvalidStore"}))
 
 
 def test_a_rate_limit_tells_how_long_to_wait() -> None:
-    limited = refusal(429, {"error": "RateLimitExceeded"}, {"retry-after": "7"})
+    limited = error_from_response(429, {"error": "RateLimitExceeded"}, {"retry-after": "7"})
     assert isinstance(limited, RateLimited)
     assert limited.retry_after == 7
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmly_mcp.api.error_codes import envelope, refusal
+from firmly_mcp.api.error_codes import envelope, error_from_response
 from firmly_mcp.api.fields import parse_json, plain_json, read
 from firmly_mcp.api.models import Address, Cart, Order
 from firmly_mcp.api.order_status import Availability, OrderStatus
@@ -45,7 +45,7 @@ def test_any_json_as_a_list_an_error_or_an_event_is_read_or_refused(raw: object)
         with suppress(UnexpectedAnswer):
             reading(raw)
     envelope(raw)
-    refusal(418, raw, {})
+    error_from_response(418, raw, {})
     for name in ("creating-cart", "item-added", "order-placed", "error", "else"):
         order_event(name, json.dumps(raw, default=float))
 
@@ -107,7 +107,7 @@ def test_an_amount_without_a_value_is_read_from_its_minor_units() -> None:
 def test_the_noise_of_doubles_is_no_part_of_an_amount() -> None:
     cart = read(Cart, {"total": {"value": Decimal("53.400000000000006"), "number": 5340, "currency": "USD"}})
     assert cart.total == Money.parse("53.40", "USD")
-    assert cart.doubts == ()
+    assert cart.inconsistencies == ()
     assert amount({"value": Decimal("100000.10000000001"), "currency": "USD"}) == Money.parse("100000.10", "USD")
     assert amount({"value": Decimal("1e-300"), "currency": "USD"}) == Money.parse("0.00", "USD")
     assert amount({"number": Decimal("2198.9999999999995"), "currency": "USD"}) == Money.parse("21.99", "USD")
@@ -128,5 +128,5 @@ def test_an_add_to_cart_ref_is_kept_verbatim(reference: dict[str, object]) -> No
 
 
 def test_an_answer_cannot_speak_as_our_doubts() -> None:
-    assert read(Cart, {"doubts": [CANARY]}).doubts == ()
-    assert search_page({"products": [{"doubts": CANARY}], "doubts": [CANARY]}).doubts == ()
+    assert read(Cart, {"inconsistencies": [CANARY]}).inconsistencies == ()
+    assert search_page({"products": [{"inconsistencies": CANARY}], "inconsistencies": [CANARY]}).inconsistencies == ()

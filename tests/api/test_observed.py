@@ -24,7 +24,7 @@ def test_the_index_and_the_page_disagree_and_both_are_read() -> None:
     assert real["QN55LS03FAFXZA"].price == Money.parse("799.99", "USD")
     assert indexed["QN43LS03FAFXZA"].available is True
     assert real["QN43LS03FAFXZA"].available is False
-    assert (hit.doubts, page.doubts) == ((), ())
+    assert (hit.inconsistencies, page.inconsistencies) == ((), ())
 
 
 def test_a_price_range_is_cents() -> None:
@@ -80,4 +80,4 @@ def test_options_are_named_by_position_or_by_the_field_they_say() -> None:
 def test_one_stores_broken_hit_hides_no_other() -> None:
     page = search_page({"products": [{"title": "good"}, {"title": 7}, None], "next_page": None})
     assert [hit.title for hit in page.products] == ["good"]
-    assert page.doubts == ("2 of 3 results could not be read and are left out",)
+    assert page.inconsistencies == ("2 of 3 results could not be read and are left out",)

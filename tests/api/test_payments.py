@@ -288,7 +288,7 @@ async def test_the_cart_cannot_change_between_check_and_outcome(sim: Simulator, 
             await client.add_line_item(LUMA, TEE, 1)
         order = await client.complete_order(LUMA, SecretStr(sealed(key)), ADDRESS, hold=hold)
     assert isinstance(order, Order)
-    assert (order.total, order.doubts) == (shown.total, ())
+    assert (order.total, order.inconsistencies) == (shown.total, ())
     assert [(charge.order_number, charge.amount) for charge in sim.books.charges] == [
         (order.platform_order_number, 5340)
     ]

@@ -31,7 +31,7 @@ async def test_a_purchase_from_search_to_order(sim: Simulator, client: FirmlyCli
     cart = await client.get_cart(LUMA)
     cart = await client.update_line_item(LUMA, cart.line_items[0].line_item_id or "", 2)
     cart = await client.set_shipping_info(LUMA, ADDRESS)
-    assert (str(cart.total), cart.doubts) == ("53.40 USD", ())
+    assert (str(cart.total), cart.inconsistencies) == ("53.40 USD", ())
     order = await client.complete_order(LUMA, sealed(await client.payment_key()), ADDRESS)
     assert isinstance(order, Order)
     assert [charge.amount for charge in sim.books.charges] == [5340]
@@ -41,15 +41,15 @@ async def test_a_purchase_from_search_to_order(sim: Simulator, client: FirmlyCli
 async def test_every_store_of_the_simulator_can_be_searched_read_and_filled(client: FirmlyClient) -> None:
     for store in (LUMA, "volta-electronics.example", "hearth-and-home.example", "fernhill-garden.example"):
         page = await client.search_products("a", domains=[store], in_stock=True, page_size=3)
-        assert page.doubts == ()
+        assert page.inconsistencies == ()
         for hit in page.products:
             product = await client.get_product(store, hit.handle or "")
             variant = next(variant for variant in product.variants if variant.available)
-            assert product.doubts == ()
+            assert product.inconsistencies == ()
             assert all("undefined" not in (image.url or "") for image in product.images)
             cart = await client.add_line_item(store, encoding.unpack(variant.ref or ""), 1)
             assert [line.sku for line in cart.line_items] == [variant.sku]
-            assert cart.doubts == ()
+            assert cart.inconsistencies == ()
             assert (await client.clear_cart(store)).is_empty
 
 

@@ -220,7 +220,7 @@ async def test_a_keyring_that_does_not_take_the_token_is_told_and_the_session_go
         client_of(server.url, tmp_path, tokens=BrokenStore(loads=True)) as client,
     ):
         await client.get_cart(LUMA)
-        assert not client.session.kept
+        assert not client.session.persisted
         assert [notice.code for notice in client.take_notices()] == ["session_not_kept"]
 
 

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from firmly_mcp.api.error_codes import PROVEN
+from firmly_mcp.api.error_codes import PROOF_OF_REFUSAL
 from firmly_mcp.app import JOURNAL, simulator_dir
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
@@ -102,7 +102,9 @@ def _before(tool: Tool) -> Iterator[Trouble]:
 def _in_the_payment() -> Iterator[Trouble]:
     yield from (Trouble(action, options=options) for action, options in (*ANYWHERE, *CHANGES))
     yield from (Trouble(action, options={**options, "inside": True}) for action, options in CHANGES)
-    yield from (Trouble("refuse", options={"error": error}) for error in (*sorted(PROVEN & set(STATUS)), *ERRORS[3:]))
+    yield from (
+        Trouble("refuse", options={"error": error}) for error in (*sorted(PROOF_OF_REFUSAL & set(STATUS)), *ERRORS[3:])
+    )
     yield from (Trouble("refuse-after", options=options) for options in SAID_AFTER)
     yield from (Trouble("truncate", options={"keep": keep}) for keep in (0.0, 0.1, 0.95))
     yield from (Trouble("lie-amount", options={"cents": cents}) for cents in (-10_000, 0, 1, 10**7))

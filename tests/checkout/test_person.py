@@ -14,7 +14,7 @@ import firmly_mcp
 from firmly_mcp.app import Services
 from firmly_mcp.checkout.models import Attempt, State
 from firmly_mcp.errors import AddressRefused, PinRefused
-from firmly_mcp.wallet.person import PersonProof
+from firmly_mcp.wallet.person import ApprovalProof
 from firmly_mcp.wallet.pin import Cost
 from tests.proofs import BY_PERSON, with_pin
 from tests.wallet.samples import an_address
@@ -28,37 +28,37 @@ PACKAGE: Final = Path(firmly_mcp.__file__).parent
 # Where a person is, and the demo's published test card.
 MAKERS: Final = {"terminal/controlling.py", "pages/sessions.py", "wallet/memory.py"}
 
-Act = Callable[[Services, PersonProof], Awaitable[None]]
+Act = Callable[[Services, ApprovalProof], Awaitable[None]]
 
 
-async def settle(services: Services, proof: PersonProof) -> None:
+async def settle(services: Services, proof: ApprovalProof) -> None:
     placement = await services.placement()
     (doubt,) = await placement.attempts(limit=1)
     await placement.settle_by_hand(doubt, None, proof=proof)
 
 
-async def accept_journal(services: Services, proof: PersonProof) -> None:
+async def accept_journal(services: Services, proof: ApprovalProof) -> None:
     await (await services.placement()).accept_journal(proof)
 
 
-async def unlock_card(services: Services, proof: PersonProof) -> None:
+async def unlock_card(services: Services, proof: ApprovalProof) -> None:
     await (await services.placement()).unlock_card("test-visa", proof)
 
 
-async def add_own_address(services: Services, proof: PersonProof) -> None:
+async def add_own_address(services: Services, proof: ApprovalProof) -> None:
     await (await services.vault()).add_own_address(an_address(label="Mine"), proof)
 
 
-async def replace_address(services: Services, proof: PersonProof) -> None:
+async def replace_address(services: Services, proof: ApprovalProof) -> None:
     await (await services.vault()).add_own_address(an_address(label="home"), proof, replace=True)
 
 
-async def accept_rules(services: Services, proof: PersonProof) -> None:
+async def accept_rules(services: Services, proof: ApprovalProof) -> None:
     accepted = await services.accepted()
     await accepted.accept(await accepted.standing(), proof)
 
 
-async def change_pin(services: Services, proof: PersonProof) -> None:
+async def change_pin(services: Services, proof: ApprovalProof) -> None:
     await (await services.vault()).pin.set(SecretStr("other 47"), proof)
 
 
@@ -81,7 +81,7 @@ async def test_where_a_pin_is_set_an_act_checks_it_itself(gate: Gate, act: Act) 
     vault.pin._cost = Cost(n=2, r=1, p=1)
     await vault.pin.set(PIN, BY_PERSON)
     before = dict(gate.keychain._secrets)
-    for proof in (BY_PERSON, PersonProof("page"), PersonProof("demo"), with_pin("tulip 48")):
+    for proof in (BY_PERSON, ApprovalProof("page"), ApprovalProof("demo"), with_pin("tulip 48")):
         with pytest.raises(PinRefused) as caught:
             await act(gate.services, proof)
         assert caught.value.money_moved == ("unknown" if act is settle else "no")
@@ -122,4 +122,4 @@ def _makes_a_proof(path: Path) -> bool:
     tree = ast.parse(path.read_text("utf-8"))
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
     names = {getattr(func, "id", None) or getattr(func, "attr", None) for func in calls}
-    return "PersonProof" in names
+    return "ApprovalProof" in names

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmly_mcp.api.error_codes import OutcomeUnknown, invalid, refusal
+from firmly_mcp.api.error_codes import OutcomeUnknown, error_from_response, invalid_request
 from firmly_mcp.api.models import Order
 from firmly_mcp.api.payments import OrderEvent, OrderPlaced, StreamResult, read_to_end
 from firmly_mcp.checkout.models import Item, Outcome, State
@@ -142,7 +142,7 @@ async def test_a_second_order_number_is_stated_and_the_first_one_counts() -> Non
 
 
 def test_an_order_number_of_nothing_that_can_be_shown_proves_nothing() -> None:
-    error = refusal(422, {"code": 422, "error": "ErrorPaymentDeclined"}, {}, order=True)
+    error = error_from_response(422, {"code": 422, "error": "ErrorPaymentDeclined"}, {}, order=True)
     for stream in (StreamResult(), StreamResult(error=error)):
         outcome = outcome_of_answer(stream.after(OrderPlaced(Order(platform_order_number="\u200b"))))
         assert (outcome.state, outcome.order_number) == (State.UNKNOWN, None)
@@ -187,10 +187,10 @@ async def test_a_failure_of_ours_after_an_order_does_not_hide_the_order() -> Non
 def test_an_error_outcome_is_not_placed_only_where_nothing_was_sent_or_the_refusal_is_proven() -> None:
     declined = {"code": 422, "error": "ErrorPaymentDeclined"}
     assert outcome_of_error(Unreachable("Nothing was sent.")).state is State.NOT_PLACED
-    assert outcome_of_error(invalid("InvalidStore", "no")).state is State.NOT_PLACED
-    assert outcome_of_error(refusal(422, declined, {}, order=True)).state is State.NOT_PLACED
+    assert outcome_of_error(invalid_request("InvalidStore", "no")).state is State.NOT_PLACED
+    assert outcome_of_error(error_from_response(422, declined, {}, order=True)).state is State.NOT_PLACED
     for answer in (declined | {"code": 500}, declined | {"platform_order_number": "L-1"}):
-        outcome = outcome_of_error(refusal(422, answer, {}, order=True))
+        outcome = outcome_of_error(error_from_response(422, answer, {}, order=True))
         assert outcome.state is State.UNKNOWN
         assert "nothing was charged" not in outcome.reason
 

@@ -116,11 +116,11 @@ async def _breaks(_: Examined) -> Sequence[Finding]:
 
 
 async def _hangs(_: Examined) -> Sequence[Finding]:
-    from firmly_mcp.system.process import aside
+    from firmly_mcp.system.process import in_daemon_thread
 
     read, write = os.pipe()
     try:
-        return await aside(lambda: [ok("hangs", str(os.read(read, 1)))])
+        return await in_daemon_thread(lambda: [ok("hangs", str(os.read(read, 1)))])
     finally:
         os.close(write)  # ends the thread that was left
 

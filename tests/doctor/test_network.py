@@ -20,7 +20,7 @@ from firmly_mcp.doctor.findings import Examined, Finding
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.wallet.entries import entry_name
-from firmly_mcp.wallet.jwe import KeptThumbprints
+from firmly_mcp.wallet.jwe import PinnedKeys
 from tests.api.false_certificate import behind_a_false_certificate
 from tests.api.loopback import RESET, SILENCE, Asked, Loopback, loopback, reply
 from tests.api.private_authority import behind_a_private_authority
@@ -207,7 +207,7 @@ async def test_a_payment_key_is_compared_with_those_that_were_used_and_not_remem
         ({f"{host} older": "AAA"}, "warning"),
         ({f"{host} {kid}": "AAA"}, "failed"),
     ):
-        await KeptThumbprints(examined.keychain, entry).save(kept)
+        await PinnedKeys(examined.keychain, entry).save(kept)
         (finding,) = await network.payment_key(examined)
         assert finding.state == state
         assert await examined.vault.payment_keys() == kept

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from firmly_mcp.api.error_codes import refusal
+from firmly_mcp.api.error_codes import error_from_response
 from firmly_mcp.api.fields import read
 from firmly_mcp.api.models import Cart
 from firmly_mcp.api.order_status import Availability, OrderStatus
@@ -61,7 +61,9 @@ def views(text: str) -> Iterator[View]:
     day = {"date": text, "time_slots": [{"start_time": text, "end_time": text}]}
     offered = {"shipment_id": text, "available_dates": [day], "delivery_windows": [{"name": text, "price": usd(text)}]}
     yield AvailabilityView.of(STORE, read(Availability, offered))
-    yield ErrorView.of(refusal(422, {"code": 422, "error": "ErrorInvalidInputBody", "description": text}, {}))
+    yield ErrorView.of(
+        error_from_response(422, {"code": 422, "error": "ErrorInvalidInputBody", "description": text}, {})
+    )
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -117,4 +117,4 @@ def test_of_contradictions_without_end_some_are_told() -> None:
         {"line_item_id": str(number), "quantity": 2, "price": amount, "line_price": {**amount, "value": 5 + number}}
         for number in range(2_000)
     ]
-    assert 0 < len(read(Cart, {"line_items": lines}).doubts) <= 10
+    assert 0 < len(read(Cart, {"line_items": lines}).inconsistencies) <= 10

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.errors import NotAllowed, PinRefused, WalletError
 from firmly_mcp.pages.server import Pages
-from firmly_mcp.system.process import printed_by
+from firmly_mcp.system.process import run_for_output
 from firmly_mcp.wallet.backends import Backend
 from firmly_mcp.wallet.jwe import PAYMENT_HOSTS
 from firmly_mcp.wallet.keychain import Keychain
@@ -99,15 +99,15 @@ async def test_what_an_operators_command_prints_is_not_held_on(tmp_path: Path) -
 
 
 async def _printed(given: Path) -> None:
-    printed = await printed_by(("cat", str(given)), setting="card_command", longest=100)
+    printed = await run_for_output(("cat", str(given)), setting="card_command", longest=100)
     assert printed is not None
     assert len(printed) == 16
 
 
 async def _printed_too_much(given: Path) -> None:
-    assert await printed_by(("cat", str(given)), setting="card_command", longest=10) is None
+    assert await run_for_output(("cat", str(given)), setting="card_command", longest=10) is None
     with pytest.raises(WalletError):
-        await printed_by(("sh", "-c", 'cat "$0"; exit 3', str(given)), setting="card_command", longest=100)
+        await run_for_output(("sh", "-c", 'cat "$0"; exit 3', str(given)), setting="card_command", longest=100)
 
 
 FILLING = """

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.errors import CardRefused
 from firmly_mcp.wallet.cards import entry_of
-from firmly_mcp.wallet.memory import ADDRESS_LABEL, MemoryKeychain, demo_vault
+from firmly_mcp.wallet.memory import ADDRESS_LABEL, MemoryKeychain, demo_wallet
 
 from .samples import REAL_LOOKING, a_card, a_key_pair, a_vault, now, sealed_by
 
@@ -45,7 +45,7 @@ async def test_a_card_that_is_not_published_for_tests_stops_at_the_door() -> Non
 
 @pytest.mark.anyio
 async def test_the_demo_has_one_card_and_one_address_and_can_pay(tmp_path: Path) -> None:
-    vault = await demo_vault("local", tmp_path, now)
+    vault = await demo_wallet("local", tmp_path, now)
     (card,) = await vault.cards()
     assert (card.brand, card.last_four, card.billing_address) == ("visa", "1111", ADDRESS_LABEL)
     assert (await vault.address(card.billing_address)).city == "Seattle"

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.errors import NotAllowed, PinRefused, WalletError
 from firmly_mcp.wallet.keychain import Keychain
-from firmly_mcp.wallet.memory import MemoryKeychain, demo_vault
+from firmly_mcp.wallet.memory import MemoryKeychain, demo_wallet
 from firmly_mcp.wallet.pin import ApprovalPin, Cost, pin_problem
 from tests.proofs import BY_PERSON, with_pin
 from tests.secret_service import SecretService
@@ -149,7 +149,7 @@ async def test_a_pin_is_wanted_with_the_first_card_and_wherever_a_card_can_pay(t
     assert await production.wants_pin()
     await production.pin.set(PIN, BY_PERSON)
     assert not await production.wants_pin()
-    assert not await (await demo_vault("local", tmp_path, now)).pin.is_set()
+    assert not await (await demo_wallet("local", tmp_path, now)).pin.is_set()
 
 
 class _Anything(MemoryKeychain):

@@ -23,7 +23,7 @@ from firmly_mcp.checkout.models import StoredText
 from firmly_mcp.errors import NotAllowed, SettingsError
 from firmly_mcp.settings import PAGES_AT
 from firmly_mcp.system.files import write_whole
-from firmly_mcp.wallet.person import PersonProof, Pin, require_person
+from firmly_mcp.wallet.person import ApprovalProof, Pin, require_person
 
 from .evaluate import Allow, Ask, Deny, Verdict
 from .file import read_rules
@@ -137,7 +137,7 @@ class AcceptedSettings:
         before = {name: text for name, text in texts.items() if kept.has(self._whose, name, text)}
         return Standing(declared, unaccepted, before)
 
-    async def accept(self, shown: Standing, proof: PersonProof) -> None:
+    async def accept(self, shown: Standing, proof: ApprovalProof) -> None:
         """Let all that a person was shown count from now on: that, and not what the files say by then.
 
         Raises:

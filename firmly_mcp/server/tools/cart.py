@@ -30,7 +30,7 @@ _NOT_KEPT: Final = "This cart is gone when the server ends: without a usable key
 def cart_view(firmly: FirmlyClient, store: str, cart: Cart, *, page: int = 1, warnings: Iterable[str] = ()) -> CartView:
     """A cart, with what the shopper must know of the session it belongs to."""
     once = [notice.message for notice in firmly.take_notices() if notice.code != "session_not_kept"]
-    always = [] if firmly.session.kept else [_NOT_KEPT]
+    always = [] if firmly.session.persisted else [_NOT_KEPT]
     return CartView.of(store, cart, page=page, warnings=[*warnings, *once, *always])
 
 

@@ -143,7 +143,7 @@ class CartView(View):
             promo_codes=tuple(clean(code, 60) for code in cart.coupons[:MOST_LISTED]),
             **_amounts(cart),
             store_notices=tuple(islice(_notices(cart), MOST_LISTED)),
-            warnings=(*warnings, *cart.doubts, *_not_shown(cart)),
+            warnings=(*warnings, *cart.inconsistencies, *_not_shown(cart)),
             suspicious=suspicions(shown, *written),
             next=_next(cart),
         )

@@ -104,7 +104,7 @@ class ProductView(View):
             options=tuple(clean_markup(name, 40) for name in names),
             variants=tuple(row.model_copy(update=hoisted) for row in rows),
             next_page=page + 1 if product.more_variants else None,
-            warnings=(*(notice.message for notice in notices), *product.doubts),
+            warnings=(*(notice.message for notice in notices), *product.inconsistencies),
             suspicious=suspicions(product),
             next=_next(rows),
         )
@@ -218,7 +218,7 @@ class SearchView(View):
         return cls(
             products=hits,
             next_page=next_page,
-            warnings=(*(notice.message for notice in notices), *page.doubts),
+            warnings=(*(notice.message for notice in notices), *page.inconsistencies),
             suspicious=suspicions(page.products),
             next=found,
         )
