@@ -6,6 +6,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.models import Attempt
 from firmly_mcp.wallet.person import ApprovalProof
 
 BY_PERSON: Final = ApprovalProof("terminal")
@@ -14,3 +16,10 @@ BY_PERSON: Final = ApprovalProof("terminal")
 def with_pin(pin: SecretStr | str | None) -> ApprovalProof:
     """The proof of a person who typed this PIN."""
     return ApprovalProof("terminal", SecretStr(pin) if isinstance(pin, str) else pin)
+
+
+async def until_recorded(checkout: Checkout, attempt: Attempt) -> None:
+    """Wait until the process that sends this attempt has recorded its outcome."""
+    log = checkout.progress(attempt)
+    while log is not None and not log.ended:
+        await log.more_than(len(log.steps))

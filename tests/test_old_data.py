@@ -18,8 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.app import JOURNAL, Services, accepted_settings, open_services, simulator_dir
-from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
-from firmly_mcp.checkout.review import Asked
+from firmly_mcp.checkout.models import Approval, Attempt, Item, OrderIntent, State
 from firmly_mcp.errors import PinRefused
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
@@ -84,8 +83,8 @@ async def test_every_old_attempt_keeps_its_number_its_amounts_and_its_state(old_
     found = await attempts_of(old_shopper)
     assert [attempt.number for attempt in found] == [5, 4, 3, 2, 1]
     assert [attempt.state for attempt in found[2:]] == [State.NOT_PLACED, State.PLACED, State.PLACED]
-    assert [attempt.draft.total.plain for attempt in found] == ["126.00", "53.40", "53.40", "29.20", "77.60"]
-    assert all(attempt.draft.card_last_four == "1111" for attempt in found)
+    assert [attempt.total.plain for attempt in found] == ["126.00", "53.40", "53.40", "29.20", "77.60"]
+    assert all(attempt.card.last_four == "1111" for attempt in found)
 
 
 async def test_the_old_doubt_and_the_send_of_a_killed_server_end_as_the_store_says(old_shopper: Services) -> None:
@@ -99,8 +98,8 @@ async def test_the_old_doubt_and_the_send_of_a_killed_server_end_as_the_store_sa
 async def test_an_old_order_is_found_by_the_same_call(old_shopper: Services) -> None:
     placement = await old_shopper.placement()
     answer = await placement.order(OrderIntent(STORE, (Item(TEE, 1),)), max_total=None)
-    assert not isinstance(answer, Asked)
-    assert (answer.attempt.number, answer.is_new) == (2, False)
+    assert not isinstance(answer, Approval)
+    assert (answer.number, answer.is_new) == (2, False)
 
 
 async def test_old_approvals_keep_their_answers(old_shopper: Services) -> None:
@@ -111,7 +110,7 @@ async def test_old_approvals_keep_their_answers(old_shopper: Services) -> None:
     ]
     declined = await desk.approval("ap_efc52a2e7adff52d")
     assert declined is not None
-    assert declined.answer == "declined"
+    assert declined.status == "declined"
 
 
 async def test_the_old_wallet_opens(old_shopper: Services) -> None:

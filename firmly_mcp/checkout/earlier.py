@@ -16,7 +16,7 @@ from firmly_mcp.api.encoding import store_name
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import FirmlyError, InvalidRequest, MoneyMoved, NotAllowed, OrderInProgress
 
-from .execution import Executor, Placing
+from .execution import Executor
 from .journal.journal import Journal
 from .journal.lookup import PurchaseKeys
 from .models import IN_DOUBT, Attempt, OrderIntent, State, plain_number
@@ -49,19 +49,19 @@ class Earlier:
     @classmethod
     def of(cls, attempt: Attempt) -> Earlier:
         """What to say of an attempt that is in doubt, or placed."""
-        draft, at = attempt.draft, f"{attempt.begun_at:%Y-%m-%d %H:%M} UTC"
+        at = f"{attempt.begun_at:%Y-%m-%d %H:%M} UTC"
         number = plain_number(attempt.outcome.order_number)
         if attempt.state is State.SENDING:
-            words = f"An order at {draft.store} of {at} ({draft.total}) was sent, and its outcome is not known yet."
+            words = f"An order at {attempt.store} of {at} ({attempt.total}) was sent, and its outcome is not known yet."
         elif attempt.state in IN_DOUBT:
             words = (
-                f"An earlier order at {draft.store} of {at} ({draft.total}) is in doubt: it may have been placed. "
+                f"An earlier order at {attempt.store} of {at} ({attempt.total}) is in doubt: it may have been placed. "
                 "Do not order it again."
             )
         else:
             named = f"number {number}, " if number else ""
-            paid = attempt.outcome.charged or draft.total
-            words = f"An order at {draft.store} was placed at {at} ({named}{paid}); no other order was sent."
+            paid = attempt.outcome.charged or attempt.total
+            words = f"An order at {attempt.store} was placed at {at} ({named}{paid}); no other order was sent."
         return cls(words, attempt.money_moved, attempt.id)
 
 
@@ -131,15 +131,15 @@ class Lookup:
         self._may_order = may_order
         self._now = now
 
-    async def of_call(self, wish: OrderIntent, window: timedelta) -> Placing | None:
+    async def of_call(self, wish: OrderIntent, window: timedelta) -> Attempt | None:
         """The attempt that a call belongs to, as far as its store and refs tell; placed ones count for `window`."""
         if wish.items is None and (in_flight := await self._being_sent(wish.store)) is not None:
             return in_flight
         keys = PurchaseKeys(wish.store, intent_key=wish.intent_key, reference=wish.reference)
         found = await (await self._journal()).find(keys, window, repeat=wish.repeat)
-        return None if found is None else await self._sending.join(await self.settled(found))
+        return None if found is None else await self.settled(found)
 
-    async def of_cart(self, store: str, cart: Cart | None) -> Placing:
+    async def of_cart(self, store: str, cart: Cart | None) -> Attempt:
         """The order that used up this very cart, which reads as submitted, empty or gone.
 
         Raises:
@@ -152,7 +152,7 @@ class Lookup:
         elif found is not None:
             found = await self.settled(found)
         if found is not None and (found.state in IN_DOUBT or self._is_fresh(found)):
-            return await self._sending.join(found)
+            return found
         what = "was ordered before, and not by this call" if is_submitted else "is empty"
         raise NotAllowed(f"The cart at {store} {what}. Nothing was sent.", next="add_line_item")
 
@@ -170,7 +170,7 @@ class Lookup:
             NotAllowed: it could not be read, and a change could take away the only evidence.
         """
         for found in await (await self._journal()).read_further(store if store is None else store_name(store)):
-            if found.draft.on_own_device:
+            if found.on_own_device:
                 continue
             reading = await self._read(found)
             if reading.attempt.state is State.SENDING:
@@ -190,13 +190,13 @@ class Lookup:
             return Reading(stands, error.message)
         return await self._settling.read(stands)
 
-    async def _being_sent(self, store: str) -> Placing | None:
+    async def _being_sent(self, store: str) -> Attempt | None:
         """The attempt that is paying the cart of this store at this moment."""
         for attempt in await (await self._journal()).sending(store):
-            if not attempt.draft.on_own_device:
-                joined = await self._sending.join(attempt)
-                if joined.attempt.state is State.SENDING:
-                    return joined
+            if not attempt.on_own_device:
+                found = await self._sending.as_it_stands(attempt)
+                if found.state is State.SENDING:
+                    return found
         return None
 
     def _is_fresh(self, attempt: Attempt) -> bool:
@@ -205,7 +205,7 @@ class Lookup:
 
 def _unread(attempt: Attempt, problem: str) -> NotAllowed:
     error = NotAllowed(
-        f"An earlier order at {attempt.draft.store} is in doubt and could not be checked yet. The cart is not changed "
+        f"An earlier order at {attempt.store} is in doubt and could not be checked yet. The cart is not changed "
         f"until it is, because only this cart shows how that order ended. {problem}",
         money_moved="unknown",
         next="get_order_status",

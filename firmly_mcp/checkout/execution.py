@@ -29,7 +29,7 @@ from firmly_mcp.wallet.wallet import Wallet
 
 from .journal.inspect import GuardEntry
 from .journal.journal import Journal, Permit
-from .models import Attempt, Draft, Outcome, ProgressEvent, ProgressLog, State
+from .models import Attempt, Outcome, ProgressEvent, ProgressLog, State
 from .price_check import PriceCheck, checked, is_too_old, renewed, seconds_passed
 from .proof import outcome_of_answer, outcome_of_error
 from .quote import PaymentMethod, Quote
@@ -54,18 +54,6 @@ _LAST_WORDS: Final = {
 }
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Placing:
-    """An attempt, and its steps where this process is sending it.
-
-    `is_new` is False when the call joined an attempt that was there before.
-    """
-
-    attempt: Attempt
-    feed: ProgressLog | None
-    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +102,7 @@ class Executor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
-    async def start(self, purchase: OrderRequest, yes: Yes) -> Placing:
+    async def start(self, purchase: OrderRequest, yes: Yes) -> Attempt:
         """Hand the purchase to a task of the process, and wait until its attempt is on disk.
 
         Raises:
@@ -122,7 +110,7 @@ class Executor:
         """
         if self._closing:
             raise NotAllowed("The server is ending. Nothing was sent; order again once it runs.")
-        begun: asyncio.Future[Placing] = asyncio.get_running_loop().create_future()
+        begun: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
         # A call that was cancelled no longer asks; the error is not lost on anyone then.
         begun.add_done_callback(lambda done: done.cancelled() or done.exception())
         task = asyncio.create_task(self._run(purchase, yes, begun))
@@ -130,9 +118,9 @@ class Executor:
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(begun)
 
-    async def join(self, found: Attempt) -> Placing:
-        """An attempt that was there before, as it now stands."""
-        return Placing(await self.as_it_stands(found), self._live.get(found.id), is_new=False)
+    def progress_of(self, attempt_id: str) -> ProgressLog | None:
+        """Return the progress of an attempt that this process is sending; None for any other."""
+        return self._live.get(attempt_id)
 
     async def as_it_stands(self, attempt: Attempt) -> Attempt:
         """The attempt; one whose sender is gone without an outcome is in doubt from here on."""
@@ -165,7 +153,7 @@ class Executor:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _run(self, purchase: OrderRequest, yes: Yes, begun: asyncio.Future[Placing]) -> None:
+    async def _run(self, purchase: OrderRequest, yes: Yes, begun: asyncio.Future[Attempt]) -> None:
         try:
             async with purchase.hold() as hold:
                 await self._check_and_send(purchase, yes, hold, begun)
@@ -182,31 +170,33 @@ class Executor:
             await purchase.tidy()
 
     async def _check_and_send(
-        self, purchase: OrderRequest, yes: Yes, hold: CartLock | None, begun: asyncio.Future[Placing]
+        self, purchase: OrderRequest, yes: Yes, hold: CartLock | None, begun: asyncio.Future[Attempt]
     ) -> None:
         # Another call may have paid this very cart while this one waited for its turn.
         journal = await self._journal()
-        found = await journal.find(draft_of(purchase, yes), yes.permit.window, repeat=yes.repeat)
-        if found is not None:
-            begun.set_result(await self.join(found))
-            return
         attempt_id = "att_" + secrets.token_hex(8)
+        approved = new_attempt(attempt_id, purchase, yes.shown, yes.reference)
+        found = await journal.find(approved, yes.permit.window, repeat=yes.repeat)
+        if found is not None:
+            begun.set_result(await self.as_it_stands(found))
+            return
         with self._senders.held(attempt_id), self._followed(attempt_id, purchase) as feed:
             try:
                 payment = await self._payment(attempt_id, purchase, yes, hold)
                 check = await checked(purchase, yes.shown, hold, self._clock)
-                draft = draft_of(purchase, yes, check.quote)
-                written = await journal.begin(
-                    attempt_id, draft, yes.permit, repeat=yes.repeat, kept=payment.last_attempt
-                )
+                new = new_attempt(attempt_id, purchase, check.quote, yes.reference)
+                # Its total is what was approved. A price that falls before the send does not lower it: a store that
+                # states less and charges as before would free room in every limit.
+                new = replace(new, total=max(approved.total, new.total))
+                written = await journal.begin(new, yes.permit, repeat=yes.repeat, kept=payment.last_attempt)
             except FirmlyError:
                 await purchase.settled(attempt_id)
                 raise
             if not written.is_new:
                 await purchase.settled(attempt_id)
-                begun.set_result(await self.join(written.attempt))
+                begun.set_result(await self.as_it_stands(written))
                 return
-            ended = await self._attempt(written.attempt, payment, check, begun)
+            ended = await self._attempt(written, payment, check, begun)
             feed.add(ProgressEvent(ended.state, _LAST_WORDS[ended.state], ended.money_moved))
         if ended.state is not State.UNKNOWN:
             await purchase.settled(attempt_id)
@@ -228,13 +218,13 @@ class Executor:
         key, _ = await together(firmly.payment_key(), purchase.prepare(attempt_id))
         payer = yes.shown.payer
         encrypted_for = key_at(payer.payment_host, key)
-        encrypt = await self._vault.encryptor(payer.card_label, yes.code.take(), encrypted_for)
+        encrypt = await self._vault.encryptor(payer.card.label, yes.code.take(), encrypted_for)
         _refuse_another_card(payer, encrypt.card)
         last_attempt = await (await self._journal()).last_kept()
         return _Payment(purchase, yes.permit.approval is None, encrypt, last_attempt, hold)
 
     async def _attempt(
-        self, attempt: Attempt, payment: _Payment, check: PriceCheck, begun: asyncio.Future[Placing]
+        self, attempt: Attempt, payment: _Payment, check: PriceCheck, begun: asyncio.Future[Attempt]
     ) -> Attempt:
         """Make the check again if writing the attempt took long, send, and record the outcome."""
         feed = self._live[attempt.id]
@@ -246,9 +236,9 @@ class Executor:
                 begun.set_exception(error)
             else:
                 # The approval is used up: what the person gets is how its attempt ended.
-                begun.set_result(Placing(ended, feed, is_new=True))
+                begun.set_result(replace(ended, is_new=True))
             return ended
-        begun.set_result(Placing(attempt, feed, is_new=True))
+        begun.set_result(attempt)
         return await self._record(attempt, await self._send(payment, check, feed))
 
     async def _record(self, attempt: Attempt, outcome: Outcome) -> Attempt:
@@ -325,25 +315,16 @@ def _unsent(error: FirmlyError) -> Outcome:
 
 def _refuse_another_card(payer: PaymentMethod, card: CardSummary) -> None:
     """Pay with the card that was shown, or not at all: its label may stand for another one by now."""
-    shown, now = (payer.card_brand, payer.card_last_four), (card.brand, card.last_four)
+    shown, now = (payer.card.brand, payer.card.last_four), (card.brand, card.last_four)
     if shown != now:
-        difference = f"card {payer.card_label}: {' ending '.join(shown)} → {' ending '.join(now)}"
+        difference = f"card {payer.card.label}: {' ending '.join(shown)} → {' ending '.join(now)}"
         raise QuoteChanged("The card changed right before paying. Nothing was sent.", difference=(difference,))
 
 
-def draft_of(purchase: OrderRequest, yes: Yes, now: Quote | None = None) -> Draft:
-    """The attempt that a yes makes: of the quote as it now is, or as it was shown.
-
-    Its total is what the yes was to. A price that falls before the send lowers it not: a store that states less and
-    charges as before would make room in every limit.
-    """
-    draft = new_draft(purchase, now or yes.shown, yes.reference)
-    return replace(draft, total=max(yes.shown.total, draft.total))
-
-
-def new_draft(purchase: OrderRequest, quoted: Quote, reference: str | None) -> Draft:
-    """The attempt that this purchase would be."""
-    return Draft(
+def new_attempt(attempt_id: str, purchase: OrderRequest, quoted: Quote, reference: str | None) -> Attempt:
+    """Return the attempt that an order of this quote would be, before it is written."""
+    return Attempt(
+        id=attempt_id,
         store=quoted.store,
         tool=purchase.tool,
         purchase_key=quoted.purchase_key,
@@ -351,9 +332,7 @@ def new_draft(purchase: OrderRequest, quoted: Quote, reference: str | None) -> D
         cart_id=quoted.cart_id if purchase.sends_cart else None,
         total=quoted.total,
         lines=quoted.lines,
-        card_label=quoted.payer.card_label,
-        card_brand=quoted.payer.card_brand,
-        card_last_four=quoted.payer.card_last_four,
+        card=quoted.payer.card,
         reference=reference,
         address_hash=quoted.address_hash,
         intent_key=purchase.intent_key,

@@ -27,15 +27,15 @@ from firmly_mcp.wallet.person import ApprovalProof, require_person
 from firmly_mcp.wallet.wallet import Wallet
 
 from .earlier import Earlier, Lookup, earlier_order, stating_earlier
-from .execution import Executor, Placing, Yes, new_draft
+from .execution import Executor, Yes, new_attempt
 from .journal.journal import PLACED_WINDOW, Journal, Permit
-from .models import Attempt, OrderIntent, State
+from .models import Approval, Attempt, OrderIntent, ProgressLog, State
 from .policy.acceptance import Policy
 from .policy.evaluate import Allow, Ask, Deny, History, Order, Verdict
 from .quote import Quote
 from .quoting import Quoting, tidied_on_error
 from .requests import OrderRequest, SendingDevices
-from .review import LOOK_EVERY, Asked, Desk
+from .review import LOOK_EVERY, Desk
 from .ruling import Decision, Ruling, in_practice, refuse_denied, refuse_unallowed
 from .settlement import WATCH, Settlement
 
@@ -98,7 +98,7 @@ class Checkout:
             now=now,
         )
 
-    async def order(self, wish: OrderIntent, *, max_total: Decimal | None = None) -> Placing | Asked:
+    async def order(self, wish: OrderIntent, *, max_total: Decimal | None = None) -> Attempt | Approval:
         """Place what is wished for if the rules say yes, ask if they say so, or find the attempt it belongs to.
 
         The attempt is looked up first, by the store and the refs: whatever fails after that hides no earlier order.
@@ -145,9 +145,9 @@ class Checkout:
         """The store of an attempt, or of the question of this id; the journal alone is read."""
         journal = await self._journal()
         if (found := await journal.attempt(attempt_id)) is not None:
-            return found.draft.store
+            return found.store
         asked = await journal.approvals.get(attempt_id)
-        return None if asked is None else asked.wish.store
+        return None if asked is None else asked.store
 
     async def read_before_change(self, store: str | None) -> None:
         """Read what became of orders that were sent with the shopper's cart here (None: anywhere) before it changes.
@@ -164,11 +164,11 @@ class Checkout:
             await self._may_order()
         except NotAllowed as stopped:
             return Deny("not_accepted", stopped.message)
-        history = await (await self._journal()).history(new_draft(purchase, quoted, wish.reference))
+        history = await (await self._journal()).history(new_attempt("", purchase, quoted, wish.reference))
         verdict = in_practice(decision(history), prints_code=self._security_code is not None)
         declined = None if isinstance(verdict, Deny) else await self.desk.declined(quoted)
         if declined is not None:
-            until = f"{declined.approval.expires_at:%H:%M} UTC"
+            until = f"{declined.expires_at:%H:%M} UTC"
             return Deny("declined", f"The person declined this order; their no holds until {until}.")
         return verdict
 
@@ -194,10 +194,14 @@ class Checkout:
                 return
             await anyio.sleep(LOOK_EVERY)
 
-    async def of_approval(self, approval_id: str) -> Placing | None:
+    async def of_approval(self, approval_id: str) -> Attempt | None:
         """What a person's yes to this question began, as it now stands."""
         found = await (await self._journal()).of_approval(approval_id)
-        return None if found is None else await self._sending.join(found)
+        return None if found is None else await self._sending.as_it_stands(found)
+
+    def progress(self, attempt: Attempt) -> ProgressLog | None:
+        """Return the progress of an attempt that this process is sending; None for any other."""
+        return self._sending.progress_of(attempt.id)
 
     async def attempts(self, *, limit: int, before: int | None = None) -> Sequence[Attempt]:
         """Attempts, newest first; `before` is the number of the last one that was seen."""
@@ -274,7 +278,7 @@ class Checkout:
         """The attempts of which the store shows something else than a person recorded, newest first."""
         return await (await self._journal()).alarms(within=WATCH)
 
-    async def _ordered(self, wish: OrderIntent, max_total: Decimal | None) -> Placing | Asked:
+    async def _ordered(self, wish: OrderIntent, max_total: Decimal | None) -> Attempt | Approval:
         await self._may_order()
         if await self._lookup.turns_up(wish.store):
             late = await self._lookup.of_call(wish, PLACED_WINDOW)
@@ -285,29 +289,25 @@ class Checkout:
         if wish.items is None and (cart is None or cart.is_empty or cart.submitted):
             return await self._lookup.of_cart(wish.store, cart)
         async with tidied_on_error(purchase):
-            answer = await self._found_or_decided(purchase, wish, cart or Cart(), max_total)
-        if isinstance(answer, Attempt):
-            await purchase.tidy()
-            return await self._sending.join(answer)
-        return answer
+            return await self._found_or_decided(purchase, wish, cart or Cart(), max_total)
 
     async def _found_or_decided(
         self, purchase: OrderRequest, wish: OrderIntent, cart: Cart, max_total: Decimal | None
-    ) -> Attempt | Placing | Asked:
+    ) -> Attempt | Approval:
         journal, keys = await self._journal(), self._quoting.keys(purchase, wish, cart)
         # Neither a cart that cannot be paid nor a card, keyring or rules that cannot be read hide what was sent before.
         if (found := await journal.find(keys, PLACED_WINDOW, repeat=wish.repeat)) is not None:
-            return await self._lookup.settled(found)
+            return await self._existing(purchase, found)
         quoted = await self._quoting.quoted(purchase, wish, cart)
-        draft = new_draft(purchase, quoted, wish.reference)
-        standing = await journal.standing(draft, PLACED_WINDOW, repeat=wish.repeat)
+        new = new_attempt("", purchase, quoted, wish.reference)
+        standing = await journal.standing(new, PLACED_WINDOW, repeat=wish.repeat)
         if isinstance(standing, Attempt):
-            return await self._lookup.settled(standing)
+            return await self._existing(purchase, standing)
         decision = await self._ruling.over(wish, cart, quoted)
         verdict = in_practice(decision(standing), prints_code=self._security_code is not None)
         alone = isinstance(verdict, Allow)
-        if alone and (found := await journal.find(draft, _UNATTENDED_WINDOW, repeat=wish.repeat)) is not None:
-            return await self._lookup.settled(found)
+        if alone and (found := await journal.find(new, _UNATTENDED_WINDOW, repeat=wish.repeat)) is not None:
+            return await self._existing(purchase, found)
         _refuse_above(quoted, max_total)
         refuse_denied(verdict)
         declined = await self.desk.declined(quoted)
@@ -321,13 +321,18 @@ class Checkout:
         assert isinstance(verdict, Ask)
         return await self.desk.ask(quoted, wish, verdict)
 
+    async def _existing(self, purchase: OrderRequest, found: Attempt) -> Attempt:
+        attempt = await self._lookup.settled(found)
+        await purchase.tidy()
+        return attempt
+
     async def _sent_by_rules(
         self, purchase: OrderRequest, quoted: Quote, wish: OrderIntent, decision: Decision
-    ) -> Placing:
+    ) -> Attempt:
         assert self._security_code is not None
         permit = Permit(lambda history: refuse_unallowed(decision(history)), window=_UNATTENDED_WINDOW)
         code = await self._security_code()
-        if problem := code_problem(code, quoted.payer.card_brand):
+        if problem := code_problem(code, quoted.payer.card.brand):
             raise CardRefused(f"{problem} The cvv_command printed another one. Nothing was sent.")
         yes = Yes(quoted, permit, OneUseCode(code), reference=wish.reference)
         return await self._sending.start(purchase, yes)

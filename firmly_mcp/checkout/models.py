@@ -8,8 +8,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, Protocol
 
@@ -127,32 +127,15 @@ MONEY_MOVED: Final[Mapping[State, MoneyMoved]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """An attempt before it is written: what would be bought, from whom, for how much, with which card.
+class CardRef:
+    """A card as a person knows it: the label they gave it, its brand, its last four digits."""
 
-    `cart_id` is None where the store makes the cart (place-order). `purchase_key` and `digest` are `quote.Quote`'s;
-    `intent_key` is the order intent's, where the call named items. `reference` is an operator's own id, which can join
-    attempts and never separate them. `address_hash` is the keyed hash of where it goes.
-    """
+    label: str
+    brand: str
+    last_four: str
 
-    store: str
-    tool: str
-    purchase_key: str
-    digest: str
-    cart_id: str | None
-    total: Money
-    lines: tuple[str, ...]
-    card_label: str
-    card_brand: str
-    card_last_four: str
-    reference: str | None = None
-    address_hash: str | None = None
-    intent_key: str | None = None
-
-    @property
-    def on_own_device(self) -> bool:
-        """Whether it was sent from a device of its own, and not with the shopper's cart."""
-        return self.tool == "place_order"
+    def __str__(self) -> str:
+        return f"{self.label}, {self.brand} ending {self.last_four}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,22 +150,53 @@ class Outcome:
     cart_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+_SENDING: Final = Outcome(State.SENDING)
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """An attempt as the journal has it. `number` counts this journal's attempts from 1.
+    """An attempt to order, as the journal records it. `number` counts a journal's attempts from 1.
+
+    `cart_id` is None where the store makes the cart (place-order). `purchase_key` and `digest` are the quote's,
+    `intent_key` is the order intent's where the call named items. `reference` is an operator's own id, which can join
+    attempts and never separate them. `address_hash` is the keyed hash of the shipping address.
 
     After a person ended it, the store is read until `watched_until` all the same. `alarm` is a sentence to the person
-    about a reading that contradicts what was recorded.
+    about a reading that contradicts what was recorded. `is_new`: the call at hand began it, and did not find it.
+
+    Before it is written it has no number, time or outcome.
     """
 
     id: str
-    number: int
-    draft: Draft
-    outcome: Outcome
-    begun_at: datetime
-    ended_at: datetime | None
+    number: int = 0
+    store: str
+    tool: str
+    purchase_key: str
+    digest: str
+    cart_id: str | None
+    total: Money
+    lines: tuple[str, ...]
+    card: CardRef
+    reference: str | None = None
+    address_hash: str | None = None
+    intent_key: str | None = None
+    outcome: Outcome = _SENDING
+    begun_at: datetime = _NEVER
+    ended_at: datetime | None = None
     watched_until: datetime | None = None
     alarm: str = ""
+    is_new: bool = field(default=False, compare=False)
+
+    @property
+    def card_label(self) -> str:
+        """The label of the card that pays."""
+        return self.card.label
+
+    @property
+    def on_own_device(self) -> bool:
+        """Whether it was sent from a device of its own, and not with the shopper's cart."""
+        return self.tool == "place_order"
 
     @property
     def state(self) -> State:
@@ -200,13 +214,55 @@ class Attempt:
 
         Another currency is `above`: nothing shows that it is less.
         """
-        charged, approved = self.outcome.charged, self.draft.total
+        charged, approved = self.outcome.charged, self.total
         if charged is None or charged == approved:
             return ""
         return "below" if charged.currency == approved.currency and charged < approved else "above"
 
 
-# The steps of one attempt, for whoever wants to watch.
+# An approval: what one person is asked about one quote.
+
+
+class ApprovalStatus(StrEnum):
+    """The status of an approval. An open one past its time has expired."""
+
+    OPEN = "open"
+    USED = "used"
+    DECLINED = "declined"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A request to a person: for which intent, at which total, which rule asks and why.
+
+    It is bound to one quote by its digest, has one answer, is used once, and expires. It holds no address and no card
+    number, only labels.
+    """
+
+    id: str
+    intent: OrderIntent
+    digest: str
+    total: Money
+    lines: tuple[str, ...]
+    card: CardRef | None = None
+    rule: str
+    reason: str
+    status: ApprovalStatus
+    asked_at: datetime
+    expires_at: datetime
+
+    @property
+    def store(self) -> str:
+        """The merchant's domain."""
+        return self.intent.store
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it can still be answered."""
+        return self.status is ApprovalStatus.OPEN and now < self.expires_at
+
+
+# The progress of one attempt, for every call and page that follows it.
 
 # More steps than any order has; a stream that never ends must not fill the memory.
 _MOST_STEPS = 200

@@ -21,6 +21,7 @@ from firmly_mcp.wallet.addresses import FIELDS, AddressSource
 from firmly_mcp.wallet.addresses import Address as WalletAddress
 from firmly_mcp.wallet.entries import label_key, one_line
 
+from .models import CardRef
 from .payable import require_payable
 from .text import Receipt, receipt
 
@@ -43,9 +44,7 @@ class PaymentMethod:
     environment: str
     shopper: str
     payment_host: str
-    card_label: str
-    card_brand: str
-    card_last_four: str
+    card: CardRef
     billing: Mapping[str, str]
     address_key: bytes = field(default=b"", repr=False)
     ships_to: Mapping[str, str] | None = None
@@ -150,7 +149,7 @@ def _terms(store: str, cart: Cart, payer: PaymentMethod) -> Iterator[tuple[str, 
     yield "store", store
     yield "environment", payer.environment
     yield "payment host", payer.payment_host
-    yield "card", f"{payer.card_label}, {payer.card_brand} ending {payer.card_last_four}"
+    yield "card", str(payer.card)
     for name, line in _named(cart.line_items):
         yield from _line_terms(name, line)
     yield from _address_terms("ship to", cart.shipping_info)

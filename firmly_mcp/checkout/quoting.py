@@ -13,7 +13,7 @@ from firmly_mcp.errors import CartNotFound, FirmlyError
 from firmly_mcp.wallet.wallet import Wallet
 
 from .journal.lookup import PurchaseKeys
-from .models import OrderIntent
+from .models import CardRef, OrderIntent
 from .quote import PaymentMethod, Quote, Recipient, purchase_key, quote, recipient, shipping_of
 from .requests import CartOrder, ItemsOrder, OrderRequest, SendingDevices
 
@@ -97,9 +97,7 @@ class Quoting:
             environment=self._environment,
             shopper=self._shopper,
             payment_host=firmly.session.hosts.payment,
-            card_label=summary.label,
-            card_brand=summary.brand,
-            card_last_four=summary.last_four,
+            card=CardRef(summary.label, summary.brand, summary.last_four),
             billing=billing.as_firmly(),
             address_key=await self._vault.address_key(),
         )

@@ -25,10 +25,10 @@ from firmly_mcp.wallet.person import ApprovalProof, require_person
 from firmly_mcp.wallet.wallet import Wallet
 
 from .earlier import stating_earlier
-from .execution import Executor, Placing, Yes
-from .journal.approvals import ANSWER_WITHIN, Answer, Approval
+from .execution import Executor, Yes
+from .journal.approvals import ANSWER_WITHIN
 from .journal.journal import Journal, Permit
-from .models import Attempt, OrderIntent
+from .models import Approval, ApprovalStatus, Attempt, OrderIntent
 from .policy.evaluate import Ask
 from .quote import Quote, Recipient
 from .quoting import Quoting, tidied_on_error
@@ -41,18 +41,6 @@ _A_SHORT_WHILE: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
 # An answer may come from another program, over the same journal. In seconds.
 LOOK_EVERY: Final = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A person has to answer this first, or has said no. Nothing was sent.
-
-    `may_open`: a page may open by itself for it; nobody is to be worn down by pages.
-    """
-
-    approval: Approval
-    quote: Quote
-    may_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +65,7 @@ class Review:
 
     def check_code(self, code: SecretStr) -> str | None:
         """Why this cannot be the security code of the card that pays; None when it can. Asking uses nothing up."""
-        return code_problem(code, self.quote.payer.card_brand)
+        return code_problem(code, self.quote.payer.card.brand)
 
 
 class Desk:
@@ -105,29 +93,33 @@ class Desk:
         self._may_order = may_order
         self._now = now
 
-    async def ask(self, quoted: Quote, wish: OrderIntent, verdict: Ask) -> Asked:
+    async def ask(self, quoted: Quote, wish: OrderIntent, verdict: Ask) -> Approval:
         """Write a question down, or find the open one that was asked of the same."""
         approvals = (await self._journal()).approvals
         now = self._now()
         question = Approval(
             id="ap_" + secrets.token_hex(8),
-            wish=wish,
+            intent=wish,
             digest=quoted.digest,
             total=quoted.total,
             lines=quoted.lines,
+            card=quoted.payer.card,
             rule=verdict.rule,
             reason=verdict.reason,
-            answer=Answer.OPEN,
+            status=ApprovalStatus.OPEN,
             asked_at=now,
             expires_at=now + ANSWER_WITHIN,
         )
-        asked = await approvals.ask(question, quoted.purchase_key)
-        return Asked(asked, quoted, await approvals.asked_since(now - _HOUR) <= PAGES_AN_HOUR)
+        return await approvals.ask(question, quoted.purchase_key)
 
-    async def declined(self, quoted: Quote) -> Asked | None:
+    async def may_open_page(self) -> bool:
+        """Whether a page may open by itself: a person is not worn down by pages, however often they are asked."""
+        approvals = (await self._journal()).approvals
+        return await approvals.asked_since(self._now() - _HOUR) <= PAGES_AN_HOUR
+
+    async def declined(self, quoted: Quote) -> Approval | None:
         """A person's no to this very order. It holds until its question would have expired, whatever the rules say."""
-        no = await (await self._journal()).approvals.declined(quoted.digest)
-        return None if no is None else Asked(no, quoted)
+        return await (await self._journal()).approvals.declined(quoted.digest)
 
     async def open_approvals(self) -> Sequence[Approval]:
         """The questions that a person can answer now."""
@@ -155,17 +147,17 @@ class Desk:
                 "over."
             )
         # The purchase may have been ordered since it was asked for: no error hides that.
-        async with stating_earlier(self._journal, approval.wish.store):
+        async with stating_earlier(self._journal, approval.intent.store):
             return await self._read(approval, journal)
 
     async def _read(self, approval: Approval, journal: Journal) -> Review:
-        purchase = await self._quoting.purchase(approval.wish)
+        purchase = await self._quoting.purchase(approval.intent)
         cart = await self._quoting.priced(purchase)
         async with tidied_on_error(purchase):
-            quoted = await self._quoting.quoted(purchase, approval.wish, cart)
-            recipient = await self._quoting.recipient(approval.wish, cart, quoted.payer)
-        keys = self._quoting.keys(purchase, approval.wish, cart)
-        doubts = tuple(attempt for attempt in await journal.in_doubt() if attempt.draft.store == purchase.store)
+            quoted = await self._quoting.quoted(purchase, approval.intent, cart)
+            recipient = await self._quoting.recipient(approval.intent, cart, quoted.payer)
+        keys = self._quoting.keys(purchase, approval.intent, cart)
+        doubts = tuple(attempt for attempt in await journal.in_doubt() if attempt.store == purchase.store)
         pin_set = await self._vault.pin.is_set()
         return Review(
             approval,
@@ -180,7 +172,7 @@ class Desk:
             alarms=tuple(await journal.alarms(within=WATCH)),
         )
 
-    async def approve(self, review: Review, code: SecretStr, proof: ApprovalProof) -> Placing:
+    async def approve(self, review: Review, code: SecretStr, proof: ApprovalProof) -> Attempt:
         """A person's yes to what they were shown: place it, here and now.
 
         The PIN is asked for again, for what was set when a page was shown is not what decides; accepted rules may
@@ -195,13 +187,13 @@ class Desk:
         async with stating_earlier(self._journal, review.quote.store):
             return await self._approved(review, code, proof)
 
-    async def _approved(self, review: Review, code: SecretStr, proof: ApprovalProof) -> Placing:
+    async def _approved(self, review: Review, code: SecretStr, proof: ApprovalProof) -> Attempt:
         await self._may_order()
         if problem := review.check_code(code):
             raise CardRefused(f"{problem} Nothing was sent.")
         if await self._ruling.pin_required(review.quote.total):
             await require_person(proof, self._vault.pin)
-        wish = review.approval.wish
+        wish = review.approval.intent
         decision = await self._ruling.over(wish, review.cart, review.quote)
         permit = Permit(
             check=lambda history: refuse_denied(decision(history)),
@@ -211,12 +203,12 @@ class Desk:
         # The doubt and the earlier order were on the page: a yes to them is a yes to one more.
         repeat = wish.repeat or review.just_bought is not None
         yes = Yes(review.quote, permit, OneUseCode(code), repeat=repeat, reference=wish.reference)
-        placing = await self._sending.start(review.purchase, yes)
-        if placing.is_new and (entry := review.recipient.shipped_to) is not None:
+        attempt = await self._sending.start(review.purchase, yes)
+        if attempt.is_new and (entry := review.recipient.shipped_to) is not None:
             # The order is under way, whatever becomes of the address book: at worst the next one asks again.
             with suppress(WalletError):
                 await self._vault.accept_address(entry)
-        return placing
+        return attempt
 
     async def answered(self, approval_id: str) -> Approval | None:
         """Wait until a question is answered, here or in another program, or has expired; then as it stands."""

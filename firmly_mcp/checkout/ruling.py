@@ -40,7 +40,7 @@ class Ruling:
         order = Order(
             store=quoted.store,
             total=quoted.total,
-            card_label=quoted.payer.card_label,
+            card_label=quoted.payer.card.label,
             # The store's cart and the call itself: what is sent is the call's, whatever the cart says.
             quantities=(*quoted.quantities, *_asked_for(wish)),
             tool="complete_order" if wish.items is None else "place_order",

@@ -70,10 +70,10 @@ class Settlement:
         try:
             kept = await self._senders.kept(attempt.id)
             elsewhere = kept is not None
-            if kept is None and attempt.draft.on_own_device:
+            if kept is None and attempt.on_own_device:
                 # A new device would see a cart of its own.
                 return Reading(await self._unreadable(attempt))
-            cart = await (kept or await self._firmly()).get_cart(attempt.draft.store)
+            cart = await (kept or await self._firmly()).get_cart(attempt.store)
         except CartNotFound:
             return Reading(await self._explained(attempt, _CART_GONE))
         except FirmlyError as error:
@@ -82,7 +82,7 @@ class Settlement:
 
     async def conclude(self, attempt: Attempt, cart: Cart) -> Attempt:
         """Write down what a cart that was read proves of an attempt."""
-        if not attempt.draft.on_own_device and cart.cart_id != attempt.draft.cart_id:
+        if not attempt.on_own_device and cart.cart_id != attempt.cart_id:
             return await self._explained(attempt, _CART_REPLACED)
         outcome = outcome_of_answer(cart)
         if not cart.submitted or outcome.state is not State.PLACED:

@@ -51,7 +51,7 @@ class ShopperTokens:
             raise WalletError(f"The session's token was not replaced: {error.message}") from error
         for attempt in attempts:
             entry = self._of_attempt(attempt.id)
-            if not attempt.draft.on_own_device and await entry.load() is None:
+            if not attempt.on_own_device and await entry.load() is None:
                 await entry.save(before)
 
 

@@ -20,7 +20,7 @@ _IN_DOUBT: Final = """
 """
 _OPEN: Final = """
     SELECT id, total_amount || ' ' || currency || ' at ' || store FROM approvals
-    WHERE environment = ? AND shopper = ? AND answer = 'open'
+    WHERE environment = ? AND shopper = ? AND status = 'open'
     AND expires_at > strftime('%Y-%m-%dT%H:%M:%f', 'now') ORDER BY asked_at DESC
 """
 

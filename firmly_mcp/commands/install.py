@@ -115,20 +115,20 @@ def _apply_change(client: str, name: str, options: InstallOptions, *, removes: b
     entry = None if removes else entry_for(CLIENTS[client], this_program(), machine.environ, machine.platform)
     # Records of version 0.1.0 are in this directory too.
     change = plan(CLIENTS[client], machine, name, entry, settings.data_dir / "hosts")
-    only_shown = bool(change.obstacle) or options.only_print
-    is_written = change.kind != "none" and not only_shown
+    shown = _change_lines(change, machine)
+    is_written = change.kind != "none" and not (change.obstacle or options.only_print)
     asks = is_written and not options.yes
     if not options.as_json or (asks and sys.stdin.isatty()):
-        click.echo("\n".join(_change_lines(change, machine)), err=options.as_json)
+        click.echo("\n".join(shown), err=options.as_json)
     if asks:
         _ask()
     if is_written:
         write(change, machine)
-    steps = [] if removes or only_shown else _remaining_steps(change, machine)
+    steps = _remaining_steps(change, machine) if not (removes or change.obstacle or options.only_print) else []
     if options.as_json:
         facts = _facts(change) | {"written": is_written, "next": [step._asdict() for step in steps]}
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
-    elif not only_shown:
+    elif not (change.obstacle or options.only_print):
         undo = command_line(settings, "uninstall", client, *([] if name == "firmly" else ["--name", name]))
         click.echo("\n".join(_result_lines(change, steps, undo, is_written=is_written)))
     if change.obstacle and not options.only_print:

@@ -169,7 +169,7 @@ def _doubts(examined: Examined, contents: Contents) -> Sequence[Finding]:
 
 
 def _in_words(attempt: Attempt) -> str:
-    return f"{attempt.id}, {attempt.draft.total} at {attempt.draft.store}, {attempt.begun_at:%Y-%m-%d %H:%M} UTC"
+    return f"{attempt.id}, {attempt.total} at {attempt.store}, {attempt.begun_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _locks(examined: Examined, contents: Contents) -> Sequence[Finding]:

@@ -84,7 +84,7 @@ def remove(found: Found, directories: Sequence[str]) -> None:
 
 
 def parse(found: Found, *, is_toml: bool) -> tuple[dict[str, Any], bool]:
-    """Return what a file holds, and whether it has comments that plain JSON would lose."""
+    """Return what a file says, and whether it has comments that plain JSON would lose."""
     try:
         text = (found.raw or b"").decode("utf-8-sig")
         if is_toml:
@@ -102,10 +102,10 @@ def parse(found: Found, *, is_toml: bool) -> tuple[dict[str, Any], bool]:
 
 
 def render(found: Found, data: Mapping[str, Any], key: str, name: str, *, is_toml: bool) -> str:
-    """Return the text of a file that is to hold `data`, which differs from what it holds in `key.name` alone.
+    """Return the text of a file that now says `data`, which differs from what it said in the table `key.name`.
 
     Raises:
-        ValueError: the text would hold something else.
+        ValueError: the text would say something else.
     """
     text = (found.raw or b"").decode("utf-8-sig").replace("\r\n", "\n")
     if not is_toml:

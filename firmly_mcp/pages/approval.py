@@ -21,10 +21,8 @@ from .rendering import Rendering
 from .sessions import Asking
 
 if TYPE_CHECKING:
-    from firmly_mcp.checkout.execution import Placing
     from firmly_mcp.checkout.flow import Checkout
-    from firmly_mcp.checkout.journal.approvals import Approval
-    from firmly_mcp.checkout.models import Attempt
+    from firmly_mcp.checkout.models import Approval, Attempt, ProgressLog
     from firmly_mcp.checkout.quote import Quote
     from firmly_mcp.checkout.review import Review
 
@@ -141,8 +139,9 @@ class ApprovalPage:
         # What was shown and is shown once more beside a problem, without reading the order anew.
         self._kept: Review | None = None
         self._ending = asyncio.Lock()
-        self._paying: asyncio.Task[Placing] | None = None
-        self._placing: Placing | None = None
+        self._paying: asyncio.Task[Attempt] | None = None
+        self._attempt: Attempt | None = None
+        self._log: ProgressLog | None = None
         self._declined = False
 
     @property
@@ -152,24 +151,24 @@ class ApprovalPage:
 
     def _is_under_way(self) -> bool:
         """Whether an order is being checked or sent, which takes as long as it takes."""
-        if self._placing is not None:
-            return self._placing.feed is not None and not self._placing.feed.ended
+        if self._attempt is not None:
+            return self._log is not None and not self._log.ended
         return self._paying is not None
 
     async def get(self, asking: Asking) -> Response:
         """The question; or, once it is answered, what became of it."""
-        if self._placing is not None:
-            return await (self._steps(asking, self._placing) if asking.part else self._outcome(self._placing))
+        if self._attempt is not None:
+            return await (self._steps(asking) if asking.part else self._outcome(self._attempt))
         if asking.part or self._paying is not None:
             return self._waiting("paying")
         if self._declined:
-            return self._rendering.page("declined", store=self._approval.wish.store)
+            return self._rendering.page("declined", store=self._approval.store)
         return await self._question(asking)
 
     async def post(self, asking: Asking, form: Form) -> Response:
         """Take the answer. Whatever comes of it is on the page that a browser is then sent to."""
         back = RedirectResponse(asking.path, 303)
-        if self._paying is None and self._placing is None and not self._declined:
+        if self._paying is None and self._attempt is None and not self._declined:
             review = self._review
             if review is None or form.text("shown") != review.quote.digest:
                 self._tell([Problem("The order was read anew meanwhile. This is how it stands now.")])
@@ -239,7 +238,7 @@ class ApprovalPage:
         if any(waiting.id == self._approval.id for waiting in await desk.open_approvals()):
             return None
         stands = await desk.answered(self._approval.id) or self._approval
-        title, words = closed_words(stands.answer)
+        title, words = closed_words(stands.status)
         return self._rendering.page("closed", status=410, title=title, words=words, approval=stands)
 
     async def _read(self) -> Review:
@@ -253,13 +252,13 @@ class ApprovalPage:
             await _tidy(review)
         return review
 
-    async def _pay(self, asking: Asking, review: Review, answer: Answer) -> Placing:
+    async def _pay(self, asking: Asking, review: Review, answer: Answer) -> Attempt:
         return await self._placement.desk.approve(review, answer.code, asking.proof(answer.pin))
 
-    async def _paid(self, paying: asyncio.Task[Placing]) -> None:
+    async def _paid(self, paying: asyncio.Task[Attempt]) -> None:
         """Wait until the order is on its way or was refused; a second click waits for the same."""
         try:
-            self._placing = await asyncio.shield(paying)
+            attempt = await asyncio.shield(paying)
         except PinRefused as refused:
             if self._again(paying):
                 # A PIN that was set since the page was shown needs its field, so the order is read anew.
@@ -272,9 +271,11 @@ class ApprovalPage:
                 changed = isinstance(refused, QuoteChanged)
                 self._refused, self._review = self._review.quote if changed else None, None
         else:
+            if self._attempt is None:
+                self._attempt, self._log = attempt, self._placement.progress(attempt)
             self._closes_at = self._now() + READABLE
 
-    def _again(self, paying: asyncio.Task[Placing]) -> bool:
+    def _again(self, paying: asyncio.Task[Attempt]) -> bool:
         """Take answers again, whichever of several clicks learns first that this one was refused."""
         is_first = self._paying is paying
         if is_first:
@@ -314,29 +315,29 @@ class ApprovalPage:
             # Answered elsewhere, replaced or expired: the next look says which.
             self._declined, self._review = False, None
 
-    async def _outcome(self, placing: Placing) -> Response:
-        attempt = await self._placement.attempt(placing.attempt.id) or placing.attempt
-        outcome = outcome_of(attempt, is_new=placing.is_new)
+    async def _outcome(self, approved: Attempt) -> Response:
+        attempt = await self._placement.attempt(approved.id) or approved
+        outcome = outcome_of(attempt, is_new=approved.is_new)
         if outcome is None:
-            steps = placing.feed.steps if placing.feed is not None else ()
-            return self._rendering.page("following", refresh=1, draft=attempt.draft, steps=steps)
+            steps = self._log.steps if self._log is not None else ()
+            return self._rendering.page("following", refresh=1, attempt=attempt, steps=steps)
         return self._rendering.page("outcome", outcome=outcome, attempt=attempt)
 
-    async def _steps(self, asking: Asking, placing: Placing) -> Response:
+    async def _steps(self, asking: Asking) -> Response:
         """The steps after those that a script has shown, as soon as there are more."""
-        feed, told = placing.feed, asking.query.get("told", "")
-        if feed is None or not (told.isascii() and told.isdigit() and len(told) < 6):
+        log, told = self._log, asking.query.get("told", "")
+        if log is None or not (told.isascii() and told.isdigit() and len(told) < 6):
             return JSONResponse({"steps": [], "ended": True})
         with suppress(TimeoutError):
-            await asyncio.wait_for(feed.more_than(int(told)), _WAIT)
-        return JSONResponse({"steps": [step.words for step in feed.steps[int(told) :]], "ended": feed.ended})
+            await asyncio.wait_for(log.more_than(int(told)), _WAIT)
+        return JSONResponse({"steps": [step.words for step in log.steps[int(told) :]], "ended": log.ended})
 
     def _asked(self, asking: Asking, review: Review) -> Response:
         values = approval_values(review, self._refused) | {"ended": self._ended, "typed": self._typed}
         return self._rendering.page("approval", asking=asking, problems=self._problems, **values)
 
     def _waiting(self, why: str) -> Response:
-        return self._rendering.page("waiting", refresh=1, why=why, store=self._approval.wish.store)
+        return self._rendering.page("waiting", refresh=1, why=why, store=self._approval.store)
 
     async def _put_away(self) -> None:
         """Let go of a review that nobody will answer."""

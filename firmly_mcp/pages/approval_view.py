@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from firmly_mcp.checkout.journal.approvals import Answer
-from firmly_mcp.checkout.models import Attempt, State
+from firmly_mcp.checkout.models import ApprovalStatus, Attempt, State
 from firmly_mcp.checkout.quote import Quote, changes, in_words
 from firmly_mcp.money import Money
 from firmly_mcp.redaction import code_length
@@ -34,7 +33,7 @@ class Outcome:
 def approval_values(review: Review, refused: Quote | None) -> dict[str, Any]:
     """Everything that the template needs; `refused` is what the person approved before it changed."""
     quote, recipient = review.quote, review.recipient
-    digits = code_length(quote.payer.card_brand)
+    digits = code_length(quote.payer.card.brand)
     return {
         "review": review,
         "quote": quote,
@@ -77,18 +76,18 @@ _ENDS = {
 }
 
 
-def closed_words(answer: Answer) -> tuple[str, str]:
+def closed_words(status: ApprovalStatus) -> tuple[str, str]:
     """A title and a sentence for a question that nobody can answer here any more."""
-    return _CLOSED.get(answer, ("This question has expired", "Nothing was sent. Ask your assistant to order again."))
+    return _CLOSED.get(status, ("This question has expired", "Nothing was sent. Ask your assistant to order again."))
 
 
 _CLOSED = {
-    Answer.REPLACED: (
+    ApprovalStatus.REPLACED: (
         "Your assistant asks something newer",
         "It ordered again, so this question counts no more and nothing was sent for it. Answer the new one.",
     ),
-    Answer.DECLINED: ("This order was declined", "Somebody said no to it elsewhere. Nothing was sent."),
-    Answer.USED: (
+    ApprovalStatus.DECLINED: ("This order was declined", "Somebody said no to it elsewhere. Nothing was sent."),
+    ApprovalStatus.USED: (
         "This order was approved elsewhere",
         "It is not placed a second time. Your assistant, or `firmly-mcp orders list`, tells how it ended.",
     ),
@@ -102,7 +101,7 @@ _WHAT_TO_DO = {
 
 
 def _warning(attempt: Attempt) -> str:
-    charged, approved = attempt.outcome.charged, attempt.draft.total
+    charged, approved = attempt.outcome.charged, attempt.total
     if charged is None or not attempt.charge_differs:
         return ""
     both = f"You approved {in_money(approved)}: the store charged {in_money(charged)}."

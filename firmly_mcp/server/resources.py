@@ -38,7 +38,7 @@ async def known_stores(services: Services) -> list[KnownStore]:
     """The stores, those with a cart first."""
     firmly = await services.firmly()
     with_cart = [clean(store, 253) for store in await firmly.get_active_domains()]
-    ordered = [attempt.draft.store for attempt in await latest_attempts(services)]
+    ordered = [attempt.store for attempt in await latest_attempts(services)]
     names = dict.fromkeys((*with_cart, *ordered))
     return [KnownStore(store, store in with_cart, ordered.count(store)) for store in names if store]
 

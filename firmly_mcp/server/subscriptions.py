@@ -43,7 +43,7 @@ class ResourceUpdates:
 
     async def order_ended(self, attempt: Attempt) -> None:
         """Say that an order has ended, whoever waits for it or not."""
-        for uri in order_resources(attempt.id, attempt.draft.store):
+        for uri in order_resources(attempt.id, attempt.store):
             await self.bus.publish(ResourceUpdated(uri=uri))
             for session in list(self._sessions.values()):
                 # A host may be gone by now, without a word.

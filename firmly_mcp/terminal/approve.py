@@ -12,10 +12,8 @@ from typing import Final, TextIO, TypeVar
 
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.execution import Placing
 from firmly_mcp.checkout.flow import Checkout
-from firmly_mcp.checkout.journal.approvals import Approval
-from firmly_mcp.checkout.models import Attempt, State
+from firmly_mcp.checkout.models import Approval, Attempt, State
 from firmly_mcp.checkout.quote import Term, in_words
 from firmly_mcp.checkout.review import Review
 from firmly_mcp.errors import NotAllowed, PinRefused, QuoteChanged
@@ -103,7 +101,7 @@ async def _paid(placement: Checkout, review: Review, terminal: TextIO) -> Attemp
     for _ in range(TRIES):
         pin = await _asked(unseen("Approval PIN"), terminal) if review.pin_required else None
         try:
-            placing = await placement.desk.approve(review, code, proof_at(terminal, pin))
+            attempt = await placement.desk.approve(review, code, proof_at(terminal, pin))
         except PinRefused as refused:
             if not refused.tries_left:
                 raise
@@ -111,7 +109,7 @@ async def _paid(placement: Checkout, review: Review, terminal: TextIO) -> Attemp
         else:
             # Following takes as long as the store does, and needs neither.
             del code, pin
-            return await _followed(placement, placing, terminal)
+            return await _followed(placement, attempt, terminal)
     raise NotAllowed(f"{NONE_FITS} {_LEFT_OPEN}")
 
 
@@ -126,18 +124,18 @@ async def _code(review: Review, terminal: TextIO) -> SecretStr:
     raise NotAllowed(f"None of {TRIES} answers was a security code of this card. {_LEFT_OPEN}")
 
 
-async def _followed(placement: Checkout, placing: Placing, terminal: TextIO) -> Attempt:
-    told = 0
-    while placing.feed is not None and not placing.feed.ended:
-        await placing.feed.more_than(told)
-        terminal.writelines(f"  {step.words}\n" for step in placing.feed.steps[told:])
+async def _followed(placement: Checkout, attempt: Attempt, terminal: TextIO) -> Attempt:
+    log, written = placement.progress(attempt), 0
+    while log is not None and not log.ended:
+        await log.more_than(written)
+        terminal.writelines(f"  {step.words}\n" for step in log.steps[written:])
         terminal.flush()
-        told = len(placing.feed.steps)
-    attempt = await placement.attempt(placing.attempt.id) or placing.attempt
-    if not placing.is_new:
-        terminal.write(f"No new order was sent: this is the order of {attempt.begun_at:%Y-%m-%d %H:%M} UTC.\n")
-    terminal.write(_outcome(attempt) + "\n")
-    return attempt
+        written = len(log.steps)
+    latest = await placement.attempt(attempt.id) or attempt
+    if not attempt.is_new:
+        terminal.write(f"No new order was sent: this is the order of {latest.begun_at:%Y-%m-%d %H:%M} UTC.\n")
+    terminal.write(_outcome(latest) + "\n")
+    return latest
 
 
 def _outcome(attempt: Attempt) -> str:
@@ -148,7 +146,7 @@ def _outcome(attempt: Attempt) -> str:
         .rstrip()
     )
     if attempt.charge_differs:
-        words += f" You approved {attempt.draft.total}: {_DIFFERS[attempt.charge_differs]}."
+        words += f" You approved {attempt.total}: {_DIFFERS[attempt.charge_differs]}."
     return f"{words} {attempt.alarm}" if attempt.alarm else words
 
 
@@ -170,10 +168,10 @@ def _show(review: Review, write: Callable[[str], object]) -> None:
     write(f"\n=== {'SIMULATOR: no money moves' if environment == 'simulator' else environment} ===\n")
     write(f"An assistant wants to order at {quote.store}. You are asked because: {review.approval.reason}\n\n")
     for late in review.alarms:
-        write(f"WARNING about {'; '.join(late.draft.lines)} at {late.draft.store}: {late.alarm}\n")
+        write(f"WARNING about {'; '.join(late.lines)} at {late.store}: {late.alarm}\n")
     for doubt in review.doubts:
-        write(f"IN DOUBT at this store since {doubt.begun_at:%Y-%m-%d %H:%M} UTC: {doubt.draft.total}, ")
-        write(f"{'; '.join(doubt.draft.lines)}. It may have been placed.\n")
+        write(f"IN DOUBT at this store since {doubt.begun_at:%Y-%m-%d %H:%M} UTC: {doubt.total}, ")
+        write(f"{'; '.join(doubt.lines)}. It may have been placed.\n")
     if review.just_bought is not None:
         bought = review.just_bought
         write(f"THE SAME WAS BOUGHT at {bought.begun_at:%H:%M} UTC: order {bought.outcome.order_number}.\n")

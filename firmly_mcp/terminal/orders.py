@@ -82,7 +82,7 @@ async def settle(
     if attempt is None:
         raise NotAllowed("There is no attempt of this id. `firmly-mcp orders list` shows them.")
     if by_hand:
-        amount = None if charged is None else Money(charged, attempt.draft.total.currency)
+        amount = None if charged is None else Money(charged, attempt.total.currency)
         attempt = await _ended(vault, placement, attempt, placed, amount)
         if not as_json:
             click.echo(_charge_in_words(attempt), err=True)
@@ -93,12 +93,12 @@ async def _ended(
     vault: Wallet, placement: Checkout, attempt: Attempt, number: str | None, charged: Money | None
 ) -> Attempt:
     """End a doubt once the person at the terminal has said so, with the PIN where one is set."""
-    draft, money_moved = attempt.draft, attempt.money_moved
+    money_moved = attempt.money_moved
     amount = "an amount that is not known" if charged is None else str(charged)
     said = "not placed" if number is None else f"placed as {number}, charged {amount}"
     with controlling_terminal("Ending a doubt", money_moved=money_moved) as terminal:
-        terminal.write(f"{attempt.id}: {draft.total} at {draft.store}, {attempt.begun_at:%Y-%m-%d %H:%M} UTC. ")
-        terminal.write(f"{'; '.join(draft.lines)}.\nIt will be noted as {visible(said)}, as the store told you.\n")
+        terminal.write(f"{attempt.id}: {attempt.total} at {attempt.store}, {attempt.begun_at:%Y-%m-%d %H:%M} UTC. ")
+        terminal.write(f"{'; '.join(attempt.lines)}.\nIt will be noted as {visible(said)}, as the store told you.\n")
         return await by_person(
             vault.pin,
             terminal,
@@ -142,7 +142,7 @@ _DIFFERS: Final = {
 
 
 def _charge_in_words(attempt: Attempt) -> str:
-    charged, approved = attempt.outcome.charged, attempt.draft.total
+    charged, approved = attempt.outcome.charged, attempt.total
     if attempt.state is not State.PLACED:
         return (
             "Ended as not placed. The store is read for another 30 days: if the order turns up, it counts and you are "
@@ -158,11 +158,11 @@ def attempt_row(attempt: Attempt) -> dict[str, str | None]:
     return {
         "id": attempt.id,
         "at": f"{attempt.begun_at:%Y-%m-%d %H:%M}",
-        "store": attempt.draft.store,
-        "total": str(attempt.outcome.charged or attempt.draft.total),
+        "store": attempt.store,
+        "total": str(attempt.outcome.charged or attempt.total),
         "state": attempt.state.value,
         "order_number": attempt.outcome.order_number,
-        "what": "; ".join(attempt.draft.lines),
+        "what": "; ".join(attempt.lines),
         "reason": attempt.outcome.reason,
         "alarm": attempt.alarm or None,
     }

@@ -35,5 +35,5 @@ async def committed_attempts() -> dict[str, float]:
 async def _timed(journal: Journal, number: int) -> float:
     draft = replace(DRAFT, purchase_key=f"key-{number}", cart_id=f"cart-{number}")
     before = time.perf_counter()
-    await journal.begin(f"att_{number}", draft, PERMIT)
+    await journal.begin(replace(draft, id=f"att_{number}"), PERMIT)
     return time.perf_counter() - before

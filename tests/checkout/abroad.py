@@ -15,16 +15,14 @@ import anyio
 from pydantic import SecretStr
 
 from firmly_mcp.app import Services, open_services
-from firmly_mcp.checkout.execution import Placing
-from firmly_mcp.checkout.models import Item, OrderIntent, State
+from firmly_mcp.checkout.models import Approval, Attempt, Item, OrderIntent, State
 from firmly_mcp.checkout.policy.acceptance import AcceptedSettings
-from firmly_mcp.checkout.review import Asked
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.wallet.cards import new_card
 from firmly_mcp.wallet.memory import TEST_NUMBER
 from firmly_mcp.wallet.pin import Cost
-from tests.proofs import BY_PERSON, with_pin
+from tests.proofs import BY_PERSON, until_recorded, with_pin
 from tests.shop import CVV_COMMAND, STORE, TEE
 from tests.wallet.samples import an_address
 
@@ -108,12 +106,11 @@ async def open_abroad(directory: Path, **settings: Any) -> AsyncIterator[Abroad]
         yield abroad
 
 
-async def placed(services: Services, answer: Placing | Asked) -> bool:
+async def placed(services: Services, answer: Attempt | Approval) -> bool:
     """Whether this became an order; waits for its end."""
-    assert isinstance(answer, Placing), answer
+    assert isinstance(answer, Attempt), answer
     with anyio.fail_after(30):
-        while answer.feed is not None and not answer.feed.ended:
-            await answer.feed.more_than(len(answer.feed.steps))
-    attempt = await (await services.placement()).attempt(answer.attempt.id)
+        await until_recorded(await services.placement(), answer)
+    attempt = await (await services.placement()).attempt(answer.id)
     assert attempt is not None
     return attempt.state is State.PLACED

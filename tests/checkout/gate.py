@@ -14,17 +14,15 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.app import Services, open_services, simulator_dir
-from firmly_mcp.checkout.execution import Placing
 from firmly_mcp.checkout.flow import Checkout
-from firmly_mcp.checkout.journal.approvals import Approval
-from firmly_mcp.checkout.models import Attempt, Item, OrderIntent
-from firmly_mcp.checkout.review import Asked, Review
+from firmly_mcp.checkout.models import Approval, Attempt, Item, OrderIntent
+from firmly_mcp.checkout.review import Review
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.wallet.memory import MemoryKeychain, fill
 from firmly_mcp.wallet.wallet import Wallet
 from tests.checkout.journal.test_journal import Clock
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, until_recorded
 from tests.shop import CVV_COMMAND, STORE, TEE, announce
 
 CODE = SecretStr("123")
@@ -90,8 +88,8 @@ class Gate:
     async def asked(self, wish: OrderIntent) -> Approval:
         """The question that an order becomes."""
         answer = await self.placement.order(wish)
-        assert isinstance(answer, Asked)
-        return answer.approval
+        assert isinstance(answer, Approval)
+        return answer
 
     async def reviewed(self, wish: OrderIntent) -> Review:
         """What a person is shown of an order."""
@@ -101,12 +99,11 @@ class Gate:
         """An order that a person said yes to."""
         return await self.ended(await self.placement.desk.approve(await self.reviewed(wish), CODE, BY_PERSON))
 
-    async def ended(self, placing: Placing, at: Checkout | None = None) -> Attempt:
+    async def ended(self, placing: Attempt, at: Checkout | None = None) -> Attempt:
         """Wait for the outcome, and read it as anyone later would, in the program that sends it."""
         with anyio.fail_after(30):
-            while placing.feed is not None and not placing.feed.ended:
-                await placing.feed.more_than(len(placing.feed.steps))
-        attempt = await (at or self.placement).attempt(placing.attempt.id)
+            await until_recorded(at or self.placement, placing)
+        attempt = await (at or self.placement).attempt(placing.id)
         assert attempt is not None
         return attempt
 

@@ -10,14 +10,11 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.execution import Placing
 from firmly_mcp.checkout.flow import Checkout
-from firmly_mcp.checkout.journal.approvals import Answer
-from firmly_mcp.checkout.models import Item, OrderIntent, State
+from firmly_mcp.checkout.models import Approval, ApprovalStatus, Attempt, Item, OrderIntent, State
 from firmly_mcp.checkout.policy.evaluate import Allow, Ask, Order
 from firmly_mcp.checkout.policy.file import read_rules
 from firmly_mcp.checkout.remarks import Here
-from firmly_mcp.checkout.review import Asked
 from firmly_mcp.errors import CardRefused, NotAllowed, RuleDenied, SettingsError, WalletError
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate, open_gate
 from tests.proofs import BY_PERSON, with_pin
@@ -26,10 +23,10 @@ from tests.shop import STORE, TEE
 EXACT = Decimal("53.40")
 
 
-async def placed(gate: Gate, wish: OrderIntent, max_total: Decimal = MUCH) -> Placing:
+async def placed(gate: Gate, wish: OrderIntent, max_total: Decimal = MUCH) -> Attempt:
     """An order that the rules allow, or the one it belongs to."""
     placing = await gate.placement.order(wish, max_total=max_total)
-    assert isinstance(placing, Placing)
+    assert isinstance(placing, Attempt)
     assert (await gate.ended(placing)).state is State.PLACED
     return placing
 
@@ -72,10 +69,10 @@ async def test_a_price_that_falls_before_the_send_makes_no_room_in_a_limit(gate:
     gate.rules(ALLOW)
     # The second reading of the cart is the check.
     gate.simulator.faults.add("set-price", "get_cart_v2", n=1 if wish.items else 2, store=STORE, sku=TEE, cents=1)
-    attempt = (await placed(gate, wish)).attempt
-    assert attempt.draft.total.plain == "53.40"
+    attempt = await placed(gate, wish)
+    assert attempt.total.plain == "53.40"
     assert gate.charges[0] < 5340
-    order = Order(store=STORE, total=attempt.draft.total)
+    order = Order(store=STORE, total=attempt.total)
     assert (await gate.placement.history(order)).spent.day.plain == "53.40"
 
 
@@ -120,8 +117,8 @@ async def test_rules_that_cannot_be_read_do_not_hide_what_was_sent(gate: Gate, w
     doubt = await gate.bought(wish)
     gate.rules("[USD")
     found = await gate.placement.order(wish, max_total=MUCH)
-    assert isinstance(found, Placing)
-    assert (found.attempt.id, found.attempt.state) == (doubt.id, State.UNKNOWN)
+    assert isinstance(found, Attempt)
+    assert (found.id, found.state) == (doubt.id, State.UNKNOWN)
 
 
 @BOTH
@@ -131,8 +128,8 @@ async def test_what_a_person_declined_is_not_placed_by_rules_that_allow_it_since
     await gate.placement.desk.decline(review, "test")
     gate.rules(ALLOW)
     declined = await gate.placement.order(wish, max_total=MUCH)
-    assert isinstance(declined, Asked)
-    assert declined.approval.answer is Answer.DECLINED
+    assert isinstance(declined, Approval)
+    assert declined.status is ApprovalStatus.DECLINED
     assert not gate.orders_sent()
     gate.clock.time += timedelta(minutes=10)
     await placed(gate, wish)
@@ -144,8 +141,8 @@ async def test_without_a_command_that_prints_the_code_what_is_allowed_is_asked(g
     gate.rules(ALLOW)
     async with gate.another(cvv_command=()) as other:
         asked = await other.order(wish, max_total=MUCH)
-    assert isinstance(asked, Asked)
-    assert asked.approval.rule == "security_code"
+    assert isinstance(asked, Approval)
+    assert asked.rule == "security_code"
     assert not gate.orders_sent()
 
 
@@ -167,10 +164,10 @@ async def test_the_same_once_more_goes_to_a_person_whatever_the_rules_allow(gate
     review = await gate.reviewed(replace(wish, repeat=True))
     assert review.approval.rule == "repeat"
     assert review.just_bought is not None
-    assert review.just_bought.id == first.attempt.id
+    assert review.just_bought.id == first.id
     assert gate.orders_sent() == 1
     again = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
-    assert again.id != first.attempt.id
+    assert again.id != first.id
     assert gate.charges == [5340, 5340]
 
 
@@ -180,8 +177,8 @@ async def test_what_rules_allowed_alone_is_the_answer_to_the_same_call_for_a_day
     first = await placed(gate, ITEMS)
     gate.clock.time += timedelta(hours=23, minutes=59)
     found = await gate.placement.order(ITEMS)
-    assert isinstance(found, Placing)
-    assert found.attempt.id == first.attempt.id
+    assert isinstance(found, Attempt)
+    assert found.id == first.id
     gate.clock.time += timedelta(minutes=2)
     assert (await placed(gate, ITEMS)).is_new
     assert len(gate.charges) == 2
@@ -194,7 +191,7 @@ async def test_a_reference_joins_orders_and_never_separates_them(gate: Gate) -> 
     first = await placed(gate, replace(ITEMS, reference="mine"))
     for same in (replace(ITEMS, reference="other"), ITEMS, replace(three, reference="mine")):
         joined = await placed(gate, same)
-        assert (joined.is_new, joined.attempt.id) == (False, first.attempt.id)
+        assert (joined.is_new, joined.id) == (False, first.id)
     assert (await placed(gate, three)).is_new
     assert len(gate.charges) == 2
 
@@ -235,7 +232,7 @@ async def test_of_two_allowed_at_once_that_are_too_much_together_one_is_refused_
             except NotAllowed as no:
                 refused.append(no)
             else:
-                assert isinstance(placing, Placing)
+                assert isinstance(placing, Attempt)
                 await gate.ended(placing)
 
         gate.simulator.faults.add("delay", "place_order_v2", seconds=0.5)

@@ -20,10 +20,10 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.execution import Placing
-from firmly_mcp.checkout.models import OrderIntent
+from firmly_mcp.checkout.models import Attempt, OrderIntent
 from firmly_mcp.wallet.cards import Card
 from tests.api.loopback import reply
+from tests.proofs import until_recorded
 from tests.secret_service import SecretService
 
 from .abroad import CART, CODE, ITEMS, open_abroad
@@ -129,7 +129,7 @@ async def test_nothing_holds_the_sealed_card_while_the_store_is_silent(
         async with paying_at(abroad, host.url) as services:
             before = kept_secrets()
             placing = await (await services.placement()).order(wish, max_total=MUCH)
-            assert isinstance(placing, Placing)
+            assert isinstance(placing, Attempt)
             with anyio.fail_after(30):
                 await host.has_order.wait()
             # The store may have the last byte before the writer continues.
@@ -140,8 +140,7 @@ async def test_nothing_holds_the_sealed_card_while_the_store_is_silent(
             assert found == []
             assert secrets == Counter()
             with anyio.fail_after(30):
-                while placing.feed is not None and not placing.feed.ended:
-                    await placing.feed.more_than(len(placing.feed.steps))
-            attempt = await (await services.placement()).attempt(placing.attempt.id)
+                await until_recorded(await services.placement(), placing)
+            attempt = await (await services.placement()).attempt(placing.id)
             assert attempt is not None
             assert attempt.outcome.order_number == "L-1"

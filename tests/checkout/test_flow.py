@@ -9,27 +9,26 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.app import open_services
-from firmly_mcp.checkout.execution import Placing
-from firmly_mcp.checkout.models import Item, OrderIntent, State
+from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
 from firmly_mcp.errors import CardNotFound, FirmlyError, InvalidRequest, NotAllowed, OrderInProgress, QuoteChanged
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.commands import OneUseCode
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, until_recorded
 from tests.shop import STORE, TEE, Shop, open_shop
 
-Order = Callable[[Shop], Awaitable[Placing]]
+Order = Callable[[Shop], Awaitable[Attempt]]
 
 
-async def pay_cart(shop: Shop, *, max_total: Decimal = Decimal(1000), **wish: Any) -> Placing:
+async def pay_cart(shop: Shop, *, max_total: Decimal = Decimal(1000), **wish: Any) -> Attempt:
     placing = await (await shop.services.placement()).order(OrderIntent(STORE, **wish), max_total=max_total)
-    assert isinstance(placing, Placing)
+    assert isinstance(placing, Attempt)
     return placing
 
 
-async def buy_items(shop: Shop, quantity: int = 2, *, max_total: Decimal = Decimal(1000), **wish: Any) -> Placing:
+async def buy_items(shop: Shop, quantity: int = 2, *, max_total: Decimal = Decimal(1000), **wish: Any) -> Attempt:
     items = (Item(TEE, quantity),)
     placing = await (await shop.services.placement()).order(OrderIntent(STORE, items, **wish), max_total=max_total)
-    assert isinstance(placing, Placing)
+    assert isinstance(placing, Attempt)
     return placing
 
 
@@ -41,13 +40,11 @@ async def fill_cart(shop: Shop, quantity: int = 2) -> FirmlyClient:
     return firmly
 
 
-async def ended(shop: Shop, placing: Placing) -> State:
+async def ended(shop: Shop, placing: Attempt) -> State:
     """Wait for the outcome, and read it as anyone later would."""
-    if placing.feed is not None:
-        with anyio.fail_after(30):
-            while not placing.feed.ended:
-                await placing.feed.more_than(len(placing.feed.steps))
-    attempt = await (await shop.services.placement()).attempt(placing.attempt.id)
+    with anyio.fail_after(30):
+        await until_recorded(await shop.services.placement(), placing)
+    attempt = await (await shop.services.placement()).attempt(placing.id)
     assert attempt is not None
     return attempt.state
 
@@ -77,7 +74,7 @@ async def test_the_same_order_again_joins_the_first(ready: Shop, order: Order) -
     await ended(ready, first)
     again = await order(ready)
     assert not again.is_new
-    assert again.attempt.id == first.attempt.id
+    assert again.id == first.id
     assert len(ready.charges) == 1
 
 
@@ -86,14 +83,14 @@ async def test_the_same_wish_through_the_other_tool_joins_too(ready: Shop) -> No
     first = await buy_items(ready)
     await ended(ready, first)
     again = await pay_cart(ready)
-    assert again.attempt.id == first.attempt.id
+    assert again.id == first.id
     assert len(ready.orders_sent()) == 1
 
 
 @BOTH
 @pytest.mark.anyio
 async def test_calls_at_once_send_one_order(ready: Shop, order: Order) -> None:
-    placings: list[Placing] = []
+    placings: list[Attempt] = []
 
     async def call() -> None:
         try:
@@ -106,7 +103,7 @@ async def test_calls_at_once_send_one_order(ready: Shop, order: Order) -> None:
             tasks.start_soon(call)
     for placing in placings:
         await ended(ready, placing)
-    assert len({placing.attempt.id for placing in placings}) == 1
+    assert len({placing.id for placing in placings}) == 1
     assert len(ready.charges) == 1
     assert len(ready.orders_sent()) == 1
 
@@ -124,22 +121,22 @@ DOUBTS: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 
 
-async def judged(shop: Shop, order: Order, first: Placing) -> None:
+async def judged(shop: Shop, order: Order, first: Attempt) -> None:
     """A doubt is settled by reading where the cart proves an order, else stays one, and is never sent again."""
     assert "unknown" in await steps(shop, first)
     again = await order(shop)
-    assert again.attempt.id == first.attempt.id
-    assert again.attempt.state is (State.PLACED if shop.charges else State.UNKNOWN)
+    assert again.id == first.id
+    assert again.state is (State.PLACED if shop.charges else State.UNKNOWN)
     assert len(shop.orders_sent()) == 1
     assert len(shop.charges) <= 1
 
 
-async def steps(shop: Shop, placing: Placing) -> list[str]:
+async def steps(shop: Shop, placing: Attempt) -> list[str]:
     """What the journal says happened to an attempt, in order."""
     await ended(shop, placing)
     with sqlite3.connect(shop.settings.data_dir / "journal.sqlite3") as journal:
         query = "SELECT step FROM events WHERE attempt_id = ? ORDER BY id"
-        return [step for (step,) in journal.execute(query, (placing.attempt.id,))]
+        return [step for (step,) in journal.execute(query, (placing.id,))]
 
 
 @pytest.mark.parametrize("fault", DOUBTS.values(), ids=DOUBTS.keys())
@@ -172,9 +169,9 @@ async def test_a_charge_that_the_cart_never_shows_stays_a_doubt_until_a_person_e
     placing = await order(ready)
     assert await ended(ready, placing) is State.UNKNOWN
     placement = await ready.services.placement()
-    assert [attempt.id for attempt in await placement.settle_all()] == [placing.attempt.id]
+    assert [attempt.id for attempt in await placement.settle_all()] == [placing.id]
     assert len(ready.charges) == 1
-    settled = await placement.settle_by_hand(placing.attempt, ready.charges[0][0], proof=BY_PERSON)
+    settled = await placement.settle_by_hand(placing, ready.charges[0][0], proof=BY_PERSON)
     assert settled.state is State.PLACED
     assert len(ready.orders_sent()) == 1
 
@@ -226,7 +223,7 @@ async def test_a_fall_right_before_paying_does_not_stop_the_order(ready: Shop) -
     ready.simulator.faults.add("set-price", "get_cart_v2", n=2, store=STORE, sku=TEE, cents=2000)
     placing = await pay_cart(ready)
     assert await ended(ready, placing) is State.PLACED
-    attempt = await (await ready.services.placement()).attempt(placing.attempt.id)
+    attempt = await (await ready.services.placement()).attempt(placing.id)
     assert attempt is not None
     assert attempt.outcome.charged is not None
     assert attempt.outcome.charged.plain == f"{ready.charges[0][1] / 100:.2f}"
@@ -237,10 +234,10 @@ async def test_a_rise_inside_the_payment_is_recorded_with_both_amounts(ready: Sh
     ready.simulator.faults.add("set-price", "complete_order_v2", store=STORE, sku=TEE, cents=3000, inside=True)
     placing = await pay_cart(ready)
     assert await ended(ready, placing) is State.PLACED
-    attempt = await (await ready.services.placement()).attempt(placing.attempt.id)
+    attempt = await (await ready.services.placement()).attempt(placing.id)
     assert attempt is not None
     assert attempt.outcome.charged is not None
-    assert attempt.outcome.charged > attempt.draft.total
+    assert attempt.outcome.charged > attempt.total
     assert attempt.outcome.charged.amount * 100 == ready.charges[0][1]
 
 
@@ -296,13 +293,14 @@ async def test_a_send_goes_on_when_the_call_that_asked_is_cancelled(ready: Shop)
     with ready.simulator.hold_events() as gate:
         placement = await ready.services.placement()
         placing = await buy_items(ready)
-        assert placing.feed is not None
+        log = placement.progress(placing)
+        assert log is not None
         with anyio.move_on_after(0):
-            await placing.feed.more_than(100)
+            await log.more_than(100)
         for _ in range(4):
             await gate.release()
     assert await ended(ready, placing) is State.PLACED
-    assert (await placement.attempt(placing.attempt.id)) is not None
+    assert (await placement.attempt(placing.id)) is not None
 
 
 @pytest.mark.anyio
@@ -313,10 +311,11 @@ async def test_closing_the_rooms_lets_a_send_end(settings: Settings) -> None:
         await fill(await shop.services.vault())
         shop.simulator.faults.add("delay", "place_order_v2", seconds=0.5)
         placing = await buy_items(shop)
-        assert placing.feed is not None
-        assert not placing.feed.ended
+        log = (await shop.services.placement()).progress(placing)
+        assert log is not None
+        assert not log.ended
         await shop.services.close()
-        assert placing.feed.ended
+        assert log.ended
         assert len(shop.charges) == 1
 
 
@@ -330,7 +329,7 @@ async def test_an_attempt_whose_sender_is_gone_is_in_doubt(ready: Shop) -> None:
     await fill_cart(ready)
     again = await pay_cart(ready)
     assert not again.is_new
-    assert again.attempt.state is State.UNKNOWN
+    assert again.state is State.UNKNOWN
     assert len(ready.orders_sent()) == 1
 
 
@@ -339,7 +338,7 @@ async def test_another_process_does_not_judge_a_live_send(ready: Shop) -> None:
     with ready.simulator.hold_events():
         placing = await buy_items(ready)
         async with open_services(ready.settings) as second_host:
-            seen = await (await second_host.placement()).attempt(placing.attempt.id)
+            seen = await (await second_host.placement()).attempt(placing.id)
             assert seen is not None
             assert seen.state is State.SENDING
     assert await ended(ready, placing) is State.PLACED
@@ -352,7 +351,7 @@ async def test_a_cart_that_is_being_paid_is_not_changed_meanwhile(ready: Shop) -
     with pytest.raises(OrderInProgress):
         await (await ready.services.firmly()).add_line_item(STORE, {"variant_id": TEE}, 1)
     again = await pay_cart(ready)
-    assert again.attempt.id == placing.attempt.id
+    assert again.id == placing.id
     assert await ended(ready, placing) is State.PLACED
 
 

@@ -20,7 +20,6 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import event
 
-from firmly_mcp.checkout.execution import Placing
 from firmly_mcp.checkout.models import Attempt, OrderIntent, State
 from firmly_mcp.checkout.price_check import FRESH
 from firmly_mcp.checkout.review import Review
@@ -127,7 +126,7 @@ class Slow:
     async def by_rules(self, wish: OrderIntent) -> Attempt:
         """An order that the rules allow, for what it costs now and not more."""
         placing = await self.gate.placement.order(wish, max_total=UP_TO_IT)
-        assert isinstance(placing, Placing)
+        assert isinstance(placing, Attempt)
         return await self.gate.ended(placing)
 
     async def by_approval(self, review: Review) -> Attempt:
@@ -330,7 +329,7 @@ async def test_another_card_under_the_label_that_was_shown_is_not_charged(shop: 
     review = await shop.gate.reviewed(wish)
     vault = await shop.gate.services.vault()
     await vault.add_card(
-        a_card(label=review.quote.payer.card_label, number=SecretStr("5555555555554444")), replace=True
+        a_card(label=review.quote.payer.card.label, number=SecretStr("5555555555554444")), replace=True
     )
     with pytest.raises(QuoteChanged) as caught:
         await shop.by_approval(review)

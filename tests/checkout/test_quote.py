@@ -8,6 +8,7 @@ import pytest
 
 from firmly_mcp.api.fields import read
 from firmly_mcp.api.models import Cart
+from firmly_mcp.checkout.models import CardRef
 from firmly_mcp.checkout.quote import PaymentMethod, Quote, quote, rises
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
@@ -28,9 +29,7 @@ PAYER = PaymentMethod(
     environment="simulator",
     shopper="local",
     payment_host="http://127.0.0.1:1",
-    card_label="visa",
-    card_brand="visa",
-    card_last_four="1111",
+    card=CardRef("visa", "visa", "1111"),
     billing=ADDRESS,
 )
 
@@ -131,8 +130,8 @@ def test_every_change_of_a_term_changes_the_digest_and_is_told(change: Callable[
     [
         replace(PAYER, environment="sandbox"),
         replace(PAYER, payment_host="https://cc.firmly.work"),
-        replace(PAYER, card_last_four="4242"),
-        replace(PAYER, card_label="other"),
+        replace(PAYER, card=CardRef("visa", "visa", "4242")),
+        replace(PAYER, card=CardRef("other", "visa", "1111")),
         replace(PAYER, billing={**ADDRESS, "city": "Tacoma"}),
     ],
 )
@@ -240,7 +239,7 @@ def test_the_purchase_key_ignores_price_card_address_and_cart() -> None:
         cart["shipping_info"]["city"] = "Tacoma"
         cart["line_items"][0]["line_item_id"] = "item-9"
 
-    other_card = replace(PAYER, card_label="other", card_last_four="4242", payment_host="https://x")
+    other_card = replace(PAYER, card=CardRef("other", "visa", "4242"), payment_host="https://x")
     assert quoted(moved, other_card).purchase_key == quoted().purchase_key
 
 

@@ -6,10 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from firmly_mcp.checkout.execution import Placing
-from firmly_mcp.checkout.models import Attempt, OrderIntent, State
+from firmly_mcp.checkout.models import Approval, Attempt, OrderIntent, State
 from firmly_mcp.checkout.policy.evaluate import Order
-from firmly_mcp.checkout.review import Asked
 from firmly_mcp.money import Money
 from firmly_mcp.server.views.orders import OrderLineView, OrderView
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
@@ -31,13 +29,13 @@ async def by_its_status(gate: Gate, ended: Attempt, wish: OrderIntent) -> None:
 
 async def by_the_same_order(gate: Gate, ended: Attempt, wish: OrderIntent) -> None:
     again = await gate.placement.order(wish)
-    assert isinstance(again, Placing)
-    assert (again.is_new, again.attempt.id, again.attempt.state) == (False, ended.id, State.PLACED)
+    assert isinstance(again, Attempt)
+    assert (again.is_new, again.id, again.state) == (False, ended.id, State.PLACED)
 
 
 async def by_another_order_there(gate: Gate, ended: Attempt, wish: OrderIntent) -> None:
     other = OrderIntent(STORE, ITEMS.items and tuple(reversed((*ITEMS.items, *ITEMS.items))))
-    assert isinstance(await gate.placement.order(other), Asked)
+    assert isinstance(await gate.placement.order(other), Approval)
 
 
 async def before_a_change(gate: Gate, ended: Attempt, wish: OrderIntent) -> None:
@@ -193,9 +191,9 @@ async def test_a_refusal_that_the_cart_contradicts_is_placed_with_an_alarm(gate:
     assert refused.state is State.NOT_PLACED
     assert len(gate.charges) == 1
     again = await gate.placement.order(CART)
-    assert isinstance(again, Placing)
-    assert (again.attempt.id, again.attempt.state) == (refused.id, State.PLACED)
-    assert again.attempt.alarm.startswith("This order was recorded as not placed, but the store has it: order SIM-")
+    assert isinstance(again, Attempt)
+    assert (again.id, again.state) == (refused.id, State.PLACED)
+    assert again.alarm.startswith("This order was recorded as not placed, but the store has it: order SIM-")
     assert gate.orders_sent() == 1
 
 

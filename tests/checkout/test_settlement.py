@@ -11,13 +11,11 @@ import anyio
 import pytest
 
 from firmly_mcp.app import JOURNAL
-from firmly_mcp.checkout.execution import Placing
-from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
-from firmly_mcp.checkout.review import Asked
+from firmly_mcp.checkout.models import Approval, Attempt, Item, OrderIntent, State
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, until_recorded
 from tests.shop import TEE
 
 PROBABLY_NOT = "The cart still reads as not ordered, so it probably was not; that is no proof. Check with the store"
@@ -34,12 +32,12 @@ async def in_doubt(gate: Gate, wish: OrderIntent, *faults: Fault) -> Attempt:
     for action, options in faults:
         gate.simulator.faults.add(action, "*_order_v2", **options)
     placing = await gate.placement.desk.approve(await gate.reviewed(wish), CODE, BY_PERSON)
-    assert placing.feed is not None
+    log = gate.placement.progress(placing)
+    assert log is not None
     with anyio.fail_after(30):
-        while not placing.feed.ended:
-            await placing.feed.more_than(len(placing.feed.steps))
-    assert placing.feed.steps[-1].name == State.UNKNOWN
-    return placing.attempt
+        await until_recorded(gate.placement, placing)
+    assert log.steps[-1].name == State.UNKNOWN
+    return placing
 
 
 @BOTH
@@ -51,7 +49,7 @@ async def test_a_submitted_cart_with_a_number_is_an_order(gate: Gate, wish: Orde
     assert settled is not None
     assert settled.state is State.PLACED
     assert settled.outcome.order_number == gate.simulator.books.charges[0].order_number
-    assert settled.outcome.charged == doubt.draft.total
+    assert settled.outcome.charged == doubt.total
     assert gate.orders_sent() == 1
 
 
@@ -61,8 +59,8 @@ async def test_another_program_settles_what_one_that_ended_left(gate: Gate, wish
     doubt = await in_doubt(gate, wish, CHARGED)
     async with gate.another() as later:
         found = await later.order(wish)
-        assert isinstance(found, Placing)
-        assert (found.is_new, found.attempt.id, found.attempt.state) == (False, doubt.id, State.PLACED)
+        assert isinstance(found, Attempt)
+        assert (found.is_new, found.id, found.state) == (False, doubt.id, State.PLACED)
     assert gate.charges == [5340]
     assert gate.orders_sent() == 1
 
@@ -82,9 +80,9 @@ async def test_a_cart_that_reads_active_proves_nothing(
     assert gate.orders_sent() == 1
     async with gate.another() as later:
         asked = await later.order(replace(ITEMS, items=(Item(TEE, 1),)))
-        assert isinstance(asked, Asked)
-        assert asked.approval.rule == "doubt"
-        assert [one.id for one in (await later.desk.review(asked.approval.id)).doubts] == [doubt.id]
+        assert isinstance(asked, Approval)
+        assert asked.rule == "doubt"
+        assert [one.id for one in (await later.desk.review(asked.id)).doubts] == [doubt.id]
 
 
 @pytest.mark.anyio
@@ -118,7 +116,7 @@ async def test_a_person_ends_a_doubt(gate: Gate, wish: OrderIntent, number: str 
     assert settled.outcome.reason == "settled by a person"
     assert not await gate.placement.settle_all()
     answer = await gate.placement.order(wish)
-    assert isinstance(answer, Placing if number else Asked)
+    assert isinstance(answer, Attempt if number else Approval)
     assert gate.orders_sent() == 1
 
 
@@ -128,7 +126,7 @@ async def test_a_person_who_ends_a_doubt_can_say_what_was_charged(gate: Gate, wi
     doubt = await in_doubt(gate, wish, NOTHING_DONE)
     charged = Money.parse("61.00", "USD")
     settled = await gate.placement.settle_by_hand(doubt, "A-1", charged, proof=BY_PERSON)
-    assert (settled.draft.total, settled.outcome.charged) == (Money.parse("53.40", "USD"), charged)
+    assert (settled.total, settled.outcome.charged) == (Money.parse("53.40", "USD"), charged)
 
 
 @BOTH
@@ -168,10 +166,11 @@ async def test_an_order_that_is_being_sent_is_judged_by_nobody(gate: Gate, wish:
             assert [one.state for one in await desk.settle_all()] == [State.SENDING]
             for number in (None, "A-1"):
                 with pytest.raises(NotAllowed, match="being sent") as caught:
-                    await desk.settle_by_hand(placing.attempt, number, proof=BY_PERSON)
+                    await desk.settle_by_hand(placing, number, proof=BY_PERSON)
                 assert caught.value.money_moved == "unknown"
-    assert placing.feed is not None
-    assert not placing.feed.ended
+    log = gate.placement.progress(placing)
+    assert log is not None
+    assert not log.ended
     assert (await gate.ended(placing)).state is State.PLACED
     assert gate.orders_sent() == 1
 
@@ -188,9 +187,7 @@ async def test_the_device_of_an_attempt_is_kept_while_it_is_in_doubt(
     for action, options in faults:
         gate.simulator.faults.add(action, "*_order_v2", **options)
     placing = await gate.placement.desk.approve(await gate.reviewed(ITEMS), CODE, BY_PERSON)
-    assert placing.feed is not None
-    while not placing.feed.ended:
-        await placing.feed.more_than(len(placing.feed.steps))
+    await until_recorded(gate.placement, placing)
     assert len(gate.kept_devices()) == kept
 
 

@@ -22,7 +22,7 @@ from firmly_mcp.app import JOURNAL
 from firmly_mcp.checkout.models import State
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.simulator.ledger import Charge
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, until_recorded
 from tests.shop import STORE, TEE
 from tests.soak.judge import Key, Row, judge, key_of, newest_is_sending, read_journal
 from tests.soak.person import CODE
@@ -251,8 +251,7 @@ class Shopping(RuleBasedStateMachine):
                 if review.just_bought is not None:
                     self._informed.add(approval.id)
                 placing = await placement.desk.approve(review, CODE, BY_PERSON)
-                while placing.feed is not None and not placing.feed.ended:
-                    await placing.feed.more_than(len(placing.feed.steps))
+                await until_recorded(placement, placing)
         except FirmlyError:
             return
 
@@ -261,7 +260,7 @@ class Shopping(RuleBasedStateMachine):
         placement = await self._hosts[2].services.placement()
         for doubt in sorted(await placement.settle_all(), key=lambda attempt: attempt.number)[:1]:
             if doubt.state is State.UNKNOWN:
-                key = (STORE, sum(int(line.partition(" x ")[0]) for line in doubt.draft.lines))
+                key = (STORE, sum(int(line.partition(" x ")[0]) for line in doubt.lines))
                 told = {row.order_number for row in self._rows()}
                 booked = [c.order_number for c in self._charges() if key_of(c) == key and c.order_number not in told]
                 await placement.settle_by_hand(doubt, booked[0] if booked else None, proof=BY_PERSON)

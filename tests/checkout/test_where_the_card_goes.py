@@ -18,9 +18,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.transport import Http, NoAnswer, Request
 from firmly_mcp.app import Services, open_services
-from firmly_mcp.checkout.execution import Placing
-from firmly_mcp.checkout.models import OrderIntent, State
-from firmly_mcp.checkout.review import Asked
+from firmly_mcp.checkout.models import Approval, Attempt, OrderIntent, State
 from firmly_mcp.errors import FirmlyError, Unreachable, WalletError
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.cards import entry_of
@@ -73,9 +71,9 @@ async def refused(services: Services, wish: OrderIntent) -> str:
         answer = await (await services.placement()).order(wish, max_total=MUCH)
     except FirmlyError as error:
         return f"{error.message} {error.money_moved}"
-    assert isinstance(answer, Placing)
+    assert isinstance(answer, Attempt)
     assert not await placed(services, answer)
-    attempt = await (await services.placement()).attempt(answer.attempt.id)
+    attempt = await (await services.placement()).attempt(answer.id)
     assert attempt is not None
     assert attempt.state is State.NOT_PLACED
     return attempt.outcome.reason or ""
@@ -143,7 +141,7 @@ async def test_a_redirect_leads_no_card_and_no_question_for_the_key_elsewhere(
 
         async with loopback(at_the_order) as host, paying_at(abroad, host.url) as services:
             answer = await (await services.placement()).order(wish, max_total=MUCH)
-            assert isinstance(answer, Placing)
+            assert isinstance(answer, Attempt)
             assert not await placed(services, answer)
             assert len([asked for asked in host.asked if asked.path != KEY]) == 1
         assert elsewhere.connections == 0
@@ -219,8 +217,8 @@ async def test_a_card_that_changed_places_after_the_yes_is_not_sealed(abroad: Ab
         await abroad.fill_cart(services)
         placement = await services.placement()
         asked = await placement.order(wish)
-        assert isinstance(asked, Asked)
-        review = await placement.desk.review(asked.approval.id)
+        assert isinstance(asked, Approval)
+        review = await placement.desk.review(asked.id)
         entry = json.loads(entry_of(a_card(label="test-visa")).get_secret_value())
         await put(abroad.settings, entry | {"environment": "sandbox", "number": REAL_LOOKING})
         with pytest.raises(WalletError, match="does not hold this card"):

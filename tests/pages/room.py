@@ -10,8 +10,7 @@ from typing import Any
 
 from firmly_mcp.app import Services, open_services, simulator_dir
 from firmly_mcp.checkout.flow import Checkout
-from firmly_mcp.checkout.models import Item, OrderIntent
-from firmly_mcp.checkout.review import Asked
+from firmly_mcp.checkout.models import Approval, Item, OrderIntent
 from firmly_mcp.pages.server import Pages
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
@@ -71,8 +70,8 @@ class Room:
     async def asked(self, wish: OrderIntent | None = None) -> str:
         """The approval that an order of some tees needs."""
         answer = await self.placement.order(wish or OrderIntent(STORE, (Item(TEE, 2),)))
-        assert isinstance(answer, Asked)
-        return answer.approval.id
+        assert isinstance(answer, Approval)
+        return answer.id
 
     async def link(self, wish: OrderIntent | None = None) -> str:
         """The link that the person gets."""

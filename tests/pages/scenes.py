@@ -8,10 +8,10 @@ from typing import Final
 from playwright.async_api import Page, expect
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.execution import Placing
-from firmly_mcp.checkout.models import Item, OrderIntent
+from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.models import Attempt, Item, OrderIntent
 from tests.dialects import Wording
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, until_recorded
 from tests.shop import STORE, TEE
 
 from .form_scenes import FORM_SCENES
@@ -159,7 +159,9 @@ async def pay(window: Page, code: str = CODE) -> None:
 async def bought(room: Room, wish: OrderIntent) -> None:
     """An order that a person said yes to elsewhere, to its end."""
     desk = room.placement.desk
-    await to_its_end(await desk.approve(await desk.review(await room.asked(wish)), SecretStr(CODE), BY_PERSON))
+    await to_its_end(
+        room.placement, await desk.approve(await desk.review(await room.asked(wish)), SecretStr(CODE), BY_PERSON)
+    )
 
 
 async def in_doubt(room: Room) -> None:
@@ -174,7 +176,6 @@ async def at_the_doubt(room: Room, window: Page) -> None:
     await window.get_by_text("The store has told me how it ended").click()
 
 
-async def to_its_end(placing: Placing) -> None:
+async def to_its_end(placement: Checkout, placing: Attempt) -> None:
     """Follow an order."""
-    while placing.feed is not None and not placing.feed.ended:
-        await placing.feed.more_than(len(placing.feed.steps))
+    await until_recorded(placement, placing)

@@ -4,10 +4,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.journal.approvals import Answer
-from firmly_mcp.checkout.models import Item, OrderIntent, State
+from firmly_mcp.checkout.models import Approval, ApprovalStatus, Item, OrderIntent, State
 from firmly_mcp.checkout.quote import in_words
-from firmly_mcp.checkout.review import Asked
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
@@ -64,8 +62,8 @@ async def test_a_no_sends_nothing_and_holds(room: Room, window: Page) -> None:
     await scenes.declined(room, window)
     assert not room.orders_sent()
     answer = await room.placement.order(OrderIntent(STORE, (Item(TEE, 2),)))
-    assert isinstance(answer, Asked)
-    assert answer.approval.answer is Answer.DECLINED
+    assert isinstance(answer, Approval)
+    assert answer.status is ApprovalStatus.DECLINED
     await window.reload()
     await expect(window.get_by_role("button")).to_have_count(0)
 
@@ -142,7 +140,7 @@ async def test_a_no_to_what_was_approved_elsewhere_is_not_shown_as_a_no(room: Ro
     asked = await room.asked()
     await window.goto(await room.pages.approval_link(asked))
     desk = room.placement.desk
-    await scenes.to_its_end(await desk.approve(await desk.review(asked), SecretStr(CODE), BY_PERSON))
+    await scenes.to_its_end(room.placement, await desk.approve(await desk.review(asked), SecretStr(CODE), BY_PERSON))
     await window.get_by_role("button", name="Decline").click()
     await expect(window.get_by_role("heading", name="This order was approved elsewhere")).to_be_visible()
     assert len(room.charges) == 1

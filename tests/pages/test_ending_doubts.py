@@ -103,5 +103,5 @@ async def test_an_order_that_is_being_sent_is_ended_by_nobody(room: Room, window
     await window.get_by_role("button", name="It was not placed").click()
     await expect(window.get_by_role("alert")).to_contain_text("is being sent at this moment")
     gate.open()
-    await to_its_end(placing)
+    await to_its_end(room.placement, placing)
     assert (await the_doubt(room)).state is State.PLACED

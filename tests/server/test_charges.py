@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 def attempt(charged: Money | None) -> Attempt:
     """A placed attempt of 53.40 USD for which the store states this charge."""
     outcome = Outcome(State.PLACED, order_number="1", charged=charged)
-    return Attempt("att_1", 1, replace(DRAFT, cart_id="cart-1"), outcome, begun_at=NOW, ended_at=NOW)
+    return replace(DRAFT, number=1, outcome=outcome, begun_at=NOW, ended_at=NOW)
 
 
 @pytest.mark.parametrize(

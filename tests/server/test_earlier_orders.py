@@ -22,7 +22,7 @@ from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.server.app import build_server
 from tests.checkout.gate import ALLOW, CART, CODE, ITEMS, Gate
 from tests.dialects import Dialect
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, until_recorded
 from tests.secret_service import DEADLINE, SecretService
 from tests.shop import CVV_COMMAND, RULES, STORE, TEE, call, refused, text_of
 from tests.terminal.assistant import an_assistant, serving
@@ -68,9 +68,8 @@ async def doubted(gate: Gate, wish: OrderIntent = CART, *actions: str) -> str:
         gate.simulator.faults.add(action, "*_order_v2")
     placing = await gate.placement.desk.approve(await gate.reviewed(wish), CODE, BY_PERSON)
     with anyio.fail_after(30):
-        while placing.feed is not None and not placing.feed.ended:
-            await placing.feed.more_than(len(placing.feed.steps))
-    return placing.attempt.id
+        await until_recorded(gate.placement, placing)
+    return placing.id
 
 
 def unreachable_store(gate: Gate) -> None:

@@ -17,7 +17,7 @@ import pytest
 from mcp import Client
 from mcp.types import Tool
 
-from firmly_mcp.checkout.journal.approvals import Answer
+from firmly_mcp.checkout.models import ApprovalStatus
 from firmly_mcp.server.app import build_server
 from firmly_mcp.settings import Settings, approve_command
 from tests.checkout.gate import ALLOW, CODE, Gate, open_gate
@@ -154,7 +154,7 @@ async def test_no_tool_approves_whatever_it_is_given(gate: Gate) -> None:
                 assert error["code"] == "invalid_arguments"
     stands = await (await gate.placement._journal()).approvals.get(approval)
     assert stands is not None
-    assert stands.answer in {Answer.OPEN, Answer.REPLACED}
+    assert stands.status in {ApprovalStatus.OPEN, ApprovalStatus.REPLACED}
     assert not gate.orders_sent()
     assert not gate.charges
     assert not await gate.placement.attempts(limit=50)

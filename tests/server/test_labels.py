@@ -16,7 +16,7 @@ from mcp import Client
 from firmly_mcp.api.fields import read
 from firmly_mcp.api.order_status import OrderStatus
 from firmly_mcp.api.products import Product, search_page
-from firmly_mcp.checkout.models import Attempt, Draft, Outcome, State
+from firmly_mcp.checkout.models import Attempt, CardRef, Outcome, State
 from firmly_mcp.errors import CardNotFound, QuoteChanged, StoreError
 from firmly_mcp.money import Money
 from firmly_mcp.server.app import build_server
@@ -49,9 +49,12 @@ def order_views(text: str) -> Iterator[View]:
     """The views that hold what an order's journal keeps of a store."""
     line = " ".join(text.split())
     money = Money.parse("53.40", "USD")
-    draft = Draft(STORE, "complete_order", "k", "d", "c", money, (line,), "Visa", "visa", "1111")
     outcome = Outcome(State.PLACED, order_number=line, charged=money)
-    attempt = Attempt("att_1", 1, draft, outcome, datetime(2026, 11, 21, tzinfo=UTC), None)
+    attempt = Attempt(
+        id="att_1", number=1, store=STORE, tool="complete_order", purchase_key="k", digest="d", cart_id="c",
+        total=money, lines=(line,), card=CardRef("Visa", "visa", "1111"), outcome=outcome,
+        begun_at=datetime(2026, 11, 21, tzinfo=UTC),
+    )  # fmt: skip
     view = OrderView.of(attempt, environment="simulator", joined=True)
     yield view
     yield OrdersView.of([attempt], limit=1)

@@ -17,7 +17,7 @@ from mcp import Client
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitRequestURLParams, ElicitResult, ErrorData
 
 from firmly_mcp.app import JOURNAL
-from firmly_mcp.checkout.review import Asked
+from firmly_mcp.checkout.models import Approval
 from firmly_mcp.server.app import build_server
 from firmly_mcp.settings import PAGES_AN_HOUR
 from tests.checkout.gate import CODE, Gate, open_gate
@@ -217,8 +217,8 @@ async def test_without_a_host_that_shows_links_the_browser_opens_once(gate: Gate
 async def test_nobody_is_worn_down_by_pages(gate: Gate, browser: Path) -> None:
     for quantity in range(1, PAGES_AN_HOUR + 3):
         asked = await gate.placement.order(_items(quantity))
-        assert isinstance(asked, Asked)
-        assert asked.may_open is (quantity <= PAGES_AN_HOUR)
+        assert isinstance(asked, Approval)
+        assert await gate.placement.desk.may_open_page() is (quantity <= PAGES_AN_HOUR)
     assert len(await gate.placement.desk.open_approvals()) == 1
 
 

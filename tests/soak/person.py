@@ -14,7 +14,7 @@ from firmly_mcp.checkout.models import Attempt, State
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.money import Money
 from firmly_mcp.simulator import Simulator
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, until_recorded
 
 from .wishes import Wished, cents
 
@@ -47,8 +47,7 @@ class Person:
         except FirmlyError:
             return None
         async with asyncio.timeout(OUTCOME_SECONDS):
-            while placing.feed is not None and not placing.feed.ended:
-                await placing.feed.more_than(len(placing.feed.steps))
+            await until_recorded(placement, placing)
         return cents(review.quote.total.amount) if placing.is_new else None
 
     async def look_after_doubts(self) -> None:
@@ -62,7 +61,7 @@ class Person:
             await self._end(placement, doubt)
         for doubt in doubts[-BEARABLE:]:
             if self._appears_late(doubt) and self._rng.random() < 0.5:
-                self.mistaken.add((doubt.draft.store, _quantity(doubt)))
+                self.mistaken.add((doubt.store, _quantity(doubt)))
                 await placement.settle_by_hand(doubt, None, proof=BY_PERSON)
 
     async def unlock_the_card(self) -> None:
@@ -79,23 +78,23 @@ class Person:
         known = (
             charge
             for charge in self._simulator.books.charges
-            if charge.store == doubt.draft.store and charge.lines[0].quantity == quantity
+            if charge.store == doubt.store and charge.lines[0].quantity == quantity
         )
         charge = next(known, None)
         if charge is None:
             await placement.settle_by_hand(doubt, None, proof=BY_PERSON)
         else:
-            charged = Money.from_minor(charge.amount, doubt.draft.total.currency)
+            charged = Money.from_minor(charge.amount, doubt.total.currency)
             await placement.settle_by_hand(doubt, charge.order_number, charged, proof=BY_PERSON)
 
     def _appears_late(self, doubt: Attempt) -> bool:
         """Whether the store has the order, does not show it yet, and will show it on the attempt's own device."""
-        if doubt.state is not State.UNKNOWN or doubt.draft.cart_id is not None:
+        if doubt.state is not State.UNKNOWN or doubt.cart_id is not None:
             return False
         charges = [
             charge
             for charge in self._simulator.books.charges
-            if charge.store == doubt.draft.store and charge.lines[0].quantity == _quantity(doubt)
+            if charge.store == doubt.store and charge.lines[0].quantity == _quantity(doubt)
         ]
         carts, now = self._simulator.world.carts, self._simulator.world.now().timestamp()
         hidden = [carts._carts[charge.cart_id] for charge in charges]
@@ -109,4 +108,4 @@ class Person:
 
 
 def _quantity(attempt: Attempt) -> int:
-    return sum(int(line.partition(" x ")[0]) for line in attempt.draft.lines)
+    return sum(int(line.partition(" x ")[0]) for line in attempt.lines)

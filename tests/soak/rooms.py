@@ -15,15 +15,14 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.transport import Http
 from firmly_mcp.app import DRAIN_SECONDS, Services, open_services
-from firmly_mcp.checkout.journal.approvals import Answer as Answered
-from firmly_mcp.checkout.models import Item, OrderIntent
-from firmly_mcp.checkout.review import Asked
+from firmly_mcp.checkout.models import Approval, ApprovalStatus, Item, OrderIntent
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.server.views.orders import OrderView
 from firmly_mcp.server.views.view import ErrorView
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.keychain import Secrets
 from firmly_mcp.wallet.wallet import Wallet
+from tests.proofs import until_recorded
 
 from .scene import Answer, Filled, Gone, Tool
 from .wishes import Wished
@@ -172,15 +171,14 @@ class Rooms:
             answer = await placement.order(wish, max_total=max_total)
         except FirmlyError as error:
             return Answer(ErrorView.of(error).structured())
-        if isinstance(answer, Asked):
-            question = answer.approval
-            if question.answer is not Answered.OPEN:
+        if isinstance(answer, Approval):
+            question = answer
+            if question.status is not ApprovalStatus.OPEN:
                 return Answer(OrderView.unanswered(question, environment=ENVIRONMENT).structured())
             return Answer(OrderView.asking(question, environment=ENVIRONMENT, command="").structured())
         async with asyncio.timeout(OUTCOME_SECONDS):
-            while answer.feed is not None and not answer.feed.ended:
-                await answer.feed.more_than(len(answer.feed.steps))
-        return await self.status(answer.attempt.id)
+            await until_recorded(placement, answer)
+        return await self.status(answer.id)
 
 
 def wish_of(wish: Wished, tool: Tool, *, repeat: bool = False) -> OrderIntent:

@@ -17,7 +17,7 @@ from firmly_mcp.app import open_services
 from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.checkout.quote import Term, in_words
 from tests.prefork import Forked
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, until_recorded
 from tests.secret_service import DEADLINE, SecretService
 from tests.shop import STORE
 
@@ -166,8 +166,7 @@ def test_a_no_to_what_was_approved_elsewhere_meanwhile_is_not_called_a_no(assist
     async def approved(placement: Checkout) -> None:
         desk = placement.desk
         placing = await desk.approve(await desk.review(approval), SecretStr(SECRET), BY_PERSON)
-        while placing.feed is not None and not placing.feed.ended:
-            await placing.feed.more_than(len(placing.feed.steps))
+        await until_recorded(placement, placing)
 
     with at_a_terminal("approve", environment=assistant.environment) as terminal:
         terminal.until(AMOUNT)

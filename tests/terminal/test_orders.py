@@ -13,7 +13,7 @@ from firmly_mcp.app import open_services
 from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.checkout.models import Attempt
 from firmly_mcp.settings import command_line
-from tests.proofs import BY_PERSON
+from tests.proofs import BY_PERSON, until_recorded
 from tests.secret_service import SecretService
 from tests.shop import STORE
 
@@ -53,10 +53,8 @@ def sent(assistant: Assistant, quantity: int, *faults: str) -> Attempt:
 
     async def approve(placement: Checkout) -> Attempt:
         placing = await placement.desk.approve(await placement.desk.review(approval), SecretStr("123"), BY_PERSON)
-        assert placing.feed is not None
-        while not placing.feed.ended:
-            await placing.feed.more_than(len(placing.feed.steps))
-        return placing.attempt
+        await until_recorded(placement, placing)
+        return placing
 
     return assistant.with_placement(approve)
 
@@ -110,7 +108,7 @@ def test_settling_shows_a_person_how_far_it_is_and_a_program_what_is_left(assist
 def test_a_person_ends_doubts_with_what_the_store_told_them(assistant: Assistant) -> None:
     one, two = sent(assistant, 1, "reset-after-body"), sent(assistant, 2, "reset-after-body")
     by_number = settled(assistant, one.id, "--placed", "A-77")
-    assert f"{one.id}: {one.draft.total} at {STORE}" in by_number
+    assert f"{one.id}: {one.total} at {STORE}" in by_number
     assert "It will be noted as placed as A-77, charged an amount that is not known" in by_number
     assert "It will be noted as not placed, as the store told you." in settled(assistant, two.id, "--not-placed")
     assert states(assistant) == {two.id: "not_placed", one.id: "placed"}

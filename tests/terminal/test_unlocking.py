@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.app import Services, open_services
+from firmly_mcp.checkout.models import CardRef
 from firmly_mcp.checkout.policy.evaluate import Order
 from firmly_mcp.money import Money
 from firmly_mcp.settings import read_settings
@@ -35,8 +36,8 @@ def shopper(keyring_bus: SecretService, tmp_path: Path) -> dict[str, str]:
         await fill(await services.vault())
         journal = await (await services.placement())._journal()
         for number in (1, 2):
-            draft = replace(DRAFT, purchase_key=f"k{number}", cart_id=None, card_label=CARD_LABEL)
-            await journal.end((await journal.begin(f"att_{number}", draft, PERMIT)).attempt, DECLINED)
+            draft = replace(DRAFT, purchase_key=f"k{number}", cart_id=None, card=CardRef(CARD_LABEL, "visa", "1111"))
+            await journal.end(await journal.begin(replace(draft, id=f"att_{number}"), PERMIT), DECLINED)
 
     anyio.run(in_rooms, shopper, lock_the_card)
     return shopper

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, insert, select, update
 
-from firmly_mcp.checkout.models import OrderIntent
+from firmly_mcp.checkout.models import Approval, ApprovalStatus, CardRef, OrderIntent
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 
@@ -27,35 +25,6 @@ _TABLE: Final = schema.approvals
 
 # How long a person has to answer.
 ANSWER_WITHIN: Final = timedelta(minutes=10)
-
-
-class Answer(StrEnum):
-    """Where an approval stands. An open one past its time has expired."""
-
-    OPEN = "open"
-    USED = "used"
-    DECLINED = "declined"
-    REPLACED = "replaced"
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """A question that was asked: for which wish, at which total, which rule asked and why."""
-
-    id: str
-    wish: OrderIntent
-    digest: str
-    total: Money
-    lines: tuple[str, ...]
-    rule: str
-    reason: str
-    answer: Answer
-    asked_at: datetime
-    expires_at: datetime
-
-    def is_open(self, now: datetime) -> bool:
-        """Whether it can still be answered."""
-        return self.answer is Answer.OPEN and now < self.expires_at
 
 
 class Approvals:
@@ -81,10 +50,10 @@ class Approvals:
             self._file.refuse_unless_in_place()
             for row in connection.execute(_OPEN, {**self._owner, "at": stamp(self._now())}):
                 asked = _approval_of(row)
-                if (asked.wish, asked.digest) == (approval.wish, approval.digest):
+                if (asked.intent, asked.digest) == (approval.intent, approval.digest):
                     return asked
             replaced = update(_TABLE).where(self._mine, self._is_open())
-            connection.execute(replaced.values(answer=Answer.REPLACED, answered_at=stamp(self._now())))
+            connection.execute(replaced.values(status=ApprovalStatus.REPLACED, answered_at=stamp(self._now())))
             values = {**self._owner, **_columns(approval), "purchase_key": purchase_key}
             connection.execute(insert(_TABLE), values)
             return approval
@@ -113,7 +82,7 @@ class Approvals:
     async def decline(self, approval_id: str, channel: str) -> bool:
         """Write down that a person said no, by which channel; False if the question was not open any more."""
         return await self._file.write(
-            lambda connection: self._answer(connection, approval_id, Answer.DECLINED, channel)
+            lambda connection: self._close(connection, approval_id, ApprovalStatus.DECLINED, channel)
         )
 
     def use(self, connection: Connection, approval_id: str, channel: str) -> None:
@@ -122,12 +91,12 @@ class Approvals:
         Raises:
             NotAllowed: it was used, declined, or has expired.
         """
-        if not self._answer(connection, approval_id, Answer.USED, channel):
+        if not self._close(connection, approval_id, ApprovalStatus.USED, channel):
             raise NotAllowed("This question was answered, replaced by another, or has expired. Nothing was sent.")
 
-    def _answer(self, connection: Connection, approval_id: str, answer: Answer, channel: str) -> bool:
+    def _close(self, connection: Connection, approval_id: str, status: ApprovalStatus, channel: str) -> bool:
         change = update(_TABLE).where(self._mine, _TABLE.c.id == approval_id, self._is_open())
-        values = {"answer": answer, "answered_at": stamp(self._now()), "channel": channel}
+        values = {"status": status, "answered_at": stamp(self._now()), "channel": channel}
         return bool(connection.execute(change.values(values)).rowcount)
 
     async def _select(self, statement: Select[Any], **terms: object) -> Sequence[Approval]:
@@ -136,21 +105,24 @@ class Approvals:
         )
 
     def _is_open(self) -> ColumnElement[bool]:
-        return and_(_TABLE.c.answer == Answer.OPEN, _TABLE.c.expires_at > stamp(self._now()))
+        return and_(_TABLE.c.status == ApprovalStatus.OPEN, _TABLE.c.expires_at > stamp(self._now()))
 
 
 def _columns(approval: Approval) -> dict[str, object]:
     return {
         "id": approval.id,
-        "store": approval.wish.store,
+        "store": approval.intent.store,
         "digest": approval.digest,
-        "wish": json.dumps(approval.wish.to_json()),
+        "intent": json.dumps(approval.intent.to_json()),
         "total_amount": approval.total.plain,
         "currency": approval.total.currency,
         "lines": "\n".join(approval.lines),
+        "card_label": approval.card and approval.card.label,
+        "card_brand": approval.card and approval.card.brand,
+        "card_last_four": approval.card and approval.card.last_four,
         "rule": approval.rule,
         "reason": approval.reason,
-        "answer": approval.answer,
+        "status": approval.status,
         "asked_at": stamp(approval.asked_at),
         "expires_at": stamp(approval.expires_at),
     }
@@ -166,13 +138,14 @@ def _approval_of(row: Row[Any]) -> Approval:
 def _read(row: Row[Any]) -> Approval:
     return Approval(
         id=row.id,
-        wish=OrderIntent.from_json(json.loads(row.wish)),
+        intent=OrderIntent.from_json(json.loads(row.intent)),
         digest=row.digest,
         total=Money.parse(row.total_amount, row.currency),
         lines=tuple(row.lines.split("\n")) if row.lines else (),
+        card=None if row.card_label is None else CardRef(row.card_label, row.card_brand, row.card_last_four),
         rule=row.rule,
         reason=row.reason,
-        answer=Answer(row.answer),
+        status=ApprovalStatus(row.status),
         asked_at=datetime.fromisoformat(row.asked_at),
         expires_at=datetime.fromisoformat(row.expires_at),
     )
@@ -186,5 +159,7 @@ _NEWEST: Final = (
 )
 _STANDS: Final = _column.expires_at > bindparam("at")
 _BY_ID: Final = _NEWEST.where(_column.id == bindparam("its_id"))
-_OPEN: Final = _NEWEST.where(_column.answer == Answer.OPEN, _STANDS)
-_DECLINED: Final = _NEWEST.where(_column.answer == Answer.DECLINED, _STANDS, _column.digest == bindparam("its_digest"))
+_OPEN: Final = _NEWEST.where(_column.status == ApprovalStatus.OPEN, _STANDS)
+_DECLINED: Final = _NEWEST.where(
+    _column.status == ApprovalStatus.DECLINED, _STANDS, _column.digest == bindparam("its_digest")
+)

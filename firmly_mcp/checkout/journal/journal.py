@@ -15,7 +15,7 @@ from typing import Any, Final, Self, TypeVar
 
 from sqlalchemy import Connection, Select, and_, bindparam, func, insert, select, update
 
-from firmly_mcp.checkout.models import LEGAL, Attempt, Draft, Outcome, State, StoredText, contradiction, contradicts
+from firmly_mcp.checkout.models import LEGAL, Attempt, Outcome, State, StoredText, contradiction, contradicts
 from firmly_mcp.checkout.policy.evaluate import History
 from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.money import Money
@@ -29,9 +29,9 @@ from .lookup import Keys
 from .schema import (
     IS_IN_DOUBT,
     MINE,
+    attempt_columns,
     attempt_of,
     attempts,
-    draft_columns,
     events,
     identity,
     outcome_columns,
@@ -61,14 +61,6 @@ class Permit:
     approval: str | None = None
     channel: str = "rules"
     window: timedelta = PLACED_WINDOW
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """What `Journal.begin` did: a new attempt, or the one that this wish already belongs to."""
-
-    attempt: Attempt
-    is_new: bool
 
 
 class Journal:
@@ -134,8 +126,8 @@ class Journal:
             raise
 
     async def begin(
-        self, attempt_id: str, draft: Draft, permit: Permit, *, repeat: bool = False, kept: GuardEntry | None = None
-    ) -> Begun:
+        self, attempt: Attempt, permit: Permit, *, repeat: bool = False, kept: GuardEntry | None = None
+    ) -> Attempt:
         """Write a new attempt as `sending`, or return the attempt that this wish already belongs to.
 
         The search, the permission and the insert are one `BEGIN IMMEDIATE` transaction: of two processes with the same
@@ -149,33 +141,32 @@ class Journal:
         last_kept = kept or await self.last_kept()
         count = 0
 
-        def transaction(connection: Connection) -> Begun:
+        def transaction(connection: Connection) -> Attempt:
             nonlocal count
             self._file.refuse_unless_in_place()
             refuse_unless_continued(last_kept, self._mark(connection))
-            found = self._find(connection, draft, permit.window, repeat=repeat)
+            found = self._find(connection, attempt, permit.window, repeat=repeat)
             if found is not None:
-                return Begun(found, is_new=False)
-            beside = history_of(connection, self._owner, draft, self._now())
+                return found
+            beside = history_of(connection, self._owner, attempt, self._now())
             permit.check(beside.history)
             if permit.approval is not None:
                 self.approvals.use(connection, permit.approval, permit.channel)
-            attempt = Attempt(
-                id=attempt_id,
+            new = replace(
+                attempt,
                 number=beside.last_number + 1,
-                draft=draft,
-                outcome=Outcome(State.SENDING, cart_id=draft.cart_id),
+                outcome=Outcome(State.SENDING, cart_id=attempt.cart_id),
                 begun_at=beside.history.now,
-                ended_at=None,
+                is_new=True,
             )
-            self._insert(connection, attempt, permit.approval)
-            count = connection.execute(_UP_TO, {"number": attempt.number}).scalar_one()
-            return Begun(attempt, is_new=True)
+            self._insert(connection, new, permit.approval)
+            count = connection.execute(_UP_TO, {"number": new.number}).scalar_one()
+            return new
 
         begun = await self._file.write(transaction)
         if begun.is_new:
-            await self._refuse_unless_seen(begun.attempt, count)
-            await self._remember(begun.attempt)
+            await self._refuse_unless_seen(begun, count)
+            await self._remember(begun)
         return begun
 
     async def find(self, keys: Keys, window: timedelta = PLACED_WINDOW, *, repeat: bool = False) -> Attempt | None:
@@ -217,12 +208,12 @@ class Journal:
         since = self._now() - within
         return await self._read(lambda connection: lookup.with_alarm(connection, self._owner, since=since))
 
-    async def standing(self, draft: Draft, window: timedelta, *, repeat: bool) -> Attempt | History:
+    async def standing(self, new: Attempt, window: timedelta, *, repeat: bool) -> Attempt | History:
         """`find`, or where there is nothing `history`: an attempt that begins between the two would be missed."""
 
         def transaction(connection: Connection) -> Attempt | History:
-            found = self._find(connection, draft, window, repeat=repeat)
-            return found or history_of(connection, self._owner, draft, self._now()).history
+            found = self._find(connection, new, window, repeat=repeat)
+            return found or history_of(connection, self._owner, new, self._now()).history
 
         return await self._file.read(transaction)
 
@@ -397,15 +388,7 @@ class Journal:
         return await self._file.read(transaction, money_moved="unknown")
 
     def _insert(self, connection: Connection, attempt: Attempt, approval_id: str | None) -> None:
-        values = {
-            **self._owner,
-            **draft_columns(attempt.draft),
-            "id": attempt.id,
-            "number": attempt.number,
-            "state": attempt.state,
-            "begun_at": stamp(attempt.begun_at),
-            "approval_id": approval_id,
-        }
+        values = {**self._owner, **attempt_columns(attempt), "approval_id": approval_id}
         connection.execute(insert(attempts), values)
         self._log(connection, attempt.id, attempt.state)
 

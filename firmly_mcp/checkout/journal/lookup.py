@@ -103,8 +103,8 @@ def with_alarm(connection: Connection, owner: Mapping[str, str], *, since: datet
 
 def number_is_anothers(connection: Connection, owner: Mapping[str, str], attempt: Attempt, number: str | None) -> bool:
     """Return whether an order number belongs to another attempt, or may: one in doubt has the same cart."""
-    wish = {"its_store": attempt.draft.store, "its_id": attempt.id, "its_number": number}
-    return _first(connection, _ANOTHERS, owner, **wish, its_cart=attempt.draft.cart_id) is not None
+    wish = {"its_store": attempt.store, "its_id": attempt.id, "its_number": number}
+    return _first(connection, _ANOTHERS, owner, **wish, its_cart=attempt.cart_id) is not None
 
 
 def _first(connection: Connection, statement: Select[Any], owner: Mapping[str, str], **terms: object) -> Attempt | None:

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-from firmly_mcp.checkout.models import IN_DOUBT, Attempt, Draft, Outcome, State
+from firmly_mcp.checkout.models import IN_DOUBT, Attempt, CardRef, Outcome, State
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 
@@ -77,17 +77,20 @@ approvals = Table(
     Column("store", String, nullable=False),
     Column("purchase_key", String, nullable=False),
     Column("digest", String, nullable=False),
-    Column("wish", String, nullable=False),
+    Column("intent", String, nullable=False),
     Column("total_amount", String, nullable=False),
     Column("currency", String, nullable=False),
     Column("lines", String, nullable=False),
     Column("rule", String, nullable=False),
     Column("reason", String, nullable=False),
-    Column("answer", String, nullable=False),
+    Column("status", String, nullable=False),
     Column("channel", String),
     Column("asked_at", String, nullable=False),
     Column("expires_at", String, nullable=False),
     Column("answered_at", String),
+    Column("card_label", String),
+    Column("card_brand", String),
+    Column("card_last_four", String),
     Index("approvals_by_wish", "environment", "shopper", "store", "purchase_key"),
 )
 
@@ -176,7 +179,16 @@ _THIRD: Final = (
         WHERE reason = 'settled by a person'""",
 )
 
-STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND, _THIRD)
+# Names that the rest of the program uses, and the card that an approval names.
+_FOURTH: Final = (
+    """ALTER TABLE approvals RENAME COLUMN wish TO intent""",
+    """ALTER TABLE approvals RENAME COLUMN answer TO status""",
+    """ALTER TABLE approvals ADD COLUMN card_label VARCHAR""",
+    """ALTER TABLE approvals ADD COLUMN card_brand VARCHAR""",
+    """ALTER TABLE approvals ADD COLUMN card_last_four VARCHAR""",
+)
+
+STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 
 
 def migrate(connection: Connection) -> None:
@@ -210,23 +222,27 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def draft_columns(draft: Draft) -> dict[str, object]:
+def attempt_columns(attempt: Attempt) -> dict[str, object]:
     """The columns of a new attempt."""
     return {
-        "store": draft.store,
-        "tool": draft.tool,
-        "purchase_key": draft.purchase_key,
-        "digest": draft.digest,
-        "cart_id": draft.cart_id,
-        "total_amount": draft.total.plain,
-        "currency": draft.total.currency,
-        "lines": "\n".join(draft.lines),
-        "card_label": draft.card_label,
-        "card_brand": draft.card_brand,
-        "card_last_four": draft.card_last_four,
-        "reference": draft.reference,
-        "address_hash": draft.address_hash,
-        "intent_key": draft.intent_key,
+        "id": attempt.id,
+        "number": attempt.number,
+        "state": attempt.state,
+        "begun_at": stamp(attempt.begun_at),
+        "store": attempt.store,
+        "tool": attempt.tool,
+        "purchase_key": attempt.purchase_key,
+        "digest": attempt.digest,
+        "cart_id": attempt.cart_id,
+        "total_amount": attempt.total.plain,
+        "currency": attempt.total.currency,
+        "lines": "\n".join(attempt.lines),
+        "card_label": attempt.card.label,
+        "card_brand": attempt.card.brand,
+        "card_last_four": attempt.card.last_four,
+        "reference": attempt.reference,
+        "address_hash": attempt.address_hash,
+        "intent_key": attempt.intent_key,
     }
 
 
@@ -261,21 +277,17 @@ def _attempt_of(row: Row[Any]) -> Attempt:
     return Attempt(
         id=row.id,
         number=row.number,
-        draft=Draft(
-            store=row.store,
-            tool=row.tool,
-            purchase_key=row.purchase_key,
-            digest=row.digest,
-            cart_id=row.cart_id,
-            total=Money.parse(row.total_amount, row.currency),
-            lines=tuple(row.lines.split("\n")) if row.lines else (),
-            card_label=row.card_label,
-            card_brand=row.card_brand,
-            card_last_four=row.card_last_four,
-            reference=row.reference,
-            address_hash=row.address_hash,
-            intent_key=row.intent_key,
-        ),
+        store=row.store,
+        tool=row.tool,
+        purchase_key=row.purchase_key,
+        digest=row.digest,
+        cart_id=row.cart_id,
+        total=Money.parse(row.total_amount, row.currency),
+        lines=tuple(row.lines.split("\n")) if row.lines else (),
+        card=CardRef(row.card_label, row.card_brand, row.card_last_four),
+        reference=row.reference,
+        address_hash=row.address_hash,
+        intent_key=row.intent_key,
         outcome=Outcome(
             state=State(row.state),
             order_number=row.order_number,

@@ -13,7 +13,7 @@ import anyio
 from mcp.types import InputRequiredResult
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
+from firmly_mcp.checkout.models import Approval, Attempt, Item, OrderIntent, State
 from firmly_mcp.errors import AddressNotFound, CardNotFound, FirmlyError, NotAllowed
 from firmly_mcp.server.app import unless_ending
 from firmly_mcp.server.person import WAIT_SECONDS, Invitation, Progress, can_reach, page_done, reach_once
@@ -25,9 +25,6 @@ from firmly_mcp.settings import approve_command
 if TYPE_CHECKING:
     from firmly_mcp.app import Reach, Services
     from firmly_mcp.checkout.earlier import Earlier
-    from firmly_mcp.checkout.execution import Placing
-    from firmly_mcp.checkout.journal.approvals import Approval
-    from firmly_mcp.checkout.review import Asked
 
 # How a person answered who declined where their host showed the link.
 _CHANNEL: Final = "elicitation"
@@ -49,57 +46,54 @@ class _Invited:
 
 async def ordered(ctx: Ctx, wish: OrderIntent, max_total: Decimal | None) -> OrderView | InputRequiredResult:
     """Order, follow the attempt or the question within the time that a call may take, and tell how it then stands."""
-    from firmly_mcp.checkout.review import Asked
-
     services = services_of(ctx)
     placement = await services.placement()
     async with Progress.of(ctx) as progress:
         until = anyio.current_time() + WAIT_SECONDS
         await progress.say(_CHECKING)
         answer = await placement.order(wish, max_total=max_total)
-        if isinstance(answer, Asked):
+        if isinstance(answer, Approval):
             return await _asked(ctx, answer, progress, until)
         # A host that showed the link makes the call again, and means the same order.
         joined = not answer.is_new and ctx.request_state is None
         return await _followed(services, answer, progress, until, joined=joined)
 
 
-async def _asked(ctx: Ctx, asked: Asked, progress: Progress, until: float) -> OrderView | InputRequiredResult:
+async def _asked(ctx: Ctx, approval: Approval, progress: Progress, until: float) -> OrderView | InputRequiredResult:
     services = services_of(ctx)
     environment = services.settings.environment
-    if asked.approval.answer != "open":
-        return await question_view(services, asked.approval)
-    invited = await _invited(ctx, asked, until)
+    if approval.status != "open":
+        return await question_view(services, approval)
+    invited = await _invited(ctx, approval, until)
     if isinstance(invited, InputRequiredResult):
         return invited
     if invited.reach != "not_reached":
         placement = await services.placement()
         if invited.reach == "declined":
             # Where the question was answered elsewhere meanwhile, that answer stands.
-            await placement.desk.decline_unseen(asked.approval.id, _CHANNEL)
-        answer = unless_ending(services, placement.desk.answered(asked.approval.id))
+            await placement.desk.decline_unseen(approval.id, _CHANNEL)
+        answer = unless_ending(services, placement.desk.answered(approval.id))
         answered = await progress.until(answer, until, _WAITING)
         if invited.reach == "shown":
-            await page_done(ctx, asked.approval.id)
-        placing = await placement.of_approval(asked.approval.id)
-        if placing is not None:
-            if placing.feed is None:
+            await page_done(ctx, approval.id)
+        attempt = await placement.of_approval(approval.id)
+        if attempt is not None:
+            if placement.progress(attempt) is None:
                 # The person answered in another program, which places the order.
-                elsewhere = unless_ending(services, placement.outcome_elsewhere(placing.attempt.id))
+                elsewhere = unless_ending(services, placement.outcome_elsewhere(attempt.id))
                 await progress.until(elsewhere, until, _PLACING)
-            return await _followed(services, placing, progress, until, joined=False)
+            return await _followed(services, attempt, progress, until, joined=False)
         if answered is not None:
             return await question_view(services, answered)
-    payer = asked.quote.payer
     return OrderView.asking(
-        asked.approval,
+        approval,
         environment=environment,
-        command=approve_command(services.settings, asked.approval.id),
-        card=f"{payer.card_label}, {payer.card_brand} ending {payer.card_last_four}",
+        command=approve_command(services.settings, approval.id),
+        card=approval.card,
         reached=invited.reach == "shown",
         link=invited.link,
         warning=await services.pages_notice(),
-        earlier=await _earlier(services, asked.approval),
+        earlier=await _earlier(services, approval),
     )
 
 
@@ -116,38 +110,40 @@ async def attempt_view(services: Services, attempt: Attempt, *, joined: bool) ->
     """How an attempt stands; where it was not placed, another order at its store is stated."""
     earlier = None
     if attempt.state is State.NOT_PLACED:
-        earlier = await (await services.placement()).earlier_at(attempt.draft.store)
+        earlier = await (await services.placement()).earlier_at(attempt.store)
     return OrderView.of(attempt, environment=services.settings.environment, joined=joined, earlier=earlier)
 
 
 async def _earlier(services: Services, approval: Approval) -> Earlier | None:
-    return await (await services.placement()).earlier_at(approval.wish.store)
+    return await (await services.placement()).earlier_at(approval.store)
 
 
 async def _followed(
-    services: Services, placing: Placing, progress: Progress, until: float, *, joined: bool
+    services: Services, attempt: Attempt, progress: Progress, until: float, *, joined: bool
 ) -> OrderView:
-    if placing.feed is not None:
-        await progress.follow(placing.feed, until)
     placement = await services.placement()
-    attempt = await placement.attempt(placing.attempt.id, asks_store=not services.ending.is_set())
-    return await attempt_view(services, attempt or placing.attempt, joined=joined)
+    log = placement.progress(attempt)
+    if log is not None:
+        await progress.follow(log, until)
+    latest = await placement.attempt(attempt.id, asks_store=not services.ending.is_set())
+    return await attempt_view(services, latest or attempt, joined=joined)
 
 
-async def _invited(ctx: Ctx, asked: Asked, until: float) -> _Invited | InputRequiredResult:
+async def _invited(ctx: Ctx, approval: Approval, until: float) -> _Invited | InputRequiredResult:
     """Bring the question before the person, once: the same call, made again, opens no second page."""
-    services, question = services_of(ctx), asked.approval.id
+    services = services_of(ctx)
     if not await can_reach(ctx):
         return _Invited("not_reached")
-    if services.reached.get(question) == "shown":
+    if services.reached.get(approval.id) == "shown":
         return _Invited("shown")
     try:
-        link = await (await services.pages()).approval_link(question)
+        link = await (await services.pages()).approval_link(approval.id)
     except FirmlyError:
         # The command in a terminal is left.
         return _Invited("not_reached")
-    message = f"Approve or decline {asked.quote.total} at {asked.quote.store}"
-    reached = await reach_once(ctx, Invitation(link, message, question, asked.may_open), until)
+    message = f"Approve or decline {approval.total} at {approval.store}"
+    may_open = await (await services.placement()).desk.may_open_page()
+    reached = await reach_once(ctx, Invitation(link, message, approval.id, may_open), until)
     if isinstance(reached, InputRequiredResult):
         return reached
     return _Invited(reached, link if reached == "not_reached" else None)
@@ -259,26 +255,26 @@ async def get_order_status(
         if began is None:
             view = await question_view(services, question)
             return StatusView(store=view.store, attempt=view, next=view.next)
-        attempt = began.attempt.id
+        attempt = began.id
     found = await placement.attempt(attempt)
     if found is None:
         await placement.require_last_journal()
         raise NotAllowed("There is no attempt of this id. Nothing was asked.", next="list_orders")
     known = await attempt_view(services, found, joined=False)
     if found.outcome.order_number is None:
-        return StatusView(store=found.draft.store, attempt=known, next=known.next)
+        return StatusView(store=found.store, attempt=known, next=known.next)
     firmly = await services.firmly()
     try:
-        status = await firmly.order_status(found.draft.store, found.outcome.order_number)
+        status = await firmly.order_status(found.store, found.outcome.order_number)
     except FirmlyError as error:
         return StatusView(
-            store=found.draft.store,
+            store=found.store,
             order_number=found.outcome.order_number,
             attempt=known,
             warnings=(f"The store's own status could not be read: {error.message}",),
             next=known.next,
         )
-    return StatusView.of(found.draft.store, status, attempt=known)
+    return StatusView.of(found.store, status, attempt=known)
 
 
 @offered("List orders", reads=True, open_world=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.order_status import OrderStatus as ApiOrderStatus
-from firmly_mcp.checkout.models import Attempt, State
+from firmly_mcp.checkout.models import Approval, Attempt, CardRef, State
 from firmly_mcp.errors import MoneyMoved
 from firmly_mcp.server.subscriptions import order_resources
 from firmly_mcp.untrusted import clean, named, quoted, shown_address, suspicions
@@ -17,7 +17,6 @@ from .view import MoneyView, View, told, told_by_store, with_next
 
 if TYPE_CHECKING:
     from firmly_mcp.checkout.earlier import Earlier
-    from firmly_mcp.checkout.journal.approvals import Approval
 
 
 class ItemStatusView(BaseModel):
@@ -72,20 +71,20 @@ class OrderView(View):
 
         `earlier` is another order at its store, which an attempt that was not placed states.
         """
-        draft, outcome = attempt.draft, attempt.outcome
+        outcome = attempt.outcome
         return cls(
             status=_STATUS[attempt.state],
             money_moved=attempt.money_moved,
-            store=draft.store,
+            store=attempt.store,
             attempt=attempt.id,
             order_number=outcome.order_number,
-            lines=draft.lines,
-            total=MoneyView.of(draft.total),
+            lines=attempt.lines,
+            total=MoneyView.of(attempt.total),
             charged=MoneyView.of(outcome.charged),
-            card=f"{draft.card_label}, {draft.card_brand} ending {draft.card_last_four}",
+            card=str(attempt.card),
             reason=clean(outcome.reason, 300) or None,
             warnings=(*_warnings(attempt, joined=joined), *_stated(earlier)),
-            suspicious=suspicions(draft.lines),
+            suspicious=suspicions(attempt.lines),
             environment=environment,
             next=_next(attempt, joined=joined),
         )
@@ -97,7 +96,7 @@ class OrderView(View):
         *,
         environment: str,
         command: str,
-        card: str | None = None,
+        card: CardRef | None = None,
         reached: bool = False,
         link: str | None = None,
         warning: str | None = None,
@@ -119,7 +118,7 @@ class OrderView(View):
             following = f"Ask the person to run the command in a terminal before {until}, and end your turn. "
         following += "Their yes places the order; do not poll."
         view = cls._of_question(approval, "approval_required", environment, approval.reason, following)
-        ways = {"card": card, "link": link, "command": None if reached else command}
+        ways = {"card": card and str(card), "link": link, "command": None if reached else command}
         warnings = (*_stated(earlier), *(() if warning is None else (warning,)))
         return view.model_copy(update=ways | {"warnings": warnings})
 
@@ -130,11 +129,11 @@ class OrderView(View):
 
     @classmethod
     def _closed(cls, approval: Approval, environment: str) -> Self:
-        if approval.answer == "declined":
+        if approval.status == "declined":
             until = f"{approval.expires_at:%H:%M} UTC"
             following = f"Do not ask for it again unless the person says so; before {until} it would be refused."
             return cls._of_question(approval, "declined", environment, None, following)
-        replaced = approval.answer == "replaced"
+        replaced = approval.status == "replaced"
         reason = "The person was asked about another order since." if replaced else "The person did not answer in time."
         return cls._of_question(
             approval, "not_placed", environment, reason, "Ask the person, then make the call again."
@@ -147,7 +146,7 @@ class OrderView(View):
         return cls(
             status=status,
             money_moved="no",
-            store=approval.wish.store,
+            store=approval.store,
             approval=approval.id,
             lines=approval.lines,
             total=MoneyView.of(approval.total),
@@ -302,11 +301,11 @@ class OrderLineView(BaseModel):
         return cls(
             attempt=attempt.id,
             status=_STATUS[attempt.state],
-            store=attempt.draft.store,
+            store=attempt.store,
             order_number=attempt.outcome.order_number,
-            total=MoneyView.of(attempt.outcome.charged or attempt.draft.total),
+            total=MoneyView.of(attempt.outcome.charged or attempt.total),
             at=f"{attempt.begun_at:%Y-%m-%dT%H:%MZ}",
-            lines=attempt.draft.lines[:3],
+            lines=attempt.lines[:3],
             warning=attempt.alarm or None,
         )
 
@@ -342,7 +341,7 @@ class OrdersView(View):
 
 def _next(attempt: Attempt, *, joined: bool) -> str:
     if joined and attempt.state is State.PLACED:
-        return _PLACED_BEFORE.format(again=_AGAIN["place_order" if attempt.draft.on_own_device else "complete_order"])
+        return _PLACED_BEFORE.format(again=_AGAIN["place_order" if attempt.on_own_device else "complete_order"])
     return _NEXT[attempt.state]
 
 
@@ -356,7 +355,7 @@ def _warnings(attempt: Attempt, *, joined: bool) -> list[str]:
         warnings.append(f"Tell the person: {attempt.alarm}")
     if joined:
         warnings.append(f"No new order was sent: this is the attempt of {attempt.begun_at:%Y-%m-%d %H:%M} UTC.")
-    charged, total = attempt.outcome.charged, attempt.draft.total
+    charged, total = attempt.outcome.charged, attempt.total
     if attempt.charge_differs:
         counts = f" Limits count {total}." if attempt.charge_differs == "below" else ""
         warnings.append(

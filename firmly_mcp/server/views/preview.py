@@ -55,7 +55,7 @@ class PreviewView(View):
             lines=quote.lines,
             amounts={name: view for name in _AMOUNTS[:-1] if (view := _money(quote.terms.get(name))) is not None},
             total=MoneyView.of(quote.total),
-            card=f"{quote.payer.card_label}, {quote.payer.card_brand} ending {quote.payer.card_last_four}",
+            card=str(quote.payer.card),
             rules=rules,
             reason=verdict.reason,
             suspicious=suspicions(quote.lines),

@@ -10,11 +10,10 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.execution import Placing
 from firmly_mcp.checkout.flow import Checkout
-from firmly_mcp.checkout.journal.approvals import ANSWER_WITHIN, Answer
-from firmly_mcp.checkout.models import Item, OrderIntent, Outcome, State
-from firmly_mcp.checkout.review import Asked, Review
+from firmly_mcp.checkout.journal.approvals import ANSWER_WITHIN
+from firmly_mcp.checkout.models import Approval, ApprovalStatus, Attempt, Item, OrderIntent, Outcome, State
+from firmly_mcp.checkout.review import Review
 from firmly_mcp.errors import CardNotFound, FirmlyError, NotAllowed, QuoteChanged, RuleDenied, SettingsError
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
 from tests.checkout.journal.test_journal import DRAFT, PERMIT
@@ -46,8 +45,8 @@ async def test_the_same_quote_is_asked_about_once_whoever_asks(gate: Gate, wish:
     assert await gate.asked(wish) == asked
     async with gate.another() as other:
         again = await other.order(wish)
-    assert isinstance(again, Asked)
-    assert again.approval == asked
+    assert isinstance(again, Approval)
+    assert again == asked
 
 
 @BOTH
@@ -92,7 +91,7 @@ async def test_a_yes_places_the_order_and_is_used_up(gate: Gate, wish: OrderInte
     with pytest.raises(NotAllowed, match="no open approval"):
         await gate.placement.desk.review(review.approval.id)
     again = await gate.placement.desk.approve(review, CODE, BY_PERSON)
-    assert (again.is_new, again.attempt.id) == (False, placed.id)
+    assert (again.is_new, again.id) == (False, placed.id)
     assert gate.orders_sent() == 1
 
 
@@ -115,7 +114,7 @@ async def test_a_no_holds_until_the_question_would_have_expired(gate: Gate, wish
     await gate.placement.desk.decline(review, "test")
     for now in (timedelta(0), ANSWER_WITHIN - timedelta(seconds=1)):
         gate.clock.time = review.approval.asked_at + now
-        assert (await gate.asked(wish)).answer is Answer.DECLINED
+        assert (await gate.asked(wish)).status is ApprovalStatus.DECLINED
     with pytest.raises(NotAllowed, match="was answered, replaced"):
         await gate.placement.desk.approve(beside, CODE, BY_PERSON)
     gate.clock.time += timedelta(seconds=1)
@@ -129,8 +128,8 @@ async def test_a_no_does_not_undo_a_yes(gate: Gate) -> None:
     placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
     await gate.placement.desk.decline(review, "test")
     found = await gate.placement.order(CART)
-    assert isinstance(found, Placing)
-    assert found.attempt == placed
+    assert isinstance(found, Attempt)
+    assert found == placed
 
 
 @BOTH
@@ -161,14 +160,14 @@ async def test_of_two_desks_that_say_yes_at_once_one_orders(gate: Gate, wish: Or
 async def test_a_yes_places_the_order_though_the_program_that_asked_is_gone(gate: Gate, wish: OrderIntent) -> None:
     async with gate.another() as asking:
         asked = await asking.order(wish)
-        assert isinstance(asked, Asked)
-    placing = await gate.placement.desk.approve(await gate.placement.desk.review(asked.approval.id), CODE, BY_PERSON)
+        assert isinstance(asked, Approval)
+    placing = await gate.placement.desk.approve(await gate.placement.desk.review(asked.id), CODE, BY_PERSON)
     placed = await gate.ended(placing)
     assert placed.state is State.PLACED
     async with gate.another() as later:
         found = await later.order(wish)
-        assert isinstance(found, Placing)
-        assert (found.is_new, found.attempt) == (False, placed)
+        assert isinstance(found, Attempt)
+        assert (found.is_new, found) == (False, placed)
 
 
 @BOTH
@@ -181,7 +180,7 @@ async def test_a_price_that_rose_since_the_question_is_shown_and_the_yes_is_to_i
     review = await gate.placement.desk.review(asked.id)
     assert review.quote.total > asked.total
     placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
-    assert placed.draft.total == review.quote.total
+    assert placed.total == review.quote.total
     assert gate.charges == [int(review.quote.total.amount * 100)]
 
 
@@ -241,7 +240,7 @@ async def test_a_yes_that_finds_the_order_placed_already_leaves_no_device_behind
     review = await gate.reviewed(replace(wish, reference="mine"))
     placed = await gate.bought(wish)
     joined = await gate.placement.desk.approve(review, CODE, BY_PERSON)
-    assert (joined.is_new, joined.attempt.id) == (False, placed.id)
+    assert (joined.is_new, joined.id) == (False, placed.id)
     assert not gate.kept_devices()
 
 
@@ -268,8 +267,8 @@ async def test_a_doubt_is_shown_however_much_was_ordered_since(gate: Gate) -> No
     doubt = await gate.bought(ITEMS)
     journal = await gate.placement._journal()
     for number in range(21):
-        begun = await journal.begin(f"att_{number}", replace(DRAFT, store="s.example", cart_id=None), PERMIT)
-        await journal.end(begun.attempt, Outcome(State.NOT_PLACED))
+        begun = await journal.begin(replace(DRAFT, id=f"att_{number}", store="s.example", cart_id=None), PERMIT)
+        await journal.end(begun, Outcome(State.NOT_PLACED))
     review = await gate.reviewed(replace(ITEMS, items=(Item(TEE, 1),)))
     assert [attempt.id for attempt in review.doubts] == [doubt.id]
 
@@ -280,8 +279,8 @@ async def test_what_is_in_doubt_itself_is_not_asked_about_again(gate: Gate) -> N
     doubt = await gate.bought(ITEMS)
     for again in (ITEMS, replace(ITEMS, repeat=True), CART, replace(CART, reference="other")):
         found = await gate.placement.order(again)
-        assert isinstance(found, Placing)
-        assert found.attempt.id == doubt.id
+        assert isinstance(found, Attempt)
+        assert found.id == doubt.id
     assert gate.orders_sent() == 1
 
 

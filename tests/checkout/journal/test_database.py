@@ -14,22 +14,22 @@ import pytest
 from sqlalchemy import Connection
 
 from firmly_mcp.api.session import TokensInMemory
-from firmly_mcp.checkout.journal.approvals import Answer, Approval, Approvals
+from firmly_mcp.checkout.journal.approvals import Approvals
 from firmly_mcp.checkout.journal.journal import Journal
-from firmly_mcp.checkout.models import Attempt, OrderIntent, Outcome, State
+from firmly_mcp.checkout.models import Approval, ApprovalStatus, OrderIntent, Outcome, State
 from firmly_mcp.errors import NotAllowed
 from tests.checkout.journal.test_journal import DOUBT, DRAFT, OTHER_CART, PERMIT
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 QUESTION = Approval(
     id="ap_1",
-    wish=OrderIntent("staging.luma.gift"),
+    intent=OrderIntent("staging.luma.gift"),
     digest="digest",
     total=DRAFT.total,
     lines=(),
     rule="no_limit",
     reason="",
-    answer=Answer.OPEN,
+    status=ApprovalStatus.OPEN,
     asked_at=NOW,
     expires_at=NOW + timedelta(minutes=10),
 )
@@ -48,7 +48,7 @@ async def opened(path: Path) -> Journal:
 async def journal(path: Path) -> AsyncIterator[Journal]:
     """A journal with an order in doubt and an open question."""
     async with await opened(path) as journal:
-        await journal.end((await journal.begin("att_1", DRAFT, PERMIT)).attempt, DOUBT)
+        await journal.end(await journal.begin(DRAFT, PERMIT), DOUBT)
         await journal.approvals.ask(QUESTION, "key")
         yield journal
 
@@ -112,10 +112,10 @@ async def test_a_cancelled_call_ends_only_when_its_transaction_has(
         assert file.execute("SELECT reason FROM attempts").fetchall() == [("written",)]
 
 
-ATTEMPT = Attempt("att_1", 1, DRAFT, Outcome(State.UNKNOWN), NOW, None)
+ATTEMPT = replace(DRAFT, number=1, outcome=Outcome(State.UNKNOWN), begun_at=NOW)
 # Every way into the file, and what is then known of the money.
 CALLS: dict[str, tuple[Callable[[Journal], Awaitable[object]], str]] = {
-    "begin": (lambda journal: journal.begin("att_2", OTHER_CART, PERMIT), "no"),
+    "begin": (lambda journal: journal.begin(replace(OTHER_CART, id="att_2"), PERMIT), "no"),
     "find": (lambda journal: journal.find(DRAFT), "unknown"),
     "standing": (lambda journal: journal.standing(DRAFT, timedelta(minutes=10), repeat=False), "no"),
     "history": (lambda journal: journal.history(DRAFT), "no"),
@@ -176,7 +176,7 @@ async def test_a_missing_table_is_told_in_our_own_words(journal: Journal, path: 
 async def test_a_row_that_nobody_here_wrote_is_told_in_our_own_words(journal: Journal, path: Path, name: str) -> None:
     with another(path) as file:
         file.execute("UPDATE attempts SET total_amount = 'lots', begun_at = 'soon'")
-        file.execute("UPDATE approvals SET wish = '{]'")
+        file.execute("UPDATE approvals SET intent = '{]'")
     await refused(journal, name)
 
 
@@ -195,7 +195,7 @@ async def test_an_amount_that_cannot_be_counted_is_no_zero(
 @pytest.mark.anyio
 async def test_damage_that_comes_while_the_journal_is_open_is_told_in_our_own_words(path: Path, name: str) -> None:
     async with await opened(path) as journal:
-        await journal.begin("att_1", DRAFT, PERMIT)
+        await journal.begin(DRAFT, PERMIT)
         await journal.approvals.ask(QUESTION, "key")
     async with await opened(path) as journal:
         with path.open("r+b") as file:
@@ -237,7 +237,7 @@ async def test_on_a_full_disk_no_order_begins_and_an_outcome_is_not_called_a_fai
     assert caught.value.money_moved == "unknown"
     draft = replace(OTHER_CART, purchase_key="key-2", lines=("1 x long", "x" * 20_000))
     with pytest.raises(NotAllowed, match="journal cannot be used") as caught:
-        await journal.begin("att_2", draft, PERMIT)
+        await journal.begin(replace(draft, id="att_2"), PERMIT)
     assert caught.value.money_moved == "no"
     assert [attempt.id for attempt in await journal.attempts(limit=5)] == ["att_1"]
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from firmly_mcp.checkout.journal.database import ExactSum
 from firmly_mcp.checkout.journal.journal import Journal, Permit
-from firmly_mcp.checkout.models import Outcome, State
+from firmly_mcp.checkout.models import CardRef, Outcome, State
 from firmly_mcp.checkout.policy.evaluate import WINDOWS, Deny, History, Order, Window, decide
 from firmly_mcp.checkout.policy.file import read_rules
 from firmly_mcp.errors import RuleDenied
@@ -47,9 +47,9 @@ async def journal(path: Path, clock: Clock) -> AsyncIterator[Journal]:
 async def tried(journal: Journal, number: int, outcome: Outcome | None, **terms: Any) -> None:
     """An attempt at a store of its own unless it says else, and how it ended."""
     own: dict[str, Any] = {"store": f"s{number}.example", "purchase_key": f"k{number}", "cart_id": None}
-    begun = await journal.begin(f"att_{number}", replace(DRAFT, **(own | terms)), PERMIT)
+    begun = await journal.begin(replace(DRAFT, id=f"att_{number}", **(own | terms)), PERMIT)
     if outcome is not None:
-        await journal.end(begun.attempt, outcome)
+        await journal.end(begun, outcome)
 
 
 async def beside(journal: Journal, currency: str = "USD", **terms: Any) -> History:
@@ -128,7 +128,7 @@ def test_whatever_stores_state_that_they_charged_a_sum_is_never_below_what_was_a
                     outcome = replace(PLACED, charged=charged)
                     terms = {"store": "a.example", "total": Money.from_minor(cents, "USD")}
                     await tried(journal, number, outcome, **terms)
-                about = {"store": "a.example", "card_label": DRAFT.card_label}
+                about = {"store": "a.example", "card_label": DRAFT.card.label}
                 return await beside(journal, **about), await beside(journal, "GBP", **about)
 
     in_dollars, in_pounds = anyio.run(sums)
@@ -152,9 +152,9 @@ def test_a_sum_that_cannot_be_exact_is_no_sum(amounts: list[str]) -> None:
 async def test_a_store_that_answers_with_another_carts_id_does_not_free_the_cart_that_was_sent(
     journal: Journal, clock: Clock
 ) -> None:
-    begun = await journal.begin("att_1", DRAFT, PERMIT)
-    ended = await journal.end(begun.attempt, replace(PLACED, cart_id="cart-of-another"))
-    assert ended.draft.cart_id == DRAFT.cart_id
+    begun = await journal.begin(DRAFT, PERMIT)
+    ended = await journal.end(begun, replace(PLACED, cart_id="cart-of-another"))
+    assert ended.cart_id == DRAFT.cart_id
     clock.time += timedelta(days=9)
     assert await journal.find(replace(DRAFT, purchase_key="of another")) == ended
 
@@ -172,8 +172,8 @@ async def test_amounts_are_summed_exactly_however_many_there_are(journal: Journa
 async def test_what_was_spent_counts_for_a_window_in_all_at_its_store_and_on_its_card(
     journal: Journal, clock: Clock, window: Window
 ) -> None:
-    await tried(journal, 1, PLACED, card_label="visa")
-    await tried(journal, 2, PLACED, card_label="other")
+    await tried(journal, 1, PLACED, card=CardRef("visa", "visa", "1111"))
+    await tried(journal, 2, PLACED, card=CardRef("other", "visa", "1111"))
     clock.time += WINDOWS[window] - timedelta(microseconds=1)
     for later, in_all, own in ((timedelta(0), "106.80", "53.40"), (timedelta(microseconds=1), "0.00", "0.00")):
         clock.time += later
@@ -255,9 +255,9 @@ async def test_of_two_orders_that_pass_a_limit_together_the_second_is_refused_as
             raise RuleDenied(verdict.reason, rule=verdict.rule)
 
     drafts = [replace(DRAFT, store=f"s{n}.example", purchase_key=f"k{n}", cart_id=None) for n in (1, 2)]
-    assert (await journal.begin("att_1", drafts[0], Permit(check))).is_new
+    assert (await journal.begin(replace(drafts[0], id="att_1"), Permit(check))).is_new
     with pytest.raises(RuleDenied) as caught:
-        await journal.begin("att_2", drafts[1], Permit(check))
+        await journal.begin(replace(drafts[1], id="att_2"), Permit(check))
     assert caught.value.rule == "USD.refuse_above_a_day"
     assert seen == ["0.00", "53.40"]
     assert await journal.attempt("att_2") is None

@@ -10,12 +10,13 @@ import anyio
 import pytest
 
 from firmly_mcp.checkout.journal.journal import PLACED_WINDOW, Journal, Permit
-from firmly_mcp.checkout.models import BY_A_PERSON, LEGAL, Draft, Outcome, State
+from firmly_mcp.checkout.models import BY_A_PERSON, LEGAL, Attempt, CardRef, Outcome, State
 from firmly_mcp.checkout.policy.evaluate import History
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 
-DRAFT = Draft(
+DRAFT = Attempt(
+    id="att_1",
     store="staging.luma.gift",
     tool="complete_order",
     purchase_key="key-1",
@@ -23,9 +24,7 @@ DRAFT = Draft(
     cart_id="cart-1",
     total=Money.parse("53.40", "USD"),
     lines=("2 x Radiant Tee (XS / Orange)",),
-    card_label="visa",
-    card_brand="visa",
-    card_last_four="1111",
+    card=CardRef("visa", "visa", "1111"),
 )
 OTHER_CART = replace(DRAFT, cart_id="cart-2")
 PLACED = Outcome(State.PLACED, order_number="SIM-1", charged=DRAFT.total)
@@ -85,12 +84,12 @@ async def open_journal(
 
 @pytest.mark.anyio
 async def test_an_attempt_reads_back_as_it_was_written(journal: Journal) -> None:
-    begun = await journal.begin("att_1", DRAFT, PERMIT)
+    begun = await journal.begin(DRAFT, PERMIT)
     assert begun.is_new
-    assert begun.attempt.draft == DRAFT
-    assert begun.attempt.state is State.SENDING
-    assert begun.attempt.money_moved == "unknown"
-    ended = await journal.end(begun.attempt, PLACED)
+    assert begun == replace(DRAFT, number=1, outcome=begun.outcome, begun_at=begun.begun_at)
+    assert begun.state is State.SENDING
+    assert begun.money_moved == "unknown"
+    ended = await journal.end(begun, PLACED)
     assert ended.outcome == replace(PLACED, cart_id="cart-1")
     assert await journal.attempt("att_1") == ended
 
@@ -98,14 +97,14 @@ async def test_an_attempt_reads_back_as_it_was_written(journal: Journal) -> None
 @pytest.mark.anyio
 async def test_an_attempt_outlives_the_process_that_wrote_it(path: Path, clock: Clock) -> None:
     async with await open_journal(path, clock) as journal:
-        await journal.begin("att_1", DRAFT, PERMIT)
+        await journal.begin(DRAFT, PERMIT)
     async with await open_journal(path, clock) as journal:
         assert [attempt.id for attempt in await journal.sending(DRAFT.store)] == ["att_1"]
 
 
 @pytest.mark.anyio
 async def test_the_row_is_on_disk_when_begin_returns(path: Path, journal: Journal) -> None:
-    await journal.begin("att_1", DRAFT, PERMIT)
+    await journal.begin(DRAFT, PERMIT)
     with sqlite3.connect(path) as other:
         assert other.execute("SELECT id, state FROM attempts").fetchall() == [("att_1", "sending")]
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -122,22 +121,22 @@ async def test_every_commit_is_synced(journal: Journal) -> None:
 async def test_a_wish_in_doubt_is_joined_without_limit_of_time(
     journal: Journal, clock: Clock, outcome: Outcome | None
 ) -> None:
-    first = (await journal.begin("att_1", DRAFT, PERMIT)).attempt
+    first = await journal.begin(DRAFT, PERMIT)
     if outcome is not None:
         await journal.end(first, outcome)
     clock.time += timedelta(days=400)
-    again = await journal.begin("att_2", OTHER_CART, PERMIT)
+    again = await journal.begin(replace(OTHER_CART, id="att_2"), PERMIT)
     assert not again.is_new
-    assert again.attempt.id == "att_1"
+    assert again.id == "att_1"
 
 
 @pytest.mark.anyio
 async def test_a_placed_wish_is_joined_for_ten_minutes_and_new_after_that(journal: Journal, clock: Clock) -> None:
-    await journal.end((await journal.begin("att_1", DRAFT, PERMIT)).attempt, PLACED)
+    await journal.end(await journal.begin(DRAFT, PERMIT), PLACED)
     clock.time += PLACED_WINDOW
-    assert (await journal.begin("att_2", OTHER_CART, PERMIT)).attempt.id == "att_1"
+    assert (await journal.begin(replace(OTHER_CART, id="att_2"), PERMIT)).id == "att_1"
     clock.time += timedelta(seconds=1)
-    assert (await journal.begin("att_3", OTHER_CART, PERMIT)).is_new
+    assert (await journal.begin(replace(OTHER_CART, id="att_3"), PERMIT)).is_new
 
 
 @pytest.mark.anyio
@@ -145,35 +144,35 @@ async def test_a_placed_wish_is_joined_for_ten_minutes_and_new_after_that(journa
 async def test_a_cart_is_sent_once_ever_whatever_is_in_it(
     journal: Journal, clock: Clock, outcome: Outcome | None
 ) -> None:
-    first = (await journal.begin("att_1", DRAFT, PERMIT)).attempt
+    first = await journal.begin(DRAFT, PERMIT)
     if outcome is not None:
         await journal.end(first, outcome)
     clock.time += timedelta(days=30)
-    again = await journal.begin("att_2", replace(DRAFT, purchase_key="key-2", total=Money.parse("1", "USD")), PERMIT)
-    assert again.attempt.id == "att_1"
+    again = await journal.begin(replace(DRAFT, id="att_2", purchase_key="key-2", total=Money.parse("1", "USD")), PERMIT)
+    assert again.id == "att_1"
 
 
 @pytest.mark.anyio
 async def test_a_refusal_that_is_proven_frees_the_wish(journal: Journal) -> None:
-    await journal.end((await journal.begin("att_1", DRAFT, PERMIT)).attempt, DECLINED)
-    assert (await journal.begin("att_2", DRAFT, PERMIT)).is_new
+    await journal.end(await journal.begin(DRAFT, PERMIT), DECLINED)
+    assert (await journal.begin(replace(DRAFT, id="att_2"), PERMIT)).is_new
 
 
 @pytest.mark.anyio
 async def test_shoppers_and_environments_do_not_meet(path: Path, clock: Clock, journal: Journal) -> None:
-    await journal.begin("att_1", DRAFT, PERMIT)
+    await journal.begin(DRAFT, PERMIT)
     async with await open_journal(path, clock, shopper="ben") as ben:
-        assert (await ben.begin("att_2", DRAFT, PERMIT)).is_new
+        assert (await ben.begin(replace(DRAFT, id="att_2"), PERMIT)).is_new
         assert await ben.attempt("att_1") is None
     async with await open_journal(path, clock, environment="sandbox") as sandbox:
-        assert (await sandbox.begin("att_3", DRAFT, PERMIT)).is_new
+        assert (await sandbox.begin(replace(DRAFT, id="att_3"), PERMIT)).is_new
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("before", list(State))
 @pytest.mark.parametrize("after", [State.PLACED, State.NOT_PLACED, State.UNKNOWN])
 async def test_only_legal_moves_are_made(journal: Journal, before: State, after: State) -> None:
-    attempt = (await journal.begin("att_1", DRAFT, PERMIT)).attempt
+    attempt = await journal.begin(DRAFT, PERMIT)
     if before is not State.SENDING:
         attempt = await journal.end(attempt, Outcome(before))
     moved = await journal.end(attempt, Outcome(after))
@@ -187,7 +186,7 @@ def test_an_order_that_turns_up_is_placed_whatever_was_thought_before() -> None:
 
 @pytest.mark.anyio
 async def test_an_answer_that_is_recorded_after_a_person_ended_its_attempt_raises_the_alarm(journal: Journal) -> None:
-    begun = (await journal.begin("att_1", DRAFT, PERMIT)).attempt
+    begun = await journal.begin(DRAFT, PERMIT)
     await journal.end(await journal.end(begun, DOUBT), Outcome(State.NOT_PLACED, reason=BY_A_PERSON))
     found = await journal.end(begun, PLACED)
     assert found.state is State.PLACED
@@ -199,17 +198,18 @@ async def test_of_many_calls_at_once_one_begins_and_the_others_join(journal: Jou
     begun = []
 
     async def begin(number: int) -> None:
-        begun.append(await journal.begin(f"att_{number}", replace(DRAFT, cart_id=f"cart-{number}"), PERMIT))
+        begun.append(await journal.begin(replace(DRAFT, id=f"att_{number}", cart_id=f"cart-{number}"), PERMIT))
 
     async with anyio.create_task_group() as tasks:
         for number in range(20):
             tasks.start_soon(begin, number)
     assert sum(one.is_new for one in begun) == 1
-    assert len({one.attempt.id for one in begun}) == 1
+    assert len({one.id for one in begun}) == 1
 
 
 _BEGIN = """
 import anyio, sys
+from dataclasses import replace
 from datetime import datetime, UTC
 from pathlib import Path
 from firmly_mcp.checkout.journal.journal import Journal
@@ -220,7 +220,7 @@ async def main():
                                   now=lambda: datetime.now(UTC)) as journal:
         print("ready", flush=True)
         sys.stdin.readline()
-        print((await journal.begin("att_" + sys.argv[2], DRAFT, PERMIT)).is_new, flush=True)
+        print((await journal.begin(replace(DRAFT, id="att_" + sys.argv[2]), PERMIT)).is_new, flush=True)
 
 anyio.run(main)
 """
@@ -254,7 +254,7 @@ async def test_a_damaged_journal_refuses_orders_and_is_left_as_it_is(path: Path,
 
 @pytest.mark.anyio
 async def test_the_journal_is_for_its_owner_alone(path: Path, journal: Journal) -> None:
-    await journal.begin("att_1", DRAFT, PERMIT)
+    await journal.begin(DRAFT, PERMIT)
     assert {file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir() if file == path} == {
         "journal.sqlite3": "0o600"
     }

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from firmly_mcp.checkout.execution import Placing
 from firmly_mcp.checkout.journal.journal import Journal
-from firmly_mcp.checkout.models import Item, OrderIntent, State
+from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
 from firmly_mcp.errors import NotAllowed
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate
 from tests.checkout.journal.test_journal import DRAFT, PERMIT, Clock, Kept
@@ -137,7 +136,7 @@ def journal_of(gate: Gate) -> Path:
 
 async def placed(gate: Gate, wish: OrderIntent) -> None:
     placing = await gate.placement.order(wish, max_total=MUCH)
-    assert isinstance(placing, Placing)
+    assert isinstance(placing, Attempt)
     assert (await gate.ended(placing)).state is State.PLACED
 
 
@@ -205,7 +204,7 @@ async def test_a_journal_that_a_person_accepted_elsewhere_counts_after_a_restart
         await gate.placement.order(ITEMS, max_total=MUCH)
     async with gate.another() as restarted:
         placing = await restarted.order(ITEMS, max_total=MUCH)
-        assert isinstance(placing, Placing)
+        assert isinstance(placing, Attempt)
         assert (await gate.ended(placing, restarted)).state is State.PLACED
     assert gate.orders_sent() == 2
 
@@ -225,11 +224,12 @@ async def test_an_outcome_that_the_journal_does_not_keep_is_answered_and_logged(
     gate.rules(ALLOW)
     with gate.simulator.hold_events():
         placing = await gate.placement.order(ITEMS, max_total=MUCH)
-        assert isinstance(placing, Placing)
+        assert isinstance(placing, Attempt)
         damage(journal_of(gate))
+        log = gate.placement.progress(placing)
+    assert log is not None
     ended = await gate.ended(placing)
-    assert placing.feed is not None
-    assert placing.feed.steps[-1].name == "placed"
+    assert log.steps[-1].name == "placed"
     assert (ended.state, ended.money_moved) == (State.PLACED, "yes")
     number = ended.outcome.order_number
     assert number in {charge.order_number for charge in gate.simulator.books.charges}
@@ -245,7 +245,7 @@ async def test_an_outcome_that_the_journal_did_not_take_is_written_when_it_can_b
     gate.rules(ALLOW)
     with gate.simulator.hold_events():
         placing = await gate.placement.order(ITEMS, max_total=MUCH)
-        assert isinstance(placing, Placing)
+        assert isinstance(placing, Attempt)
         with closing(sqlite3.connect(journal_of(gate), isolation_level=None)) as other:
             other.execute("ALTER TABLE events RENAME TO lost")
     assert (await gate.ended(placing)).state is State.PLACED
@@ -253,7 +253,7 @@ async def test_an_outcome_that_the_journal_did_not_take_is_written_when_it_can_b
         other.execute("ALTER TABLE lost RENAME TO events")
     assert (await gate.ended(placing)).state is State.PLACED
     async with gate.another() as later:
-        found = await later.attempt(placing.attempt.id)
+        found = await later.attempt(placing.id)
         assert found is not None
         assert (found.state, found.outcome.order_number) == (
             State.PLACED,
@@ -265,18 +265,18 @@ async def test_a_journal_behind_a_link_takes_orders(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "j").symlink_to(tmp_path / "real" / "journal")
     async with await opened(tmp_path / "j", Kept()) as journal:
-        assert (await journal.begin("att_1", DRAFT, PERMIT)).is_new
+        assert (await journal.begin(DRAFT, PERMIT)).is_new
 
 
 async def test_a_number_that_the_keyring_counted_is_compared_at_every_attempt(tmp_path: Path) -> None:
     kept = Kept()
     async with await opened(tmp_path / "j", kept) as journal:
-        begun = await journal.begin("att_1", DRAFT, PERMIT)
-        assert not (await journal.begin("att_2", DRAFT, PERMIT)).is_new
+        begun = await journal.begin(DRAFT, PERMIT)
+        assert not (await journal.begin(replace(DRAFT, id="att_2"), PERMIT)).is_new
         kept.text = str(kept.text).replace('"last": 1', '"last": 2')
         with pytest.raises(NotAllowed, match="ends at attempt 1, and there were 2"):
-            await journal.begin("att_3", replace(DRAFT, purchase_key="another", cart_id=None), PERMIT)
-        assert [attempt.id for attempt in await journal.attempts(limit=5)] == [begun.attempt.id]
+            await journal.begin(replace(DRAFT, id="att_3", purchase_key="another", cart_id=None), PERMIT)
+        assert [attempt.id for attempt in await journal.attempts(limit=5)] == [begun.id]
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"journal": "a"}', "[]", '{"journal": "a", "last": "many"}'])
@@ -285,9 +285,9 @@ async def test_what_the_keyring_has_instead_of_a_number_lets_no_order_go(tmp_pat
     kept.text = text
     async with await opened(tmp_path / "j", kept) as journal:
         with pytest.raises(NotAllowed, match="accept-journal"):
-            await journal.begin("att_1", DRAFT, PERMIT)
+            await journal.begin(DRAFT, PERMIT)
         await journal.accept()
-        assert (await journal.begin("att_1", DRAFT, PERMIT)).is_new
+        assert (await journal.begin(DRAFT, PERMIT)).is_new
 
 
 async def opened(path: Path, kept: Kept) -> Journal:

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from firmly_mcp.checkout.execution import Placing
 from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.checkout.journal.inspect import GuardEntry, keep, refuse_unless_continued
 from firmly_mcp.checkout.journal.journal import Journal
-from firmly_mcp.checkout.models import Draft, Item, OrderIntent, Outcome, State
-from firmly_mcp.checkout.review import Asked
+from firmly_mcp.checkout.models import Approval, Attempt, Item, OrderIntent, Outcome, State
 from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.wallet.backends import Backend
 from firmly_mcp.wallet.entries import StoredValue
@@ -62,7 +60,7 @@ async def test_the_mark_follows_every_attempt(tmp_path: Path) -> None:
     async with await journal_in(tmp_path / "j", kept) as journal:
         assert kept.text is None
         for number in (1, 2, 3):
-            await journal.begin(f"att_{number}", a_draft(number), PERMIT)
+            await journal.begin(replace(a_draft(number), id=f"att_{number}"), PERMIT)
             mark = GuardEntry.from_text(kept.text)
             assert mark is not None
             assert mark.number == number
@@ -72,11 +70,11 @@ async def test_the_mark_follows_every_attempt(tmp_path: Path) -> None:
 async def test_shoppers_have_marks_of_their_own_in_one_journal(tmp_path: Path) -> None:
     anas, bens = Kept(), Kept()
     async with await journal_in(tmp_path / "j", anas) as ana:
-        await ana.begin("att_1", a_draft(1), PERMIT)
+        await ana.begin(replace(a_draft(1), id="att_1"), PERMIT)
     async with await journal_in(tmp_path / "j", bens, shopper="ben") as ben:
-        await ben.begin("att_2", a_draft(2), PERMIT)
+        await ben.begin(replace(a_draft(2), id="att_2"), PERMIT)
     async with await journal_in(tmp_path / "j", anas) as ana:
-        assert (await ana.begin("att_3", a_draft(3), PERMIT)).is_new
+        assert (await ana.begin(replace(a_draft(3), id="att_3"), PERMIT)).is_new
 
 
 class OrdersMeanwhile(Kept):
@@ -89,7 +87,7 @@ class OrdersMeanwhile(Kept):
     async def load(self) -> str | None:
         outside = Kept()
         async with await journal_in(self.path, outside) as other:
-            await other.begin("att_other", a_draft(1), PERMIT)
+            await other.begin(replace(a_draft(1), id="att_other"), PERMIT)
         self.text = outside.text
         return self.text
 
@@ -97,8 +95,8 @@ class OrdersMeanwhile(Kept):
 @pytest.mark.anyio
 async def test_an_order_that_begins_between_the_two_looks_is_no_loss_of_attempts(tmp_path: Path) -> None:
     async with await journal_in(tmp_path / "j", OrdersMeanwhile(tmp_path / "j")) as journal:
-        begun = await journal.begin("att_mine", a_draft(2), PERMIT)
-    assert (begun.is_new, begun.attempt.number) == (True, 2)
+        begun = await journal.begin(replace(a_draft(2), id="att_mine"), PERMIT)
+    assert (begun.is_new, begun.number) == (True, 2)
 
 
 class OverwrittenMeanwhile(Kept):
@@ -140,7 +138,7 @@ class Slow(Kept):
             self.is_first = False
             theirs = Kept()
             async with await journal_in(self.path, theirs) as other:
-                await other.begin("att_other", a_draft(2), PERMIT)
+                await other.begin(replace(a_draft(2), id="att_other"), PERMIT)
             assert GuardEntry.from_text(theirs.text) == GuardEntry(other._id, 2)
         self.text = text
 
@@ -149,8 +147,8 @@ class Slow(Kept):
 async def test_a_slow_keyring_does_not_put_an_earlier_number_over_a_later_one(tmp_path: Path) -> None:
     kept = Slow(tmp_path / "j")
     async with await journal_in(tmp_path / "j", kept) as journal:
-        begun = await journal.begin("att_mine", a_draft(1), PERMIT)
-        assert (begun.is_new, begun.attempt.number) == (True, 1)
+        begun = await journal.begin(replace(a_draft(1), id="att_mine"), PERMIT)
+        assert (begun.is_new, begun.number) == (True, 1)
         assert GuardEntry.from_text(kept.text) == GuardEntry(journal._id, 2)
 
 
@@ -164,14 +162,14 @@ async def journal_in(path: Path, kept: Kept, shopper: str = "ana") -> Journal:
     return await Journal.open(path, kept, environment="simulator", shopper=shopper, now=Clock())
 
 
-def a_draft(number: int) -> Draft:
+def a_draft(number: int) -> Attempt:
     return replace(DRAFT, purchase_key=f"k{number}", cart_id=None)
 
 
 async def placed(gate: Gate, wish: OrderIntent, at: Checkout) -> State:
     """An order that the rules allow; how it ended."""
     placing = await at.order(wish, max_total=MUCH)
-    assert isinstance(placing, Placing)
+    assert isinstance(placing, Attempt)
     return (await gate.ended(placing, at)).state
 
 
@@ -187,8 +185,8 @@ async def is_another(journal: Path) -> None:
     journal.unlink()
     async with await journal_in(journal, Kept(), shopper="local") as other:
         for number in range(9):
-            begun = await other.begin(f"att_{number}", a_draft(number), PERMIT)
-            await other.end(begun.attempt, Outcome(State.NOT_PLACED))
+            begun = await other.begin(replace(a_draft(number), id=f"att_{number}"), PERMIT)
+            await other.end(begun, Outcome(State.NOT_PLACED))
 
 
 async def is_damaged(journal: Path) -> None:
@@ -233,18 +231,18 @@ async def test_a_journal_that_is_not_the_last_one_lets_no_order_go_until_a_perso
 async def test_a_yes_is_no_way_round_a_journal_that_is_missing(gate: Gate, wish: OrderIntent) -> None:
     async with gate.another() as first:
         asked = await first.order(ITEMS)
-        assert isinstance(asked, Asked)
-        review = await first.desk.review(asked.approval.id)
+        assert isinstance(asked, Approval)
+        review = await first.desk.review(asked.id)
         await gate.ended(await first.desk.approve(review, CODE, BY_PERSON), first)
     (gate.settings.data_dir / "journal.sqlite3").unlink()
     async with gate.another() as later:
         again = await later.order(wish)
-        assert isinstance(again, Asked)
-        review = await later.desk.review(again.approval.id)
+        assert isinstance(again, Approval)
+        review = await later.desk.review(again.id)
         with pytest.raises(NotAllowed, match="missing, new or another's"):
             await later.desk.approve(review, CODE, BY_PERSON)
         assert not await later.attempts(limit=5)
-        assert [one.id for one in await later.desk.open_approvals()] == [again.approval.id]
+        assert [one.id for one in await later.desk.open_approvals()] == [again.id]
     assert gate.orders_sent() == 1
 
 

@@ -14,9 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.app import open_services
-from firmly_mcp.checkout.models import OrderIntent
+from firmly_mcp.checkout.models import Approval, OrderIntent
 from firmly_mcp.checkout.policy.acceptance import RULES, WHERE, Acceptance, Standing
-from firmly_mcp.checkout.review import Asked
 from firmly_mcp.errors import NotAllowed, PinRefused, RuleDenied, SettingsError
 from firmly_mcp.settings import MOVES_MONEY, PAGES_AT, Settings, command_line, declared
 from tests.checkout.abroad import CART, CODE, ITEMS, PIN, Abroad, open_abroad, placed
@@ -66,8 +65,8 @@ async def test_without_rules_a_person_is_asked_and_their_yes_places_the_order(
         await abroad.accept(services)
         desk = (await services.placement()).desk
         asked = await (await services.placement()).order(wish)
-        assert isinstance(asked, Asked)
-        review = await desk.review(asked.approval.id)
+        assert isinstance(asked, Approval)
+        review = await desk.review(asked.id)
         assert await placed(services, await desk.approve(review, CODE, with_pin(PIN)))
     assert len(abroad.simulator.books.charges) == 1
 
@@ -79,15 +78,15 @@ async def test_a_yes_without_the_right_pin_places_nothing_and_only_accepted_rule
         desk = (await services.placement()).desk
         abroad.rules('[USD]\npin_above = "1000"')
         asked = await (await services.placement()).order(CART)
-        assert isinstance(asked, Asked)
-        review = await desk.review(asked.approval.id)
+        assert isinstance(asked, Approval)
+        review = await desk.review(asked.id)
         assert review.pin_required
         for pin in (None, SecretStr("tulip 48")):
             with pytest.raises(PinRefused):
                 await desk.approve(review, CODE, with_pin(pin))
         assert abroad.nothing_was_paid()
         await abroad.accept(services)
-        review = await desk.review(asked.approval.id)
+        review = await desk.review(asked.id)
         assert not review.pin_required
         assert await placed(services, await desk.approve(review, CODE, BY_PERSON))
 
@@ -99,9 +98,9 @@ async def test_a_changed_rule_allows_nothing_until_it_is_accepted(abroad: Abroad
         accepted = await abroad.accept(services)
         abroad.rules(ALLOW)
         asked = await (await services.placement()).order(wish, max_total=MUCH)
-        assert isinstance(asked, Asked)
-        assert asked.approval.rule == "unaccepted"
-        assert accepted.accept_command in asked.approval.reason
+        assert isinstance(asked, Approval)
+        assert asked.rule == "unaccepted"
+        assert accepted.accept_command in asked.reason
         assert not abroad.orders_sent()
         await abroad.accept(services)
         assert await placed(services, await (await services.placement()).order(wish, max_total=MUCH))
@@ -145,8 +144,8 @@ async def test_a_changed_code_command_is_never_run(abroad: Abroad, tmp_path: Pat
     async with abroad.rooms(cvv_command=(sys.executable, "-c", script)) as services:
         placement = await services.placement()
         asked = await placement.order(CART, max_total=MUCH)
-        assert isinstance(asked, Asked)
-        assert "cvv_command" in asked.approval.reason
+        assert isinstance(asked, Approval)
+        assert "cvv_command" in asked.reason
         assert placement._security_code is not None
         with pytest.raises(NotAllowed, match="cvv_command"):
             await placement._security_code()
@@ -176,8 +175,8 @@ async def test_a_yes_does_not_outlive_a_change_of_where_money_goes(abroad: Abroa
         accepted = await abroad.accept(services)
         placement = await services.placement()
         asked = await placement.order(CART)
-        assert isinstance(asked, Asked)
-        review = await placement.desk.review(asked.approval.id)
+        assert isinstance(asked, Approval)
+        review = await placement.desk.review(asked.id)
         # As another program of the same person would, that has another App ID.
         elsewhere = {**(await accepted.standing()).declared, "app_id": '"another"'}
         await accepted.accept(Standing(elsewhere), with_pin(PIN))

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.execution import Placing
-from firmly_mcp.checkout.models import Item, OrderIntent, State
+from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
 from firmly_mcp.errors import RuleDenied
 from firmly_mcp.wallet.cards import new_card
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate
@@ -30,7 +29,7 @@ async def rule_of(gate: Gate, wish: OrderIntent) -> str:
 async def placed_unasked(gate: Gate, wish: OrderIntent) -> bool:
     """Whether the rules let an order go by themselves, and it was placed."""
     answer = await gate.placement.order(wish, max_total=MUCH)
-    return isinstance(answer, Placing) and (await gate.ended(answer)).state is State.PLACED
+    return isinstance(answer, Attempt) and (await gate.ended(answer)).state is State.PLACED
 
 
 RULES = [
@@ -120,8 +119,8 @@ async def test_a_question_asked_before_the_card_was_locked_cannot_be_said_yes_to
     review = await gate.reviewed(ITEMS)
     journal = await gate.placement._journal()
     for number in (1, 2):
-        draft = replace(DRAFT, purchase_key=f"k{number}", cart_id=None, card_label=review.quote.payer.card_label)
-        await journal.end((await journal.begin(f"att_{number}", draft, PERMIT)).attempt, DECLINED)
+        draft = replace(DRAFT, purchase_key=f"k{number}", cart_id=None, card=review.quote.payer.card)
+        await journal.end(await journal.begin(replace(draft, id=f"att_{number}"), PERMIT), DECLINED)
     with pytest.raises(RuleDenied) as caught:
         await gate.placement.desk.approve(review, CODE, BY_PERSON)
     assert (caught.value.rule, gate.orders_sent()) == ("card_locked", 0)
@@ -130,7 +129,7 @@ async def test_a_question_asked_before_the_card_was_locked_cannot_be_said_yes_to
 @pytest.mark.anyio
 async def test_no_file_of_the_journal_holds_where_an_order_went(gate: Gate) -> None:
     attempt = await gate.bought(ITEMS)
-    assert attempt.draft.address_hash
+    assert attempt.address_hash
     for fragment in ("1 Test Street", "1teststreet", "98101", "ana@example.com"):
         assert [file for file in journals(gate.settings.data_dir) if fragment.encode() in file.read_bytes()] == []
 
