@@ -34,6 +34,7 @@ from .price_check import PriceCheck, checked, is_too_old, renewed, seconds_passe
 from .proof import outcome_of_answer, outcome_of_error
 from .quote import PaymentMethod, Quote
 from .requests import OrderRequest
+from .text import state_text
 
 _SENDER_GONE: Final = "the program that sent the order ended before the store's answer was recorded"
 
@@ -46,12 +47,6 @@ _SESSION_ENDS: Final = (
     "The session with the store would have had to be renewed before the order. Nothing was sent; the same order may be "
     "made again."
 )
-
-_LAST_WORDS: Final = {
-    State.PLACED: "The order is placed.",
-    State.NOT_PLACED: "The order was not placed; nothing was charged.",
-    State.UNKNOWN: "There is no proof that the order was placed, and none that it was not.",
-}
 
 _log = logging.getLogger(__name__)
 
@@ -197,7 +192,7 @@ class Executor:
                 begun.set_result(await self.as_it_stands(written))
                 return
             ended = await self._attempt(written, payment, check, begun)
-            feed.add(ProgressEvent(ended.state, _LAST_WORDS[ended.state], ended.money_moved))
+            feed.add(ProgressEvent(ended.state, state_text(ended.state).progress, ended.money_moved))
         if ended.state is not State.UNKNOWN:
             await purchase.settled(attempt_id)
         await self._tell(ended)

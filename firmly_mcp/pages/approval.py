@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from firmly_mcp.checkout.text import closed_text
 from firmly_mcp.errors import FirmlyError, NotAllowed, PinRefused, QuoteChanged
 from firmly_mcp.redaction import holds_card_number
 
-from .approval_view import approval_values, closed_words, outcome_of
+from .approval_view import approval_values, outcome_of
 from .forms import Form, Problem
 from .rendering import Rendering
 from .sessions import Asking
@@ -238,8 +239,8 @@ class ApprovalPage:
         if any(waiting.id == self._approval.id for waiting in await desk.open_approvals()):
             return None
         stands = await desk.answered(self._approval.id) or self._approval
-        title, words = closed_words(stands.status)
-        return self._rendering.page("closed", status=410, title=title, words=words, approval=stands)
+        words = closed_text(stands)
+        return self._rendering.page("closed", status=410, title=words.title, words=words.person, approval=stands)
 
     async def _read(self) -> Review:
         """The order as it is now, in the place of what was shown before."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.order_status import OrderStatus as ApiOrderStatus
 from firmly_mcp.checkout.models import Approval, Attempt, CardRef, State
+from firmly_mcp.checkout.text import STATUS_OF, STATUS_TEXT, OrderStatus, charge_note, closed_text, state_text
 from firmly_mcp.errors import MoneyMoved
 from firmly_mcp.server.subscriptions import order_resources
 from firmly_mcp.untrusted import clean, named, quoted, shown_address, suspicions
@@ -41,8 +42,6 @@ class ItemStatusView(BaseModel):
 
 # An attempt as a model sees it: how it stands, what is known about the money, and what to tell the person.
 
-OrderStatus = Literal["placed", "in_progress", "approval_required", "declined", "not_placed", "unknown"]
-
 
 class OrderView(View):
     """How an attempt to order stands. `status` is a result and not an error; `money_moved` is what is known."""
@@ -73,7 +72,7 @@ class OrderView(View):
         """
         outcome = attempt.outcome
         return cls(
-            status=_STATUS[attempt.state],
+            status=STATUS_OF[attempt.state],
             money_moved=attempt.money_moved,
             store=attempt.store,
             attempt=attempt.id,
@@ -129,15 +128,10 @@ class OrderView(View):
 
     @classmethod
     def _closed(cls, approval: Approval, environment: str) -> Self:
-        if approval.status == "declined":
-            until = f"{approval.expires_at:%H:%M} UTC"
-            following = f"Do not ask for it again unless the person says so; before {until} it would be refused."
-            return cls._of_question(approval, "declined", environment, None, following)
-        replaced = approval.status == "replaced"
-        reason = "The person was asked about another order since." if replaced else "The person did not answer in time."
-        return cls._of_question(
-            approval, "not_placed", environment, reason, "Ask the person, then make the call again."
-        )
+        words, is_declined = closed_text(approval), approval.status == "declined"
+        following = words.next.format(until=f"{approval.expires_at:%H:%M} UTC")
+        status: OrderStatus = "declined" if is_declined else "not_placed"
+        return cls._of_question(approval, status, environment, None if is_declined else words.summary, following)
 
     @classmethod
     def _of_question(
@@ -145,7 +139,7 @@ class OrderView(View):
     ) -> Self:
         return cls(
             status=status,
-            money_moved="no",
+            money_moved=STATUS_TEXT[status].money_moved,
             store=approval.store,
             approval=approval.id,
             lines=approval.lines,
@@ -164,7 +158,7 @@ class OrderView(View):
 
     def in_lines(self) -> list[str]:
         """What is known, without what to do next."""
-        lines = [_WORDS[self.status]]
+        lines = [STATUS_TEXT[self.status].summary]
         number = f"Order number: {named(self.order_number)} at" if self.order_number else "Store:"
         lines += [f"{number} {self.store}", *told_by_store("- Line", self.lines)]
         charged = f" Charged: {self.charged or 'not known'}." if self.money_moved != "no" else ""
@@ -245,30 +239,6 @@ def _tracking(carrier: str | None, number: str | None) -> str | None:
     return clean(" ".join(part for part in (carrier, number) if part), 80) or None
 
 
-_STATUS: Final[dict[State, OrderStatus]] = {
-    State.SENDING: "in_progress",
-    State.PLACED: "placed",
-    State.NOT_PLACED: "not_placed",
-    State.UNKNOWN: "unknown",
-}
-
-_WORDS: Final[dict[OrderStatus, str]] = {
-    "in_progress": "The order was sent and the store has not answered yet.",
-    "approval_required": "The person has to approve this order first. Nothing was sent.",
-    "declined": "The person declined this order. Nothing was sent.",
-    "placed": "The order is placed.",
-    "not_placed": "The order was not placed, and nothing was charged.",
-    "unknown": "It is not known whether the order was placed: it was sent, and nothing proves how it ended.",
-}
-
-_NEXT: Final = {
-    State.SENDING: "Tell the person and end your turn; get_order_status, later, states how it ended. Do not poll.",
-    State.PLACED: "Tell the person the order number and the total.",
-    State.NOT_PLACED: "Tell the person why. The same call may be made again once the cause is gone.",
-    State.UNKNOWN: "Tell the person to check with the store; get_order_status reads it again. "
-    "Do not order again, by any tool.",
-}
-
 _PLACED_BEFORE: Final = (
     "Tell the person that this order was placed before, with its number, its total and its time, and that no new one "
     "was sent. Only if they want the same once more, {again} with repeat: true. That sends nothing by itself: it asks "
@@ -300,7 +270,7 @@ class OrderLineView(BaseModel):
         """The view of an attempt in a list."""
         return cls(
             attempt=attempt.id,
-            status=_STATUS[attempt.state],
+            status=STATUS_OF[attempt.state],
             store=attempt.store,
             order_number=attempt.outcome.order_number,
             total=MoneyView.of(attempt.outcome.charged or attempt.total),
@@ -342,7 +312,7 @@ class OrdersView(View):
 def _next(attempt: Attempt, *, joined: bool) -> str:
     if joined and attempt.state is State.PLACED:
         return _PLACED_BEFORE.format(again=_AGAIN["place_order" if attempt.on_own_device else "complete_order"])
-    return _NEXT[attempt.state]
+    return state_text(attempt.state).next
 
 
 def _stated(earlier: Earlier | None) -> tuple[str, ...]:
@@ -355,10 +325,6 @@ def _warnings(attempt: Attempt, *, joined: bool) -> list[str]:
         warnings.append(f"Tell the person: {attempt.alarm}")
     if joined:
         warnings.append(f"No new order was sent: this is the attempt of {attempt.begun_at:%Y-%m-%d %H:%M} UTC.")
-    charged, total = attempt.outcome.charged, attempt.total
-    if attempt.charge_differs:
-        counts = f" Limits count {total}." if attempt.charge_differs == "below" else ""
-        warnings.append(
-            f"The store charged {charged}; what was approved was {total}.{counts} Tell the person both amounts."
-        )
+    if (note := charge_note(attempt)) is not None and (words := note.for_model()):
+        warnings.append(words)
     return warnings
