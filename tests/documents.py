@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import click
+
 ROOT: Final = Path(__file__).parents[1]
 DOCS: Final = ROOT / "firmly_mcp" / "docs"
 DOCUMENTS: Final = (ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted((ROOT / ".github").glob("*.md")))
@@ -15,6 +17,13 @@ _FENCE: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTAL
 _LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _CODE: Final = re.compile(r"`([^`\n]+)`")
+
+
+def subcommand(group: click.Group, name: str) -> click.Command:
+    """Return the command of this name as a call gets it, with its module loaded."""
+    found = group.resolve_command(click.Context(group), [name])[1]
+    assert found is not None
+    return found
 
 
 def text_of(path: Path) -> str:

@@ -1,7 +1,7 @@
 """Processes of `firmly-mcp` that do not wait for Python to start: each is forked from one that has loaded everything.
 
 They are processes like any other, with streams, a session, signals and an environment of their own. What a process
-loads and when, and how one starts at all, is tested with `subprocess` (`tests/server`, `tests/test_cli.py`).
+loads and when, and how one starts at all, is tested with `subprocess` (`tests/server`, `tests/cli/test_main.py`).
 """
 
 from __future__ import annotations

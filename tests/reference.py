@@ -13,13 +13,14 @@ import click
 
 from firmly_mcp import errors
 from firmly_mcp.checkout.policy.file import read_rules
-from firmly_mcp.cli import command
+from firmly_mcp.checkout.policy.rules import in_words
+from firmly_mcp.cli.main import command
 from firmly_mcp.server.app import TOOLS
 from firmly_mcp.server.tool import definition_of
 from firmly_mcp.server.views.view import NEXT
 from firmly_mcp.settings import VARIABLES, Settings
-from firmly_mcp.terminal.rules_in_words import in_words
 from tests.clients.table import clients
+from tests.documents import subcommand
 from tests.endpoints import ENDPOINTS
 from tests.tokens import figures
 
@@ -131,7 +132,8 @@ def _variable(name: str) -> str:
 
 
 def _commands(group: click.Group, name: str) -> Iterator[tuple[str, str]]:
-    for child in group.commands.values():
+    for listed in group.commands:
+        child = subcommand(group, listed)
         path = f"{name} {child.name}"
         if isinstance(child, click.Group):
             yield from _commands(child, path)

@@ -15,9 +15,20 @@ import click
 import pytest
 
 from firmly_mcp.checkout.policy.file import read_rules
-from firmly_mcp.cli import command
+from firmly_mcp.cli.main import command
 from firmly_mcp.settings import Settings, read_settings
-from tests.documents import DOCS, DOCUMENTS, ROOT, anchors, code_in_prose, commands, examples, links, text_of
+from tests.documents import (
+    DOCS,
+    DOCUMENTS,
+    ROOT,
+    anchors,
+    code_in_prose,
+    commands,
+    examples,
+    links,
+    subcommand,
+    text_of,
+)
 from tests.publishing import registry_name
 from tests.raw_server import environment
 from tests.secret_service import SecretService
@@ -155,5 +166,5 @@ def named_by(line: str) -> tuple[click.Command, list[str]]:
     words = shlex.split(line)[1:]
     found: click.Command = command
     while isinstance(found, click.Group) and words and not words[0].startswith("-"):
-        found = found.commands[words.pop(0)]
+        found = subcommand(found, words.pop(0))
     return found, words

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.person import at_a_terminal, type_address
 from tests.raw_server import environment, raw_server
 from tests.secret_service import SecretService
 from tests.server.test_stdio import attempts, fill_cart, slow_down, wait_for_row
 from tests.shop import RULES, STORE, TEE
-from tests.terminal.person import at_a_terminal, type_address
 
 CANARY = "4012888888881881"
 DECLINED = "4000000000000002"

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 PIN: Final = SecretStr("tulip 47")
 PACKAGE: Final = Path(firmly_mcp.__file__).parent
 # Where a person is, and the demo's published test card.
-MAKERS: Final = {"terminal/controlling.py", "pages/sessions.py", "wallet/memory.py"}
+MAKERS: Final = {"cli/prompt.py", "pages/sessions.py", "wallet/memory.py"}
 
 Act = Callable[[Services, ApprovalProof], Awaitable[None]]
 

@@ -12,7 +12,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from firmly_mcp.cli import command
+from firmly_mcp.cli.main import command
 from firmly_mcp.settings import read_settings
 from firmly_mcp.wallet.memory import ADDRESS_LABEL
 from tests.pages.wire import wire_to

@@ -13,10 +13,10 @@ from firmly_mcp.app import open_services
 from firmly_mcp.doctor.findings import Finding
 from firmly_mcp.settings import Settings, read_settings
 from firmly_mcp.wallet.memory import fill
+from tests.cli.person import an_environment, in_a_script
 from tests.secret_service import SecretService
 from tests.shop import settings as settings
 from tests.shop import shop as shop
-from tests.terminal.person import an_environment, in_a_script
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from jeepney.io.blocking import open_dbus_connection
 from firmly_mcp.doctor.checks import BOUNDARY, CHECKS, Check, examine
 from firmly_mcp.doctor.findings import Examined, Finding, failed, ok
 from firmly_mcp.simulator import Simulator
+from tests.cli.person import at_a_terminal, in_a_script
 from tests.secret_service import SecretService
 from tests.shop import announce
-from tests.terminal.person import at_a_terminal, in_a_script
 
 from .conftest import Person, fill_wallet
 
@@ -106,7 +106,7 @@ def test_a_simulator_that_runs_is_seen_and_none_is_started(person: Person, anyio
 
 
 def test_what_a_command_imports_that_does_not_ask_for_the_doctor_holds_nothing_of_it() -> None:
-    program = "import sys, firmly_mcp.cli; print(*sys.modules)"
+    program = "import sys, firmly_mcp.cli.main; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"mcp", "firmly_mcp.doctor", "sqlalchemy", "rich"} & set(loaded.stdout.split())
 

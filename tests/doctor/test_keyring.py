@@ -22,9 +22,9 @@ from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.backends import Backend, find_backend
 from firmly_mcp.wallet.entries import entry_name
 from firmly_mcp.wallet.keychain import Keychain
+from tests.cli.person import an_environment
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService, lock, private_bus, secret_service
-from tests.terminal.person import an_environment
 from tests.wallet.test_broken_keyrings import Fake
 
 from .conftest import Person, fill_wallet

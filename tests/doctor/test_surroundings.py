@@ -11,7 +11,7 @@ import pytest
 
 from firmly_mcp.doctor.machine import _kind_of_device
 from firmly_mcp.server.client_record import FILE, write_last_host
-from tests.terminal.person import at_a_terminal
+from tests.cli.person import at_a_terminal
 
 from .conftest import Person
 

@@ -17,8 +17,8 @@ from urllib.request import Request, urlopen
 
 from mcp.client.stdio import StdioServerParameters
 
+from tests.cli.person import Terminal, at_a_terminal, in_a_script
 from tests.secret_service import private_bus, secret_service
-from tests.terminal.person import Terminal, at_a_terminal, in_a_script
 
 from .scrub import ROOT, Scrub
 

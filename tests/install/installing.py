@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from firmly_mcp.cli import command
+from firmly_mcp.cli.main import command
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.install.clients import CLIENTS, Machine
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.person import at_a_terminal
 from tests.install.installing import SESSION, change, environment, file_of, put, run
-from tests.terminal.person import at_a_terminal
 
 
 @pytest.fixture

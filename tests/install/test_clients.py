@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from firmly_mcp.commands.install import CLIENT_NAMES
+from firmly_mcp.cli.install import CLIENT_NAMES
 from firmly_mcp.install.clients import CLIENTS, Machine
 
 HOME = Path("/home/ana")

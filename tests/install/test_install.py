@@ -12,9 +12,9 @@ import pytest
 
 from firmly_mcp import __version__
 from firmly_mcp.install.clients import CLIENTS
+from tests.cli.person import at_a_terminal
 from tests.install.installing import FILE_CLIENTS, SESSION, besides, change, environment, file_of, put, run, said
 from tests.install.layouts import commented, layouts
-from tests.terminal.person import at_a_terminal
 
 EVERY_LAYOUT = [(host, layout) for host in ("claude-desktop", "vscode", "codex") for layout in layouts(host)]
 

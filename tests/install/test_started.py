@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from firmly_mcp.install.clients import CLIENTS
+from tests.cli.person import an_environment, in_a_script
+from tests.cli.test_cards import HOME
 from tests.install.installing import SESSION, change, environment, file_of, said
 from tests.raw_server import DEADLINE, INITIALIZE
 from tests.secret_service import SecretService
-from tests.terminal.person import an_environment, in_a_script
-from tests.terminal.test_cards import HOME
 
 MESSAGES = (
     {"id": 1, "method": "initialize", "params": INITIALIZE},

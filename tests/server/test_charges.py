@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from firmly_mcp.checkout.models import Attempt, Outcome, State
+from firmly_mcp.cli.approve import _outcome
 from firmly_mcp.money import Money
 from firmly_mcp.pages.approval_view import outcome_of
 from firmly_mcp.server.views.orders import OrderView
-from firmly_mcp.terminal.approve import _outcome
 from tests.checkout.journal.test_journal import DRAFT
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -21,11 +21,11 @@ from firmly_mcp.checkout.models import Item, OrderIntent, State
 from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.server.app import build_server
 from tests.checkout.gate import ALLOW, CART, CODE, ITEMS, Gate
+from tests.cli.assistant import an_assistant, serving
 from tests.dialects import Dialect
 from tests.proofs import BY_PERSON, until_recorded
 from tests.secret_service import DEADLINE, SecretService
 from tests.shop import CVV_COMMAND, RULES, STORE, TEE, call, refused, text_of
-from tests.terminal.assistant import an_assistant, serving
 
 TWO = [{"ref": TEE, "quantity": 2}]
 HOODIE = "MH07-XS-Gray"

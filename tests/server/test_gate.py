@@ -21,11 +21,11 @@ from firmly_mcp.checkout.models import ApprovalStatus
 from firmly_mcp.server.app import build_server
 from firmly_mcp.settings import Settings, approve_command
 from tests.checkout.gate import ALLOW, CODE, Gate, open_gate
+from tests.cli.assistant import an_assistant
+from tests.cli.person import Terminal
 from tests.proofs import BY_PERSON
 from tests.secret_service import DEADLINE, SecretService
 from tests.shop import ORDER_TOOLS, STORE, TEE, call, refused, text_of
-from tests.terminal.assistant import an_assistant
-from tests.terminal.person import Terminal
 
 TWO = [{"ref": TEE, "quantity": 2}]
 BOTH = pytest.mark.parametrize(("tool", "arguments"), [("complete_order", {}), ("place_order", {"items": TWO})])

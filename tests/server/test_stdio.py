@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.cli.person import at_a_terminal, type_address
 from tests.raw_server import RawServer, environment, raw_server
 from tests.secret_service import SecretService, private_bus, secret_service
 from tests.shop import CVV_COMMAND, RULES, STORE, TEE
-from tests.terminal.person import at_a_terminal, type_address
 
 
 @pytest.fixture

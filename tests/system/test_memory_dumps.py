@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.person import an_environment, at_a_terminal
 from tests.raw_server import INITIALIZE, environment
 from tests.secret_service import SecretService
-from tests.terminal.person import an_environment, at_a_terminal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
