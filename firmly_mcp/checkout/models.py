@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 from firmly_mcp.errors import MoneyMoved
 from firmly_mcp.money import Money
@@ -207,17 +207,6 @@ class Attempt:
     def money_moved(self) -> MoneyMoved:
         """What is known about the money: `no`, `yes` or `unknown`."""
         return MONEY_MOVED[self.state]
-
-    @property
-    def charge_differs(self) -> Literal["above", "below", ""]:
-        """How the charge that a store states or a person types differs from what was approved; empty if not at all.
-
-        Another currency is `above`: nothing shows that it is less.
-        """
-        charged, approved = self.outcome.charged, self.total
-        if charged is None or charged == approved:
-            return ""
-        return "below" if charged.currency == approved.currency and charged < approved else "above"
 
 
 # An approval: what one person is asked about one quote.

@@ -38,18 +38,6 @@ _LEFT_OPEN: Final = "Nothing was sent, and the question stays open: run `firmly-
 
 _NO: Final = frozenset({"no", "n", "decline"})
 
-_OUTCOMES: Final = {
-    "placed": "The order is placed. Order number: {number}. Charged: {charged}. {reason}",
-    "not_placed": "The order was not placed, and nothing was charged. {reason}",
-    "sending": "The store has not answered yet. `firmly-mcp orders list` will tell.",
-    "unknown": "It is not known whether the order was placed. Do not order again; check with the store. {reason}",
-}
-
-_DIFFERS: Final = {
-    "above": "the store charged another amount. Ask the store why",
-    "below": "the store states less. Compare your card's statement",
-}
-
 
 async def approve_order(placement: Checkout, approval_id: str | None, *, as_json: bool = False) -> bool:
     """Show the question, take the answer, place the order; True if it is placed.
@@ -156,15 +144,13 @@ async def _followed(placement: Checkout, attempt: Attempt, terminal: TextIO) -> 
 
 
 def _outcome(attempt: Attempt) -> str:
-    outcome = attempt.outcome
-    words = (
-        _OUTCOMES[attempt.state.value]
-        .format(number=outcome.order_number, charged=outcome.charged or "not known", reason=outcome.reason)
-        .rstrip()
-    )
-    if attempt.charge_differs:
-        words += f" You approved {attempt.total}: {_DIFFERS[attempt.charge_differs]}."
-    return f"{words} {attempt.alarm}" if attempt.alarm else words
+    from firmly_mcp.checkout.text import charge_note, state_text
+
+    outcome, note = attempt.outcome, charge_note(attempt)
+    facts = {"number": outcome.order_number, "charged": outcome.charged or "not known", "reason": outcome.reason}
+    words = state_text(attempt.state).terminal.format(**facts).rstrip()
+    sentences = (words, note.for_terminal() if note is not None else "", attempt.alarm)
+    return " ".join(filter(None, sentences))
 
 
 async def _meant(placement: Checkout, approval_id: str | None) -> Approval:

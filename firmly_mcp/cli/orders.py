@@ -113,7 +113,6 @@ _COLUMNS: Final = {
 
 _SETTLE: Final = Word("settle", "note this down")
 _ACCEPT_JOURNAL: Final = Word("accept", "go on with this journal")
-_COLOURS: Final = {"placed": "green", "sending": "cyan", "unknown": "bold yellow", "not_placed": "dim"}
 
 
 async def list_orders(placement: Checkout, *, limit: int, as_json: bool) -> None:
@@ -199,7 +198,10 @@ async def accept_journal(vault: Wallet, placement: Checkout, *, as_json: bool) -
 
 
 def _show_attempts(attempts: Sequence[Attempt], *, as_json: bool) -> None:
-    show([attempt_row(attempt) for attempt in attempts], _COLUMNS, as_json=as_json, colours=_COLOURS)
+    from firmly_mcp.checkout.text import STATUS_OF, STATUS_TEXT
+
+    colours = {state.value: STATUS_TEXT[status].colour for state, status in STATUS_OF.items()}
+    show([attempt_row(attempt) for attempt in attempts], _COLUMNS, as_json=as_json, colours=colours)
     if not as_json:
         _warn(attempts)
 
@@ -210,25 +212,18 @@ def _warn(attempts: Sequence[Attempt]) -> None:
             click.echo(f"Warning: {attempt.id}: {attempt.alarm}", err=True)
 
 
-_DIFFERS: Final = {
-    "": "",
-    "above": " That is not what was approved: ask the store.",
-    "below": " That is less than was approved: compare your card's statement. Your limits count what was approved.",
-}
-
-
 def _charge_in_words(attempt: Attempt) -> str:
     from firmly_mcp.checkout.models import State
+    from firmly_mcp.checkout.text import charge_note
 
-    charged, approved = attempt.outcome.charged, attempt.total
     if attempt.state is not State.PLACED:
         return (
             "Ended as not placed. The store is read for another 30 days: if the order turns up, it counts and you are "
             "warned. Should your card's statement show a charge, ask the store."
         )
-    if charged is None:
-        return f"What was charged is not known here: compare your card's statement with the approved {approved}."
-    return f"Approved: {approved}. Charged: {charged}.{_DIFFERS[attempt.charge_differs]}"
+    note, charged = charge_note(attempt), attempt.outcome.charged
+    both = "" if charged is None else f"Approved: {attempt.total}. Charged: {charged}."
+    return " ".join(filter(None, (both, note.for_settled() if note is not None else "")))
 
 
 def attempt_row(attempt: Attempt) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from firmly_mcp.checkout.models import Attempt, Outcome, State
+from firmly_mcp.checkout.text import charge_note
 from firmly_mcp.cli.approve import _outcome
 from firmly_mcp.money import Money
 from firmly_mcp.pages.approval_view import outcome_of
@@ -49,3 +50,24 @@ def test_a_charge_that_is_what_was_approved_needs_no_warning(charged: Money | No
     assert page is not None
     assert not page.warning
     assert "approved" not in _outcome(attempt(charged))
+
+
+def test_the_terminal_says_that_another_currency_was_charged() -> None:
+    # The number alone may be what was approved, and 53.40 GBP is not 53.40 USD.
+    assert _outcome(attempt(Money.parse("53.4", "GBP"))).endswith(
+        "Charged: 53.40 GBP. You approved 53.40 USD: the store charged another currency. Ask the store why."
+    )
+
+
+def test_what_was_charged_differs_in_one_of_four_ways() -> None:
+    charges = {"60 USD": "more", "50 USD": "less", "53.4 GBP": "currency"}
+    for charge, difference in charges.items():
+        note = charge_note(attempt(Money.parse(*charge.split())))
+        assert note is not None
+        assert note.difference == difference
+    unknown = charge_note(attempt(None))
+    assert unknown is not None
+    assert unknown.difference == "not_known"
+    assert charge_note(attempt(Money.parse("53.4", "USD"))) is None
+    sent = attempt(None)
+    assert charge_note(replace(sent, outcome=Outcome(State.UNKNOWN))) is None
