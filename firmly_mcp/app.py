@@ -247,7 +247,7 @@ class _Rooms:
     async def placement(self) -> Checkout:
         from .checkout.flow import Checkout
         from .checkout.quoting import Quoting
-        from .system.locks import SenderLocks
+        from .system.files import SenderLocks
 
         settings, services = self._settings, self.services
         vault, devices = await services.vault(), _AttemptDevices(self)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, SupportsIndex, TypeVar
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -260,3 +260,32 @@ def _log_crash(kind: type[BaseException], error: BaseException, trace: Traceback
 def _log_crash_of_thread(crash: threading.ExceptHookArgs) -> None:
     if crash.exc_value is not None:
         _log_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)
+
+
+# A secret in memory: what waits minutes for an order's answer must not hold it, and nothing can be sent twice.
+
+T = TypeVar("T")
+
+
+class OneUse(Generic[T]):
+    """A secret that is handed out once, shows nothing of itself and cannot be pickled. `name` is for the error."""
+
+    __slots__ = ("_name", "_secret")
+
+    def __init__(self, secret: T, name: str) -> None:
+        self._secret: T | None = secret
+        self._name = name
+
+    def take(self) -> T:
+        """Return the secret and forget it; the second time raises RuntimeError."""
+        secret, self._secret = self._secret, None
+        if secret is None:
+            raise RuntimeError(f"{self._name} is used once")
+        return secret
+
+    def forget(self) -> None:
+        """Forget the secret, used or not."""
+        self._secret = None
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        raise TypeError(f"{self._name} is not pickled")

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.checkout.models import Attempt
-from firmly_mcp.wallet.person import ApprovalProof
+from firmly_mcp.wallet.pin import ApprovalProof
 
 BY_PERSON: Final = ApprovalProof("terminal")
 

@@ -20,9 +20,8 @@ from .error_codes import invalid_request, method_kept
 from .fields import read
 from .locks import CartLock
 from .models import Cart, Order, PaymentKey, carts
-from .one_use import SealedCard
 from .order_status import ActiveDomains, Availability, OrderStatus, PostalCode
-from .payments import NotConfirmed, OrderEvent, Payments
+from .payments import EncryptedCard, NotConfirmed, OrderEvent, Payments
 from .session import DeviceSession, Notice
 from .transport import LastLook
 
@@ -198,7 +197,7 @@ class FirmlyClient:
     async def complete_order(
         self,
         store: str,
-        encrypted_card: SealedCard | str,
+        encrypted_card: EncryptedCard,
         billing_info: AddressFields,
         *,
         captcha_token: str | None = None,
@@ -226,7 +225,7 @@ class FirmlyClient:
         items: Sequence[Item],
         shipping_info: AddressFields,
         billing_info: AddressFields,
-        encrypted_card: SealedCard | str,
+        encrypted_card: EncryptedCard,
         *,
         captcha_token: str | None = None,
         last_look: LastLook | None = None,

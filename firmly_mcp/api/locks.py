@@ -21,6 +21,7 @@ from typing import Final
 import anyio
 
 from firmly_mcp.errors import NotAllowed, OrderInProgress, SettingsError, Unreachable
+from firmly_mcp.system.files import try_lock
 
 from .encoding import StoreName
 
@@ -128,22 +129,10 @@ class Locks:
 
 
 def _try(path: Path) -> int | None:
-    """The lock on a file, as a descriptor whose closing releases it; None where someone has it."""
-    # Its import costs more than all locks of a session, and searching needs none.
-    from filelock import lock_descriptor
-
     try:
-        descriptor = _opened(path)
+        return try_lock(path)
     except OSError as error:
         raise SettingsError(f"The data directory cannot be written to ({error.strerror}).") from None
-    try:
-        if lock_descriptor(descriptor, blocking=False):
-            return descriptor
-    except BaseException:
-        os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return None
 
 
 def _taken(path: Path) -> bool:
@@ -151,15 +140,6 @@ def _taken(path: Path) -> bool:
     if lock is not None:
         os.close(lock)
     return lock is None
-
-
-def _opened(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    try:
-        return os.open(path, flags, 0o600)
-    except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(path, flags, 0o600)
 
 
 def _digest(text: str) -> str:

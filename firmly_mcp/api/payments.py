@@ -11,7 +11,10 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pydantic import SecretStr
+
 from firmly_mcp.errors import FirmlyError, StoreError, UnexpectedAnswer, Unreachable
+from firmly_mcp.redaction import OneUse
 
 from .calls import Calls, not_reached
 from .error_codes import (
@@ -24,9 +27,11 @@ from .error_codes import (
 )
 from .fields import names_each_field_once, parse_json, read
 from .models import Cart, Order
-from .one_use import OneUseBody, SealedCard
 from .session import DeviceSession
-from .transport import LastLook, NoAnswer, NotSent, Request, Response, Stream, json_bytes
+from .transport import LastLook, NoAnswer, NotSent, OneUseBody, Request, Response, Stream, json_bytes
+
+# A JWE in compact form. An order waits for its answer for minutes: what its frames hold then is empty.
+EncryptedCard = OneUse[SecretStr] | SecretStr | str
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Payments:
         self._calls = calls
 
     async def complete(
-        self, store: str, body: Mapping[str, object], sealed: SealedCard | str, last_look: LastLook | None = None
+        self, store: str, body: Mapping[str, object], sealed: EncryptedCard, last_look: LastLook | None = None
     ) -> Order | NotConfirmed:
         """POST /api/v2/payment/domains/{d}/complete-order (Firmly: complete-order-v2). Raises as the module says."""
         request = await self._prepared(f"/api/v2/payment/domains/{store}/complete-order", body, sealed, last_look)
@@ -58,7 +63,7 @@ class Payments:
 
     @asynccontextmanager
     async def place(
-        self, store: str, body: Mapping[str, object], sealed: SealedCard | str, last_look: LastLook | None = None
+        self, store: str, body: Mapping[str, object], sealed: EncryptedCard, last_look: LastLook | None = None
     ) -> AsyncIterator[AsyncGenerator[OrderEvent, None]]:
         """POST /api/v2/payment/domains/{d}/place-order?sse=true (Firmly: place-order-v2). Raises as the module says.
 
@@ -75,14 +80,15 @@ class Payments:
             raise OutcomeUnknown(f"The order was sent, but {failure}.") from None
 
     async def _prepared(
-        self, path: str, body: Mapping[str, object], sealed: SealedCard | str, last_look: LastLook | None
+        self, path: str, body: Mapping[str, object], sealed: EncryptedCard, last_look: LastLook | None
     ) -> Request:
         try:
             token = await self._session.token(for_order=True)
         except FirmlyError as error:
             raise Unreachable(f"The order was not sent: {error.message}", next=error.next) from error
         url = self._session.hosts.payment + path
-        card = sealed if isinstance(sealed, str) else sealed.get_secret_value()
+        jwe = sealed.take() if isinstance(sealed, OneUse) else sealed
+        card = jwe if isinstance(jwe, str) else jwe.get_secret_value()
         content = OneUseBody(json_bytes({**body, "encrypted_card": card}))
         return Request("POST", url, self._calls.authorization(token), content, last_look)
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import anyio
 
+from firmly_mcp.redaction import OneUse
+
 from .fields import names_each_field_once, parse_json, plain_json
-from .one_use import OneUseBody
-from .stream_text import StreamText
 
 if TYPE_CHECKING:
     import httpx2
@@ -54,6 +54,19 @@ class NoAnswer(Exception):
     def __init__(self, what: str, *, cut: bool) -> None:
         super().__init__(what)
         self.cut = cut
+
+
+class OneUseBody:
+    """The body of one request, as an asynchronous iterable of one chunk; it cannot be sent a second time."""
+
+    __slots__ = ("_content", "length")
+
+    def __init__(self, content: bytes) -> None:
+        self.length = len(content)
+        self._content = OneUse(content, "the body of an order request")
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        yield self._content.take()
 
 
 @dataclass(frozen=True)
@@ -202,6 +215,30 @@ def _system_certificates() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
+class _StreamText:
+    """A stream's text on its way to httpx2's parser, which drops a last block that no blank line ended."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.headers = response.headers
+        self.request = response.request
+        self.is_over = False
+        self._response = response
+        self._last = "\n\n"
+
+    async def aiter_text(self) -> AsyncIterator[str]:
+        """Hand the text on."""
+        async for text in self._response.aiter_text():
+            # Two line ends are at most four characters.
+            self._last = (self._last + text)[-5:]
+            yield text
+        self.is_over = True
+
+    @property
+    def ends_with_a_block(self) -> bool:
+        """Whether a blank line came last."""
+        return self._last.replace("\r\n", "\n").replace("\r", "\n").endswith("\n\n")
+
+
 class Stream:
     """The events of one answer, as (name, data) pairs, until it ends."""
 
@@ -209,7 +246,7 @@ class Stream:
         import httpx2
 
         self.request_id = request_id
-        self._text = StreamText(response)
+        self._text = _StreamText(response)
         source = httpx2.EventSource(cast("httpx2.Response", self._text), max_event_size=LARGEST_EVENT)
         self._events = cast("AsyncGenerator[httpx2.ServerSentEvent, None]", aiter(source))
         self._deadline = deadline

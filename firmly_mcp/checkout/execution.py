@@ -16,14 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from pydantic import SecretStr
+
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.locks import CartLock
 from firmly_mcp.api.models import PaymentKey as FirmlyKey
-from firmly_mcp.api.one_use import OneUseCard
 from firmly_mcp.errors import FirmlyError, NotAllowed, QuoteChanged
-from firmly_mcp.system.locks import SenderLocks
+from firmly_mcp.redaction import OneUse
+from firmly_mcp.system.files import SenderLocks
 from firmly_mcp.wallet.cards import CardSummary
-from firmly_mcp.wallet.commands import OneUseCode
 from firmly_mcp.wallet.jwe import Encryptor, PaymentKey
 from firmly_mcp.wallet.wallet import Wallet
 
@@ -57,7 +58,7 @@ class Yes:
 
     shown: Quote
     permit: Permit
-    code: OneUseCode
+    code: OneUse[SecretStr]
     repeat: bool = False
     reference: str | None = None
 
@@ -259,7 +260,7 @@ class Executor:
         """Encrypt and send, once. Every way this can end is an outcome; none of them leads back here."""
         try:
             # This frame waits for the store's answer, and must not hold the sealed card until then.
-            sealed = OneUseCard(payment.encrypt())
+            sealed = OneUse(payment.encrypt(), "an encrypted card")
         except FirmlyError as error:
             return _unsent(error)
         if not payment.purchase.is_ready:

@@ -20,10 +20,9 @@ from firmly_mcp.api.encoding import store_name
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import CardRefused, FirmlyError, NotAllowed
 from firmly_mcp.money import Money
-from firmly_mcp.redaction import code_problem
-from firmly_mcp.system.locks import SenderLocks
-from firmly_mcp.wallet.commands import OneUseCode
-from firmly_mcp.wallet.person import ApprovalProof, require_person
+from firmly_mcp.redaction import OneUse, code_problem
+from firmly_mcp.system.files import SenderLocks
+from firmly_mcp.wallet.pin import ApprovalProof, require_person
 from firmly_mcp.wallet.wallet import Wallet
 
 from .earlier import Earlier, Lookup, earlier_order, stating_earlier
@@ -334,7 +333,7 @@ class Checkout:
         code = await self._security_code()
         if problem := code_problem(code, quoted.payer.card.brand):
             raise CardRefused(f"{problem} The cvv_command printed another one. Nothing was sent.")
-        yes = Yes(quoted, permit, OneUseCode(code), reference=wish.reference)
+        yes = Yes(quoted, permit, OneUse(code, "a security code"), reference=wish.reference)
         return await self._sending.start(purchase, yes)
 
 

@@ -16,9 +16,9 @@ from firmly_mcp.api import encoding
 from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.locks import CartLock
 from firmly_mcp.api.models import Cart, Order
-from firmly_mcp.api.one_use import SealedCard
 from firmly_mcp.api.payments import (
     CreatingCart,
+    EncryptedCard,
     ItemAdded,
     OrderEvent,
     OrderPlaced,
@@ -98,7 +98,7 @@ class OrderRequest(Protocol):
         """Let go of that: the outcome is certain."""
 
     async def send(
-        self, sealed: SealedCard, billing: Mapping[str, str], hold: CartLock | None, tell: Tell, last_look: LastLook
+        self, sealed: EncryptedCard, billing: Mapping[str, str], hold: CartLock | None, tell: Tell, last_look: LastLook
     ) -> Order | StreamResult | None:
         """Send the order request, once, and read its answer to the end. None is an answer without an order.
 
@@ -143,7 +143,7 @@ class CartOrder:
         return None
 
     async def send(
-        self, sealed: SealedCard, billing: Mapping[str, str], hold: CartLock | None, tell: Tell, last_look: LastLook
+        self, sealed: EncryptedCard, billing: Mapping[str, str], hold: CartLock | None, tell: Tell, last_look: LastLook
     ) -> Order | None:
         answer = await self.firmly.complete_order(self.store, sealed, billing, hold=hold, last_look=last_look)
         return answer if isinstance(answer, Order) else None
@@ -212,7 +212,7 @@ class ItemsOrder:
         await self.senders.forget(attempt_id)
 
     async def send(
-        self, sealed: SealedCard, billing: Mapping[str, str], hold: CartLock | None, tell: Tell, last_look: LastLook
+        self, sealed: EncryptedCard, billing: Mapping[str, str], hold: CartLock | None, tell: Tell, last_look: LastLook
     ) -> StreamResult:
         items = [(encoding.unpack(item.ref), item.quantity) for item in self.items]
         assert self._sender is not None, "an attempt is prepared before it is sent"

@@ -18,10 +18,9 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import CardRefused, NotAllowed, WalletError
-from firmly_mcp.redaction import code_problem
+from firmly_mcp.redaction import OneUse, code_problem
 from firmly_mcp.settings import PAGES_AN_HOUR
-from firmly_mcp.wallet.commands import OneUseCode
-from firmly_mcp.wallet.person import ApprovalProof, require_person
+from firmly_mcp.wallet.pin import ApprovalProof, require_person
 from firmly_mcp.wallet.wallet import Wallet
 
 from .earlier import stating_earlier
@@ -202,7 +201,7 @@ class Desk:
         )
         # The doubt and the earlier order were on the page: a yes to them is a yes to one more.
         repeat = wish.repeat or review.just_bought is not None
-        yes = Yes(review.quote, permit, OneUseCode(code), repeat=repeat, reference=wish.reference)
+        yes = Yes(review.quote, permit, OneUse(code, "a security code"), repeat=repeat, reference=wish.reference)
         attempt = await self._sending.start(review.purchase, yes)
         if attempt.is_new and (entry := review.recipient.shipped_to) is not None:
             # The order is under way, whatever becomes of the address book: at worst the next one asks again.

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from pydantic import SecretStr
 from starlette.responses import Response
 
-from firmly_mcp.wallet.person import ApprovalProof
+from firmly_mcp.wallet.pin import ApprovalProof
 
 from .forms import Form
 

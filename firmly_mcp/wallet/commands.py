@@ -117,26 +117,6 @@ def _fields_in(printed: SecretStr) -> Mapping[str, SecretStr] | None:
 _LONGEST_CODE: Final = 64
 
 
-class OneUseCode:
-    """A security code for one encryption: an order lasts for minutes, and what waits for it must not hold the code."""
-
-    __slots__ = ("_code",)
-
-    def __init__(self, code: SecretStr) -> None:
-        self._code: SecretStr | None = code
-
-    def take(self) -> SecretStr:
-        """Return the code and forget it; the second time raises RuntimeError."""
-        code, self._code = self._code, None
-        if code is None:
-            raise RuntimeError("a security code is used once")
-        return code
-
-    def forget(self) -> None:
-        """Forget the code, used or not."""
-        self._code = None
-
-
 async def security_code(command: Sequence[str], *, limit: float = 10.0) -> SecretStr:
     """Run `cvv_command`, a program and its arguments, and take the three or four digits that it prints.
 

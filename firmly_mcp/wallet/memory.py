@@ -15,7 +15,7 @@ from firmly_mcp.errors import CardRefused, WalletError
 from .addresses import new_address
 from .cards import TEST_NUMBERS, new_card
 from .entries import entry_name
-from .person import ApprovalProof
+from .pin import ApprovalProof
 from .wallet import Wallet
 
 _ENVIRONMENT: Final = "simulator"

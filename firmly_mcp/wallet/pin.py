@@ -1,10 +1,12 @@
-"""The approval PIN: only its scrypt hash is kept, and five misses lock it for fifteen minutes.
+"""The approval PIN, and the proof that a person acts: one act has one lock, and the act itself checks it.
 
-One PIN for each environment and shopper, as every entry of the wallet: one that was shown around on the simulator opens
-nothing where money moves, and guesses made there lock nothing here.
+The keyring has the PIN's scrypt hash; five misses lock it for fifteen minutes. Each environment and shopper has a PIN
+of its own: one that was shown around on the simulator opens nothing where money moves, and guesses there lock nothing
+here. A try is counted in the keyring before it is compared, under a lock file: neither a second process nor a killed
+one gets a sixth. Setting the clock back does not end a lock.
 
-A try is counted in the keyring before it is compared, under a lock file: neither a second process nor a killed one
-gets a sixth. A clock that is set back does not end a lock.
+An `ApprovalProof` is made where a person is: at a controlling terminal (`terminal/controlling.py`), or on a page that
+they opened by its link (`pages/sessions.py`). No tool and no script makes one.
 """
 
 from __future__ import annotations
@@ -18,18 +20,16 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from secrets import token_hex
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import anyio.to_thread
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from firmly_mcp.errors import PinRefused, WalletError
+from firmly_mcp.errors import MoneyMoved, PinRefused, WalletError
 from firmly_mcp.redaction import holds_card_number
-from firmly_mcp.system.locks import exclusive
 
 from .entries import is_printable
-from .keychain import Secrets
-from .person import ApprovalProof
+from .keychain import Secrets, exclusive
 
 SHORTEST: Final = 4
 LONGEST: Final = 64
@@ -41,6 +41,18 @@ _COMMON: Final = frozenset(
     ("2580", "0852", "1379", "147258", "159753", "password", "passwort", "qwerty", "qwertz", "letmein", "secret")
 )
 _MEMORY: Final = 256 * 1024 * 1024
+
+
+# `demo`: the published test card and a made-up address, in the simulator environment alone.
+Channel = Literal["terminal", "page", "demo"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalProof:
+    """That a person acts, by which channel, and the approval PIN that they typed; None where none was asked for."""
+
+    channel: Channel
+    pin: SecretStr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +108,10 @@ class ApprovalPin:
         return await self._kept() is not None
 
     async def set(self, new: SecretStr, proof: ApprovalProof) -> None:
-        """Keep a PIN, as a person says; in place of another one the proof has to hold that one.
+        """Keep a new PIN; to replace one, the proof has to hold the old one.
 
         Raises:
-            PinRefused: the new one will not do, or the old one is missing, wrong or locked. Nothing was changed.
+            PinRefused: the new one is refused, or the old one is missing, wrong or locked. Nothing was changed.
         """
         problem = pin_problem(new)
         if problem is not None:
@@ -112,22 +124,36 @@ class ApprovalPin:
                 await self._checked(kept, proof.pin)
             await self._save(await self._hashed(new))
 
-    async def check(self, pin: SecretStr) -> None:
-        """Compare what a person typed with the PIN. A right one makes earlier misses forgotten.
+    async def require(self, proof: ApprovalProof, *, needs_pin: bool = False) -> None:
+        """Check the PIN of a proof where one is set; with `needs_pin` one has to be set. The entry is read once.
 
         Raises:
-            PinRefused: it is wrong, locked, or none is set; says how many tries are left.
+            PinRefused: the PIN is missing, wrong or locked. Nothing was changed.
+        """
+        if proof.pin is not None:
+            return await self.check(proof.pin, needs_pin=needs_pin)
+        if await self.is_set():
+            raise PinRefused("This needs the approval PIN. Nothing was sent or changed.")
+        if needs_pin:
+            raise _not_set()
+        return None
+
+    async def check(self, pin: SecretStr, *, needs_pin: bool = True) -> None:
+        """Compare what a person typed with the PIN. A right one clears earlier misses.
+
+        Raises:
+            PinRefused: it is wrong or locked (with how many tries are left), or none is set and `needs_pin`.
         """
         async with exclusive(self._lock_path):
             kept = await self._kept()
-            if kept is None:
-                raise PinRefused(
-                    "No approval PIN is set. Set one with `firmly-mcp pin set`.", next="firmly-mcp pin set"
-                )
-            await self._checked(kept, pin)
+            if kept is not None:
+                return await self._checked(kept, pin)
+        if needs_pin:
+            raise _not_set()
+        return None
 
     async def forget(self) -> None:
-        """Delete the PIN with everything else that is kept; no desk offers this alone."""
+        """Delete the PIN with everything else of its owner; no page and no command deletes it alone."""
         await self._secrets.delete(self.name)
 
     async def _checked(self, kept: _Kept, pin: SecretStr) -> None:
@@ -163,6 +189,23 @@ class ApprovalPin:
 
     async def _save(self, kept: _Kept) -> None:
         await self._secrets.set(self.name, SecretStr(kept.model_dump_json()))
+
+
+async def require_person(
+    proof: ApprovalProof, pin: ApprovalPin, *, needs_pin: bool = False, money_moved: MoneyMoved = "no"
+) -> None:
+    """Let a person's act go on: where a PIN is set, the proof has to hold it; with `needs_pin` one has to be set.
+
+    `money_moved` is what is known about the money of an order that the act is about.
+
+    Raises:
+        PinRefused: the PIN is missing, wrong or locked. Nothing was changed.
+    """
+    try:
+        await pin.require(proof, needs_pin=needs_pin)
+    except PinRefused as refused:
+        refused.money_moved = money_moved
+        raise
 
 
 def pin_problem(typed: SecretStr) -> str | None:
@@ -215,6 +258,10 @@ def _kept_in(entry: SecretStr) -> _Kept | None:
     except ValidationError:
         return None
     return kept if kept.n & (kept.n - 1) == 0 else None
+
+
+def _not_set() -> PinRefused:
+    return PinRefused("No approval PIN is set. Set one with `firmly-mcp pin set`.", next="firmly-mcp pin set")
 
 
 def _left(kept: _Kept) -> int:

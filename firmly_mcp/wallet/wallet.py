@@ -29,7 +29,7 @@ from .entries import DamagedEntry, Entries, StoredValue, entry_name, label_key
 from .jwe import ACCEPT, ComparedKey, Encryptor, PaymentKeyLike, PinnedKeys, accept, check_pinned, compare
 from .keychain import Secrets
 from .payment_cards import PaymentCards
-from .person import ApprovalProof, require_person
+from .pin import ApprovalProof, require_person
 from .pin import ApprovalPin
 
 

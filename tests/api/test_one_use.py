@@ -3,8 +3,8 @@
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.api.one_use import OneUseBody, OneUseCard
-from firmly_mcp.api.transport import Http, Request
+from firmly_mcp.api.transport import Http, OneUseBody, Request
+from firmly_mcp.redaction import OneUse
 
 from .loopback import loopback, reply
 from .shopping import TRUSTS_NOBODY
@@ -13,11 +13,11 @@ pytestmark = pytest.mark.anyio
 
 
 def test_a_sealed_card_is_read_once_and_then_forgotten() -> None:
-    card = OneUseCard(SecretStr("a.b.c.d.e"))
-    assert card.get_secret_value() == "a.b.c.d.e"
-    with pytest.raises(RuntimeError, match="read once"):
-        card.get_secret_value()
-    assert card._sealed is None
+    card = OneUse(SecretStr("a.b.c.d.e"), "an encrypted card")
+    assert card.take().get_secret_value() == "a.b.c.d.e"
+    with pytest.raises(RuntimeError, match="used once"):
+        card.take()
+    assert card._secret is None
 
 
 async def test_the_body_of_an_order_arrives_whole_and_cannot_be_sent_a_second_time() -> None:
@@ -25,9 +25,9 @@ async def test_the_body_of_an_order_arrives_whole_and_cannot_be_sent_a_second_ti
     async with loopback(lambda _: [reply(200, {})]) as server, Http(verify=TRUSTS_NOBODY) as http:
         request = Request("POST", server.url + "/", body=body)
         await http.send_alone(request)
-        with pytest.raises(RuntimeError, match="sent once"):
+        with pytest.raises(RuntimeError, match="used once"):
             await http.send_alone(request)
-        with pytest.raises(RuntimeError, match="sent once"):
+        with pytest.raises(RuntimeError, match="used once"):
             async with http.stream_alone(request):
                 pass
     assert [asked.body for asked in server.asked] == [b'{"encrypted_card":"a.b.c.d.e"}']

@@ -11,8 +11,8 @@ from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.app import open_services
 from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
 from firmly_mcp.errors import CardNotFound, FirmlyError, InvalidRequest, NotAllowed, OrderInProgress, QuoteChanged
+from firmly_mcp.redaction import OneUse
 from firmly_mcp.settings import Settings
-from firmly_mcp.wallet.commands import OneUseCode
 from tests.proofs import BY_PERSON, until_recorded
 from tests.shop import STORE, TEE, Shop, open_shop
 
@@ -405,5 +405,5 @@ def _requests(shop: Shop) -> list[str]:
 
 
 def test_a_payment_does_not_show_its_code() -> None:
-    code = OneUseCode(SecretStr("80468046"))
+    code = OneUse(SecretStr("80468046"), "a security code")
     assert "80468046" not in f"{code} {code!r} {[code]}"

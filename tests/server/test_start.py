@@ -14,7 +14,7 @@ HELLO = """\
 """
 # Each of these is loaded by the first call that needs it.
 LATER = {"sqlalchemy", "keyring", "jwcrypto", "secretstorage", "filelock", "jinja2"}
-OURS = {"simulator", "api", "wallet", "pages", "checkout", "server.tools", "server.views", "system.locks"}
+OURS = {"simulator", "api", "wallet", "pages", "checkout", "server.tools", "server.views.orders"}
 COMMANDS = {"cli.prompt", "cli.cards", "cli.orders", "cli.rules", "doctor", "install"}
 
 

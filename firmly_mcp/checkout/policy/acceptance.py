@@ -23,7 +23,7 @@ from firmly_mcp.checkout.models import StoredText
 from firmly_mcp.errors import NotAllowed, SettingsError
 from firmly_mcp.settings import PAGES_AT
 from firmly_mcp.system.files import write_whole
-from firmly_mcp.wallet.person import ApprovalProof, Pin, require_person
+from firmly_mcp.wallet.pin import ApprovalPin, ApprovalProof, require_person
 
 from .evaluate import Allow, Ask, Deny, Verdict
 from .file import read_rules
@@ -91,7 +91,7 @@ class AcceptedSettings:
         pages: Mapping[str, str],
         entry: StoredText,
         texts: AcceptedTexts,
-        pin: Pin,
+        pin: ApprovalPin,
         accept_command: str,
         pin_command: str,
     ) -> None:
