@@ -160,8 +160,7 @@ class _Rooms:
         settings = self._settings
         return Wallet(
             Keychain(),
-            settings.environment,
-            settings.shopper,
+            settings.owner,
             self._locks,
             self._now,
             card_command=self._card_command(),
@@ -227,14 +226,10 @@ class _Rooms:
         return await self._stack.enter_async_context(Http())
 
     async def _firmly_hosts(self) -> tuple[Hosts, str]:
-        from .api.encoding import PRODUCTION, SANDBOX, Hosts
+        from .api.encoding import Hosts
 
-        settings = self._settings
-        if settings.environment == "simulator":
-            return await self._simulator()
-        named = {"sandbox": SANDBOX, "production": PRODUCTION}.get(settings.environment)
-        hosts = named or Hosts(api=str(settings.api_url), payment=str(settings.payment_url))
-        return hosts, str(settings.app_id)
+        pair = self._settings.hosts
+        return await self._simulator() if pair is None else (Hosts(*pair), str(self._settings.app_id))
 
     async def _simulator(self) -> tuple[Hosts, str]:
         """The simulator of this data directory: started here, unless another process runs it already."""

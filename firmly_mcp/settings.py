@@ -12,9 +12,10 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -24,6 +25,30 @@ from .errors import SettingsError
 from .settings_files import is_there, unknown_variables, whole_path, whole_program, written_text
 
 Environment = Literal["simulator", "sandbox", "production", "custom"]
+
+
+class HostPair(NamedTuple):
+    """Firmly's two origins: `payment` for the payment group, `api` for everything else."""
+
+    api: str
+    payment: str
+
+
+# The card goes only where it was meant to: these pairs are fixed. `simulator` is on loopback, `custom` has settings.
+ENVIRONMENTS: Mapping[str, HostPair] = {
+    "sandbox": HostPair(api="https://api.firmly.work", payment="https://cc.firmly.work"),
+    "production": HostPair(api="https://api.firmly.online", payment="https://cc.firmly.online"),
+}
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose cards, carts, rules and orders these are, and where: the key of every row, entry and lock."""
+
+    environment: str
+    shopper: str
+
 
 # The variable of each setting that has one. Commands have none: they are argument lists, and belong in the file.
 VARIABLES: Mapping[str, str] = {
@@ -44,7 +69,6 @@ _KNOWN_VARIABLES: Mapping[str, str] = {**VARIABLES, "config": CONFIG_VARIABLE}
 _PATHS = ("data_dir", "rules_file")
 _COMMANDS = ("cvv_command", "card_command")
 ORDERS_BLOCKED = "Orders are blocked until the rules can be read."
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 # Nobody is to be worn down by pages: no more are brought before the person in an hour.
 PAGES_AN_HOUR = 6
 
@@ -121,6 +145,18 @@ class Settings(BaseModel):
     ] = True
 
     @property
+    def owner(self) -> Owner:
+        """Whose settings these are."""
+        return Owner(self.environment, self.shopper)
+
+    @property
+    def hosts(self) -> HostPair | None:
+        """Firmly's hosts; None for the simulator, which chooses its own."""
+        if self.environment == "simulator":
+            return None
+        return ENVIRONMENTS.get(self.environment) or HostPair(str(self.api_url), str(self.payment_url))
+
+    @property
     def names_rules(self) -> bool:
         """Whether a person named the rules file, so that it has to be there."""
         return "rules_file" in self.model_fields_set
@@ -128,7 +164,7 @@ class Settings(BaseModel):
     @property
     def pages_are_here(self) -> bool:
         """Whether a link to a page leads to this machine."""
-        return self.pages_url is None or urlsplit(self.pages_url).hostname in _LOOPBACK
+        return self.pages_url is None or urlsplit(self.pages_url).hostname in LOOPBACK_NAMES
 
     @field_validator("api_url", "payment_url", "pages_url")
     @classmethod
@@ -136,7 +172,7 @@ class Settings(BaseModel):
         if url is None:
             return None
         parts = urlsplit(url)
-        loopback = parts.hostname in _LOOPBACK
+        loopback = parts.hostname in LOOPBACK_NAMES
         if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
             raise ValueError("must be an https address (http only on this machine)")
         if not parts.hostname or parts.username or parts.query or parts.fragment or parts.path not in {"", "/"}:

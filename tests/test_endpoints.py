@@ -6,10 +6,11 @@ from operator import attrgetter
 from pathlib import Path
 
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.encoding import SANDBOX
+from firmly_mcp.api.encoding import Hosts
 from firmly_mcp.api.session import DeviceSession, TokensInMemory
 from firmly_mcp.api.transport import Http
 from firmly_mcp.server.app import TOOLS
+from firmly_mcp.settings import ENVIRONMENTS
 from firmly_mcp.simulator.app import ROUTES
 from tests.endpoints import ENDPOINTS
 
@@ -18,9 +19,8 @@ NO_ENDPOINT = {"hold"}
 
 
 def client(lock_dir: Path) -> FirmlyClient:
-    session = DeviceSession(
-        Http(), SANDBOX, "app-1", TokensInMemory(), now=lambda: datetime.now(UTC), lock_dir=lock_dir
-    )
+    hosts = Hosts(*ENVIRONMENTS["sandbox"])
+    session = DeviceSession(Http(), hosts, "app-1", TokensInMemory(), now=lambda: datetime.now(UTC), lock_dir=lock_dir)
     return FirmlyClient(session)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from firmly_mcp.errors import SettingsError
 from firmly_mcp.money import Money, minor_units
+from firmly_mcp.settings import LOOPBACK_NAMES
 from firmly_mcp.untrusted import is_unseen
 
 from .error_codes import invalid_request
@@ -69,9 +70,7 @@ def page_url(text: str) -> str:
     return url
 
 
-# The card goes only where it was meant to: the two real host pairs are fixed here, any other pair is `custom`.
-
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+# Origins.
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -94,7 +93,7 @@ def _refuse_unless_origin(url: str) -> None:
     origin = origin_of(url)
     if origin is None or urlsplit(url).path not in {"", "/"} or "?" in url or "#" in url:
         raise SettingsError("Firmly's address must be a host alone, such as https://api.firmly.work.")
-    if origin[0] == "http" and origin[1] not in _LOOPBACK:
+    if origin[0] == "http" and origin[1] not in LOOPBACK_NAMES:
         raise SettingsError("Firmly's address must be https; plain http is for this machine only.")
 
 
@@ -114,11 +113,6 @@ class Hosts:
             _refuse_unless_origin(url)
         object.__setattr__(self, "api", self.api.rstrip("/"))
         object.__setattr__(self, "payment", self.payment.rstrip("/"))
-
-
-SANDBOX: Final = Hosts(api="https://api.firmly.work", payment="https://cc.firmly.work")
-
-PRODUCTION: Final = Hosts(api="https://api.firmly.online", payment="https://cc.firmly.online")
 
 
 # What requests hold, checked before it is sent.

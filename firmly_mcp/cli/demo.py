@@ -91,13 +91,7 @@ async def _wallet(settings: Settings, display: Display) -> AsyncIterator[bool]:
     from firmly_mcp.wallet.keychain import Keychain
     from firmly_mcp.wallet.wallet import Wallet
 
-    vault = Wallet(
-        Keychain(limit=5),
-        settings.environment,
-        settings.shopper,
-        settings.data_dir / "locks",
-        lambda: datetime.now(UTC),
-    )
+    vault = Wallet(Keychain(limit=5), settings.owner, settings.data_dir / "locks", lambda: datetime.now(UTC))
     try:
         await fill(vault)
     except WalletError as error:

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from firmly_mcp.wallet.person import ApprovalProof
-    from firmly_mcp.wallet.pin import ApprovalPin
+    from firmly_mcp.wallet.pin import ApprovalPin, ApprovalProof
 
 T = TypeVar("T")
 
@@ -146,7 +145,7 @@ def proof_at(terminal: TextIO, pin: SecretStr | None = None) -> ApprovalProof:
     """
     if not terminal.isatty():
         raise NotAllowed("This needs a terminal. Nothing was sent or changed.")
-    from firmly_mcp.wallet.person import ApprovalProof
+    from firmly_mcp.wallet.pin import ApprovalProof
 
     return ApprovalProof("terminal", pin)
 

@@ -71,7 +71,8 @@ class Examined:
     def of(cls, settings: Settings, environ: Mapping[str, str], now: Callable[[], datetime]) -> Examined:
         """The installation of these settings."""
         keychain = Keychain(limit=_KEYRING_SECONDS, find=_asking_nobody)
-        vault = Wallet(keychain, settings.environment, settings.shopper, settings.data_dir / "locks", now)
+        accept = command_line(settings, "orders", "accept-payment-key")
+        vault = Wallet(keychain, settings.owner, settings.data_dir / "locks", now, accept_key_command=accept)
         return cls(settings, environ, now, keychain, vault)
 
     @property

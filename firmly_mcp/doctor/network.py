@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from firmly_mcp.api.encoding import PRODUCTION, SANDBOX, Hosts
 from firmly_mcp.api.probe import ASKED, NotReached, Reached, Stage, reach
 from firmly_mcp.app import simulator_dir
 from firmly_mcp.checkout.execution import key_at
@@ -21,8 +19,7 @@ from firmly_mcp.simulator.server import running_in
 from firmly_mcp.system.process import in_daemon_thread
 from firmly_mcp.untrusted import clean
 from firmly_mcp.wallet.entries import DamagedEntry
-from firmly_mcp.wallet.jwe import PaymentKey, check_pinned, thumbprint
-from firmly_mcp.wallet.wallet import Wallet
+from firmly_mcp.wallet.jwe import PaymentKey, thumbprint
 
 from .findings import Examined, Finding, failed, ok, skipped, warning
 
@@ -42,7 +39,7 @@ async def environment(examined: Examined) -> Sequence[Finding]:
     settings = examined.settings
     if settings.environment == "simulator":
         return [ok("environment", "simulator: no money moves, and no App ID is needed.")]
-    hosts = _hosts(examined)
+    hosts = examined.settings.hosts
     assert hosts is not None, "every other environment has hosts"
     app_id = settings.app_id or ""
     if problem := _app_id_problem(app_id):
@@ -64,19 +61,19 @@ def _app_id_problem(app_id: str) -> str | None:
 
 async def api(examined: Examined) -> Sequence[Finding]:
     """The API host, and this machine's clock beside its own."""
-    hosts = _hosts(examined)
+    hosts = examined.settings.hosts
     return await _simulator(examined) if hosts is None else await _host(examined, "api", hosts.api)
 
 
 async def payment(examined: Examined) -> Sequence[Finding]:
     """The payment host."""
-    hosts = _hosts(examined)
+    hosts = examined.settings.hosts
     return [] if hosts is None else await _host(examined, "payment", hosts.payment)
 
 
 async def payment_key(examined: Examined) -> Sequence[Finding]:
     """The key that the payment host shows now, beside those that cards were encrypted for. It is not remembered."""
-    hosts = _hosts(examined)
+    hosts = examined.settings.hosts
     if hosts is None:
         return []
     try:
@@ -89,7 +86,7 @@ async def payment_key(examined: Examined) -> Sequence[Finding]:
     shown = key_at(hosts.payment, key)
     accept = examined.command("orders", "accept-payment-key")
     try:
-        is_new = await check_pinned(shown, _OnlyLooks(examined.vault), accept)
+        is_new = await examined.vault.check_payment_key(shown)
     except DamagedEntry as error:
         return [failed("payment key", error.message, f"Once Firmly has confirmed {thumbprint(shown)}: {accept}")]
     except UnexpectedAnswer as error:
@@ -109,27 +106,6 @@ def _key_finding(shown: PaymentKey, used: Mapping[str, str], *, is_new: bool) ->
     if not any(name.startswith(f"{shown.host.lower()} ") for name in used):
         return ok("payment key", f"{said}; none was used before.")
     return warning("payment key", f"{said}: a new one.", "Ask Firmly whether its payment key changed, before you pay.")
-
-
-@dataclass(frozen=True, slots=True)
-class _OnlyLooks:
-    """The keys that were seen, to which none is added."""
-
-    vault: Wallet
-
-    async def load(self) -> dict[str, str]:
-        return await self.vault.payment_keys()
-
-    async def save(self, thumbprints: dict[str, str]) -> None:
-        """Keep nothing."""
-
-
-def _hosts(examined: Examined) -> Hosts | None:
-    settings = examined.settings
-    if settings.environment == "simulator":
-        return None
-    named = {"sandbox": SANDBOX, "production": PRODUCTION}.get(settings.environment)
-    return named or Hosts(api=str(settings.api_url), payment=str(settings.payment_url))
 
 
 async def _simulator(examined: Examined) -> Sequence[Finding]:

@@ -38,7 +38,7 @@ async def keyring(examined: Examined) -> Sequence[Finding]:
     try:
         await _probe(examined)
     except KeyringUnavailable as unusable:
-        return [failed("keyring", unusable.what, unusable.remedy)]
+        return [failed("keyring", unusable.problem, unusable.fix)]
     except WalletError as error:
         return [failed("keyring", error.message, "Unlock or restart the keyring, then run this again.")]
     found = f"{examined.keychain.description}{_where(examined)} kept an entry, gave it back and forgot it."

@@ -55,17 +55,17 @@ class KeyringLike(Protocol):
 class Trouble:
     """Why a keyring cannot be used, and what to do."""
 
-    what: str
-    remedy: str
+    problem: str
+    fix: str
 
 
 class KeyringUnavailable(WalletError):
-    """No keyring can be used: `what` is wrong, and `remedy` is what to do."""
+    """No keyring can be used: `problem` is wrong, and `fix` is what to do."""
 
-    def __init__(self, what: str, remedy: str, remark: str = "") -> None:
-        super().__init__(f"{what} {remedy}{remark}")
-        self.what = what
-        self.remedy = remedy
+    def __init__(self, problem: str, fix: str, remark: str = "") -> None:
+        super().__init__(f"{problem} {fix}{remark}")
+        self.problem = problem
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,14 @@ class Backend:
     name: str
     keyring: KeyringLike
     unlock: Callable[[float], Trouble | None] = lambda _: None
-    remedy: str = "Unlock the keyring."
+    fix: str = "Unlock the keyring."
     entry_bytes: int | None = None  # the longest entry, in UTF-16, where there is a limit
     is_running: Callable[[], bool] | None = None
     is_locked: Callable[[], bool] = lambda: False
 
     def asking_nobody(self) -> Backend:
         """The same keyring, which is refused where the person would have to open it first."""
-        locked = Trouble("the keyring is locked", self.remedy)
+        locked = Trouble("the keyring is locked", self.fix)
         return replace(self, unlock=lambda _: locked if self.is_locked() else None)
 
 
@@ -95,7 +95,7 @@ class _Kind:
     name: str
     dotted: str
     platform: str
-    remedy: str
+    fix: str
     entry_bytes: int | None = None
 
 
@@ -147,7 +147,7 @@ def _open(kind: _Kind) -> Trouble | None:
     try:
         _ = _class_of(kind).priority
     except Exception as error:  # noqa: BLE001 - keyring's backends raise whatever their platform's bindings raise
-        return Trouble(f"{error}".rstrip(".") if isinstance(error, RuntimeError) else type(error).__name__, kind.remedy)
+        return Trouble(f"{error}".rstrip(".") if isinstance(error, RuntimeError) else type(error).__name__, kind.fix)
     return None
 
 
@@ -166,12 +166,12 @@ def _built(kind: _Kind) -> Backend:
             kind.name,
             service,
             partial(_unlocked, service),
-            kind.remedy,
+            kind.fix,
             is_running=_is_running,
             is_locked=service.is_locked,
         )
     keyring: KeyringLike = type(found.__name__, (found,), changes)()
-    return Backend(kind.name, keyring, _unlocked_by_reading(keyring), kind.remedy, kind.entry_bytes)
+    return Backend(kind.name, keyring, _unlocked_by_reading(keyring), kind.fix, kind.entry_bytes)
 
 
 def _is_running() -> bool:
@@ -235,10 +235,10 @@ def _refusal(named: str | None) -> str:
 
 
 def _none_usable(troubles: dict[str, Trouble]) -> KeyringUnavailable:
-    looked_at = "; ".join(f"{name}: {trouble.what}" for name, trouble in troubles.items())
-    remedy = next(iter(troubles.values())).remedy
-    what = f"No usable keyring was found, so nothing was read or stored. {looked_at}."
-    return KeyringUnavailable(what, remedy, _not_used())
+    looked_at = "; ".join(f"{name}: {trouble.problem}" for name, trouble in troubles.items())
+    fix = next(iter(troubles.values())).fix
+    problem = f"No usable keyring was found, so nothing was read or stored. {looked_at}."
+    return KeyringUnavailable(problem, fix, _not_used())
 
 
 def _not_used() -> str:

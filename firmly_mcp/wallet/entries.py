@@ -1,11 +1,11 @@
-"""What a person types to be read by people: one line, printable, of bounded length."""
+"""Entries of the keyring: labels that people type, single values, and labelled entries with their index."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from firmly_mcp.errors import WalletError
+from firmly_mcp.settings import Owner
 
 from .keychain import Secrets
 
@@ -54,18 +55,18 @@ def label_key(label: str) -> str:
     return one_line(label).casefold()
 
 
-# One entry of the keyring as a text, for rooms that know nothing of keyrings.
+# Single values.
 
 
 @dataclass(frozen=True, slots=True)
 class StoredValue:
-    """One entry of the keyring, for a room that knows nothing of keyrings: a device's token, the journal's mark."""
+    """One text in the keyring, for a room that knows no keyring: a device's token, the journal's guard entry."""
 
     secrets: Secrets
     name: str
 
     async def load(self) -> str | None:
-        """What was saved last; None when nothing was."""
+        """The text that was saved last; None when none was."""
         found = await self.secrets.get(self.name)
         return None if found is None else found.get_secret_value()
 
@@ -74,11 +75,11 @@ class StoredValue:
         await self.secrets.set(self.name, SecretStr(text))
 
     async def forget(self) -> None:
-        """Delete it; what is not there is no error."""
+        """Delete it; a missing one is no error."""
         await self.secrets.delete(self.name)
 
 
-# Labelled entries of one kind in the keyring, and the list of them, which the keyring cannot give.
+# Labelled entries of one kind, and their index: the keyring cannot list what it has.
 
 # What needs no escape in a part of an entry's name; a slash does.
 _PLAIN: Final = " !#$&'()*+,:;=?@[]"
@@ -90,14 +91,14 @@ def entry_name(*parts: str) -> str:
 
 
 class DamagedEntry(WalletError):
-    """An entry that is missing, unreadable, or not what its name says. The others are fine."""
+    """An entry that is missing, unreadable, or not what its name states. The others are fine."""
 
 
 class LabelIndex(BaseModel):
     """The labels as they were typed, in the order in which they were added, and the default one.
 
-    The first entry stays the default until a person says otherwise. `default_is_outside`: it is one that is not on this
-    list, which was there before the first of these.
+    The first entry stays the default until a person chooses another. `default_is_outside`: the default is an entry that
+    is not in this index, and was there before the first of these.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -107,7 +108,7 @@ class LabelIndex(BaseModel):
     default_is_outside: bool = False
 
     def find(self, label: str) -> str | None:
-        """The label of this list that is spelled so, upper and lower case aside."""
+        """The label of this index with the same spelling, case aside."""
         wanted = label_key(label)
         return next((known for known in self.labels if label_key(known) == wanted), None)
 
@@ -116,7 +117,7 @@ class LabelIndex(BaseModel):
         return self.labels[0] if len(self.labels) == 1 else self.default
 
     def with_label(self, label: str, *, others: bool = False) -> LabelIndex:
-        """The list with this label, in the spelling given. `others`: there are entries that are not on this list."""
+        """The index with this label, in the spelling given. `others`: entries exist that are not in this index."""
         old = self.find(label)
         if old is None:
             return self._and(label, others=others)
@@ -124,7 +125,7 @@ class LabelIndex(BaseModel):
         return self.model_copy(update={"labels": renamed, "default": label if self.default == old else self.default})
 
     def _and(self, label: str, *, others: bool) -> LabelIndex:
-        """A label more. What was meant without a label stays so; where nothing was, the person still names one."""
+        """One more label. The default stays; where none was, the person still has to name one."""
         labels = (*self.labels, label)
         if not self.labels:
             return LabelIndex(labels=labels, default=None if others else label, default_is_outside=others)
@@ -133,14 +134,14 @@ class LabelIndex(BaseModel):
         return LabelIndex(labels=labels, default=default, default_is_outside=is_outside)
 
     def without_label(self, label: str) -> LabelIndex:
-        """The list without this label."""
+        """The index without this label."""
         kept = tuple(known for known in self.labels if known != label)
         default = None if self.default == label else self.default
         return self.model_copy(update={"labels": kept, "default": default})
 
 
 class Labelled(Protocol):
-    """What stands on a shelf."""
+    """A value with a label."""
 
     @property
     def label(self) -> str: ...
@@ -150,56 +151,80 @@ _T = TypeVar("_T", bound=Labelled)
 
 
 @dataclass(frozen=True, slots=True)
+class Contents(Generic[_T]):
+    """All entries of one kind as they were read at one moment."""
+
+    source: Entries[_T]
+    index: LabelIndex
+    by_label: Mapping[str, _T | DamagedEntry]
+
+    @property
+    def good(self) -> list[_T]:
+        """Every entry that can be read, in the order in which they were added."""
+        return [found for found in self.by_label.values() if not isinstance(found, DamagedEntry)]
+
+    @property
+    def damaged(self) -> list[DamagedEntry]:
+        """What is wrong with each of the others."""
+        return [found for found in self.by_label.values() if isinstance(found, DamagedEntry)]
+
+    def entry(self, label: str | None) -> _T:
+        """The entry of this label, or without one the only or default entry. Raises as `Entries.known` and `entry`."""
+        found = self.by_label[self.source.known_in(self.index, label)]
+        if isinstance(found, DamagedEntry):
+            raise found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Entries(Generic[_T]):
-    """One kind of entry, of one environment and shopper.
+    """The entries of one kind and owner. Its changes need the caller's lock.
 
     `kind` is its word in an entry's name, `command` what people type to change it (`card`, `cards`). `read` gives None
-    for an entry that is not of this shelf. `not_found` makes the refusal from a sentence and the labels there are.
+    for an entry of another kind. `not_found` makes the refusal from a sentence and the `known` labels.
     """
 
     secrets: Secrets
-    environment: str
-    shopper: str
+    owner: Owner
     kind: str
     command: str
     read: Callable[[SecretStr], _T | None]
-    not_found: Callable[[str, Sequence[str]], WalletError]
+    not_found: Callable[..., WalletError]
 
     @property
-    def list_name(self) -> str:
-        """The name of the list's entry in the keyring."""
-        return entry_name(self.environment, self.shopper, self.command)
+    def index_name(self) -> str:
+        """The keyring's name of the index."""
+        return entry_name(self.owner.environment, self.owner.shopper, self.command)
 
     def name_of(self, label: str) -> str:
-        """The name of a label's entry in the keyring."""
-        return entry_name(self.environment, self.shopper, self.kind, label_key(label))
+        """The keyring's name of a label's entry."""
+        return entry_name(self.owner.environment, self.owner.shopper, self.kind, label_key(label))
 
-    async def listing(self) -> LabelIndex:
-        """The labels that there are.
+    async def index(self) -> LabelIndex:
+        """Read the index.
 
         Raises:
-            WalletError: the list itself is damaged; or the keyring's.
+            WalletError: the index itself is damaged; or the keyring's.
         """
-        text = await self.secrets.get(self.list_name)
-        listing = LabelIndex() if text is None else _listing_in(text)
-        if listing is None:
+        text = await self.secrets.get(self.index_name)
+        index = LabelIndex() if text is None else _index_in(text)
+        if index is None:
             raise WalletError(
-                f"The keyring's entry {self.list_name} of firmly-mcp is damaged, so the {self.command} cannot be "
+                f"The keyring's entry {self.index_name} of firmly-mcp is damaged, so the {self.command} cannot be "
                 "listed. Delete it with the system's keyring program, then add them again with "
                 f"`firmly-mcp {self.command} add`."
             )
-        return listing
+        return index
 
     async def known(self, label: str | None) -> str:
-        """The listed label that is meant: this one, or without one the only or the default one.
+        """The listed label that is meant: this one, or without one the only or the default one. Raises `not_found`."""
+        return self.known_in(await self.index(), label)
 
-        Raises:
-            WalletError: the shelf's own kind, with the labels there are.
-        """
-        listing = await self.listing()
-        found = listing.only_or_default() if label is None else listing.find(label)
+    def known_in(self, index: LabelIndex, label: str | None) -> str:
+        """The same in an index that was read."""
+        found = index.only_or_default() if label is None else index.find(label)
         if found is None:
-            raise self.not_found(self._not_known(label, listing), listing.labels)
+            raise self.not_found(self._not_known(label, index), known=index.labels)
         return found
 
     async def entry(self, label: str) -> _T:
@@ -208,28 +233,38 @@ class Entries(Generic[_T]):
         Raises:
             DamagedEntry: it is missing, unreadable, or another's.
         """
+        found = await self.entry_if_any(label)
+        if found is None:
+            raise self._damaged(label, "is missing")
+        return found
+
+    async def entry_if_any(self, label: str) -> _T | None:
+        """The entry of a label, listed or not; None where the keyring has none.
+
+        Raises:
+            DamagedEntry: it is unreadable, or another's.
+        """
         text = await self.secrets.get(self.name_of(label))
         if text is None:
-            raise self._damaged(label, "is missing")
+            return None
         found = self.read(text)
         if found is None or label_key(found.label) != label_key(label):
             raise self._damaged(label, f"does not hold this {self.kind}")
         return found
 
-    async def entries(self) -> tuple[list[_T], list[DamagedEntry]]:
-        """Every entry that can be read, in the order in which they were added, and what is wrong with the others."""
-        good: list[_T] = []
-        bad: list[DamagedEntry] = []
-        for label in (await self.listing()).labels:
+    async def read_all(self) -> Contents[_T]:
+        """Read the index and every entry, each once."""
+        index, by_label = await self.index(), dict[str, _T | DamagedEntry]()
+        for label in index.labels:
             try:
-                good.append(await self.entry(label))
+                by_label[label] = await self.entry(label)
             except DamagedEntry as damage:
-                bad.append(damage)
-        return good, bad
+                by_label[label] = damage
+        return Contents(self, index, by_label)
 
     async def put(self, label: str, entry: SecretStr, *, default: bool = False, others: bool = False) -> None:
-        """Write an entry; the caller holds the lock. `others`: there are entries of this kind elsewhere."""
-        before = await self.listing()
+        """Write an entry. `others`: entries of this kind exist elsewhere."""
+        before = await self.index()
         after = before.with_label(label, others=others)
         await self._save(LabelIndex(labels=after.labels, default=label) if default else after)
         try:
@@ -240,23 +275,23 @@ class Entries(Generic[_T]):
             raise
 
     async def drop(self, label: str) -> None:
-        """Delete the entry of a listed label; the caller holds the lock."""
+        """Delete the entry of a listed label."""
         await self.secrets.delete(self.name_of(label))
-        await self._save((await self.listing()).without_label(label))
+        await self._save((await self.index()).without_label(label))
 
     async def make_default(self, label: str | None) -> None:
-        """Mean this listed label when none is named, None for one kept elsewhere; the caller holds the lock."""
-        labels = (await self.listing()).labels
+        """Mean this listed label when none is named; None for an entry that is kept elsewhere."""
+        labels = (await self.index()).labels
         await self._save(LabelIndex(labels=labels, default=label, default_is_outside=label is None))
 
     async def clear(self) -> None:
-        """Delete every entry and the list; the caller holds the lock."""
-        for label in (await self.listing()).labels:
+        """Delete every entry and the index."""
+        for label in (await self.index()).labels:
             await self.secrets.delete(self.name_of(label))
-        await self.secrets.delete(self.list_name)
+        await self.secrets.delete(self.index_name)
 
-    async def _save(self, listing: LabelIndex) -> None:
-        await self.secrets.set(self.list_name, SecretStr(json.dumps(listing.model_dump(), ensure_ascii=False)))
+    async def _save(self, index: LabelIndex) -> None:
+        await self.secrets.set(self.index_name, SecretStr(json.dumps(index.model_dump(), ensure_ascii=False)))
 
     def _damaged(self, label: str, problem: str) -> DamagedEntry:
         return DamagedEntry(
@@ -265,8 +300,8 @@ class Entries(Generic[_T]):
             f"`firmly-mcp {self.command} add`."
         )
 
-    def _not_known(self, label: str | None, listing: LabelIndex) -> str:
-        labels = ", ".join(listing.labels)
+    def _not_known(self, label: str | None, index: LabelIndex) -> str:
+        labels = ", ".join(index.labels)
         if not labels:
             return f"There is no {self.kind} yet. Add one with `firmly-mcp {self.command} add`."
         if label is None:
@@ -274,9 +309,9 @@ class Entries(Generic[_T]):
         return f"There is no {self.kind} of this label. There are: {labels}."
 
 
-def _listing_in(text: SecretStr) -> LabelIndex | None:
+def _index_in(text: SecretStr) -> LabelIndex | None:
     try:
-        listing = LabelIndex.model_validate_json(text.get_secret_value())
+        index = LabelIndex.model_validate_json(text.get_secret_value())
     except ValidationError:
         return None
-    return listing if listing.default is None or listing.default in listing.labels else None
+    return index if index.default is None or index.default in index.labels else None

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from firmly_mcp.errors import CardRefused, UnexpectedAnswer
-from firmly_mcp.redaction import code_problem
+from firmly_mcp.redaction import OneUse, code_problem
+from firmly_mcp.settings import ENVIRONMENTS, LOOPBACK_NAMES
 
 from . import cards
 from .cards import Card
@@ -28,11 +29,6 @@ from .keychain import Secrets
 ALGORITHM: Final = "RSA-OAEP-256"
 
 ENCRYPTION: Final = "A256GCM"
-
-# These environments are fixed pairs of hosts, and this is the half that cards are sealed for.
-PAYMENT_HOSTS: Final = {"sandbox": "cc.firmly.work", "production": "cc.firmly.online"}
-
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _NOTHING_SENT: Final = "The card was not encrypted and nothing was sent."
 
@@ -96,7 +92,7 @@ class Encryptor:
         if problem is not None:
             raise CardRefused(f"{problem} {_NOTHING_SENT}")
         self._kid, self._jwk = checked_kid(key), _jwk(key)
-        self._secrets: tuple[Card, SecretStr] | None = (card, cvv)
+        self._secrets = OneUse((card, cvv), "an encryptor")
         self.card: Final = card.summary()
         # The first import takes longer than many encryptions.
         import_module("jwcrypto.jwe")
@@ -108,14 +104,11 @@ class Encryptor:
             UnexpectedAnswer: encrypting failed.
             RuntimeError: it was called before.
         """
-        if self._secrets is None:
-            raise RuntimeError("an encryptor is used once")
-        card, cvv = self._secrets
-        self._secrets = None
-        sealed = _jwe(card, cvv, self._jwk, self._kid)
-        if sealed is None:
+        card, cvv = self._secrets.take()
+        encrypted = _jwe(card, cvv, self._jwk, self._kid)
+        if encrypted is None:
             raise UnexpectedAnswer(f"Encrypting with Firmly's payment key failed. {_NOTHING_SENT}")
-        return sealed
+        return encrypted
 
     def __repr__(self) -> str:
         return "Encryptor()"
@@ -157,8 +150,9 @@ def _mismatch(card: Card, host: str, environment: str) -> str | None:
     if card.environment != environment:
         return f"The card {card.label} was added for the {card.environment} environment, not for {environment}."
     name = origin_host(host)
-    belongs = name in _LOOPBACK if environment == "simulator" else name == PAYMENT_HOSTS.get(environment, name)
-    if not (name and belongs):
+    pair = ENVIRONMENTS.get(environment)
+    expected = {name} if pair is None else {origin_host(pair.payment)}
+    if not name or name not in (LOOPBACK_NAMES if environment == "simulator" else expected):
         return f"The payment key is not from a payment host of the {environment} environment."
     return cards.problem_with(card.number, environment)
 
@@ -227,8 +221,7 @@ def _plaintext(card: Card, cvv: SecretStr) -> bytes:
     ).encode()
 
 
-# One key id of one payment host never stands for two keys: the first thumbprint stays, until a person accepts
-# another.
+# One key id of one payment host never stands for two keys: the first thumbprint stays until a person accepts another.
 
 # Old keys are forgotten first. A dozen fit into the smallest keyring entry there is.
 _KEPT: Final = 10
@@ -238,16 +231,9 @@ _ENTRY: Final = TypeAdapter(dict[str, str])
 ACCEPT: Final = "firmly-mcp orders accept-payment-key"
 
 
-class Thumbprints(Protocol):
-    """The thumbprints of the payment keys that were seen, by host and key id."""
-
-    async def load(self) -> dict[str, str]: ...
-    async def save(self, thumbprints: dict[str, str]) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class ComparedKey:
-    """A payment key beside what its id stood for before: RFC 7638 thumbprints; None where the id was not used.
+    """A payment key and what its id stood for before: RFC 7638 thumbprints; None where the id was not used.
 
     `is_damaged`: what was used before cannot be read.
     """
@@ -260,19 +246,23 @@ class ComparedKey:
 
     @property
     def is_refused(self) -> bool:
-        """Whether no order goes before a person has accepted this key."""
+        """Whether orders are blocked until a person accepts this key."""
         return self.is_damaged or self.before not in {None, self.now}
 
 
 @dataclass(frozen=True, slots=True)
 class PinnedKeys:
-    """Thumbprints in an entry of the keyring."""
+    """The thumbprints of the payment keys that were used, by host and key id, in one entry of the keyring.
+
+    `accept_command` is what a person runs to accept another key. Changes need the caller's lock.
+    """
 
     secrets: Secrets
     name: str
+    accept_command: str = ACCEPT
 
     async def load(self) -> dict[str, str]:
-        """What was seen, oldest first.
+        """What was used, oldest first.
 
         Raises:
             DamagedEntry: it cannot be read.
@@ -288,58 +278,52 @@ class PinnedKeys:
         return found
 
     async def save(self, thumbprints: dict[str, str]) -> None:
-        """Keep what was seen."""
+        """Keep what was used."""
         await self.secrets.set(self.name, SecretStr(json.dumps(thumbprints)))
 
+    async def compare(self, key: PaymentKeyLike) -> ComparedKey:
+        """Compare a payment key with what its id stood for. Nothing is remembered. Raises UnexpectedAnswer."""
+        kid, found = checked_kid(key), thumbprint(key)
+        try:
+            before = (await self.load()).get(_name(key))
+        except DamagedEntry:
+            return ComparedKey(key.host, kid, None, found, is_damaged=True)
+        return ComparedKey(key.host, kid, before, found)
 
-async def compare(key: PaymentKeyLike, seen: Thumbprints) -> ComparedKey:
-    """A payment key beside what was seen before. Nothing is remembered.
+    async def accept(self, key: PaymentKeyLike) -> None:
+        """Let this very key stand for its id from now on. Raises UnexpectedAnswer where the key itself is refused."""
+        name, found = _name(key), thumbprint(key)
+        try:
+            known = await self.load()
+        except DamagedEntry:
+            known = {}
+        known.pop(name, None)
+        await self.save(_with(known, name, found))
 
-    Raises:
-        UnexpectedAnswer: the key itself is refused.
-    """
-    kid, found = checked_kid(key), thumbprint(key)
-    try:
-        before = (await seen.load()).get(_name(key))
-    except DamagedEntry:
-        return ComparedKey(key.host, kid, None, found, is_damaged=True)
-    return ComparedKey(key.host, kid, before, found)
+    async def check(self, key: PaymentKeyLike, *, remember: bool = True) -> bool:
+        """Compare a payment key with what its id stood for; True if its id is new, and then remember it.
+
+        Raises:
+            UnexpectedAnswer: the key itself is refused, or this id stood for another key before.
+            DamagedEntry: as for `load`.
+        """
+        name, found = _name(key), thumbprint(key)
+        known = await self.load()
+        before = known.get(name)
+        if before is None and remember:
+            await self.save(_with(known, name, found))
+        if before not in {None, found}:
+            raise UnexpectedAnswer(
+                f"{key.host} gave another payment key under a key id that it has used before. No order was sent: this "
+                f"can be an attack. The person asks Firmly whether {found} is its key's thumbprint (before: {before}). "
+                f"If it is, the person runs `{self.accept_command}` in a terminal.",
+                next=self.accept_command,
+            )
+        return before is None
 
 
-async def accept(key: PaymentKeyLike, seen: Thumbprints) -> None:
-    """Let this very key stand for its id from now on, as a person says.
-
-    Raises:
-        UnexpectedAnswer: the key itself is refused.
-    """
-    name, found = _name(key), thumbprint(key)
-    try:
-        known = await seen.load()
-    except DamagedEntry:
-        known = {}
-    known.pop(name, None)
-    await seen.save(dict([*known.items(), (name, found)][-_KEPT:]))
-
-
-async def check_pinned(key: PaymentKeyLike, seen: Thumbprints, accept_command: str = ACCEPT) -> bool:
-    """Compare a payment key with what was seen before, and remember it. True when its id is new.
-
-    Raises:
-        UnexpectedAnswer: the key itself is refused, or this id stood for another key before.
-    """
-    name, found = _name(key), thumbprint(key)
-    known = await seen.load()
-    if name not in known:
-        await seen.save(dict([*known.items(), (name, found)][-_KEPT:]))
-        return True
-    if known[name] != found:
-        raise UnexpectedAnswer(
-            f"{key.host} gave another payment key under a key id that it has used before. No order was sent: this can "
-            f"be an attack. The person asks Firmly whether {found} is its key's thumbprint (before: {known[name]}). If "
-            f"it is, the person runs `{accept_command}` in a terminal.",
-            next=accept_command,
-        )
-    return False
+def _with(known: dict[str, str], name: str, found: str) -> dict[str, str]:
+    return dict([*known.items(), (name, found)][-_KEPT:])
 
 
 def _name(key: PaymentKeyLike) -> str:

@@ -1,16 +1,17 @@
-"""The operating system's keyring, asked politely: no call holds the server up, and what is written is read back.
+"""The operating system's keyring from async code: a time limit, writes that are read back, one call at a time.
 
-keyring blocks, for as long as a person takes to unlock it. Each call runs in a daemon thread of its own; when the
-limit passes, the caller gets a WalletError, and the thread, should it ever go on, writes nothing any more.
+keyring blocks for as long as a person takes to unlock it. Each call runs in a daemon thread of its own; when the limit
+passes, the caller gets a WalletError, and the thread writes nothing if it ever continues.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Protocol
 
 import anyio
@@ -18,6 +19,7 @@ from anyio import from_thread, lowlevel
 from pydantic import SecretStr
 
 from firmly_mcp.errors import WalletError
+from firmly_mcp.system.files import held_lock
 
 from .backends import Backend, KeyringUnavailable, find_backend
 
@@ -25,6 +27,23 @@ SERVICE: Final = "firmly-mcp"
 # In seconds.
 _RESTARTS_WITHIN: Final = 10.0
 _LOOK_EVERY: Final = 0.1
+_LOCK_SECONDS: Final = 20.0
+_BUSY: Final = "Another firmly-mcp has been changing the wallet for a while: is it waiting for the keyring?"
+
+
+@asynccontextmanager
+async def exclusive(path: Path) -> AsyncIterator[None]:
+    """Hold a lock file while entries are read, changed and written as one; all programs name the same file.
+
+    Raises:
+        WalletError: another one has held it for a while.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(held_lock(path, seconds=_LOCK_SECONDS))
+        except TimeoutError:
+            raise WalletError(_BUSY) from None
+        yield
 
 
 class Secrets(Protocol):
@@ -41,7 +60,7 @@ class Secrets(Protocol):
 
 @dataclass(eq=False, slots=True)
 class _Call:
-    """One question to the keyring, and what came of it."""
+    """One call of the keyring, and its result."""
 
     work: Callable[[Callable[[], Backend]], SecretStr | None]
     token: lowlevel.EventLoopToken
@@ -58,7 +77,7 @@ class _Call:
 
 
 class _Abandoned(Exception):
-    """Nobody waits for this call any more."""
+    """The caller stopped waiting for this call."""
 
 
 class Keychain:
@@ -105,7 +124,7 @@ class Keychain:
         await self._ask(lambda ready: _write(ready(), name, secret))
 
     async def delete(self, name: str) -> None:
-        """Forget a secret; one that is not there is no error.
+        """Forget a secret; a missing one is no error.
 
         Raises:
             WalletError: as for `get`; or the keyring still has it.
@@ -136,7 +155,7 @@ class Keychain:
                     self._work(call)
             except _Abandoned:
                 return
-        # The loop may have ended meanwhile; then nobody waits.
+        # The loop may have ended meanwhile.
         with suppress(RuntimeError):
             from_thread.run_sync(call.done.set, token=call.token)
 
@@ -153,7 +172,7 @@ class Keychain:
             call.problem = self._failure(error)
 
     def _came_back(self, call: _Call) -> bool:
-        """Whether a keyring that answered before is there again by now, or within a few seconds, and is not locked.
+        """Whether a keyring that answered before runs again within a few seconds, and is not locked.
 
         Keyring daemons crash now and then, and a desktop starts them again at once.
         """
@@ -168,14 +187,14 @@ class Keychain:
 
     @staticmethod
     def _is_locked(found: Backend) -> bool:
-        """Whether it would ask the person again; what cannot tell is not asked either."""
+        """Whether it would ask the person again; a keyring that cannot be asked counts as locked."""
         try:
             return found.is_locked()
         except Exception:  # noqa: BLE001 - a daemon that is just gone again raises whatever D-Bus does
             return True
 
     def _ready(self, call: _Call) -> Backend:
-        """The keyring, unlocked. A prompt that was answered too late changes nothing: the caller has been told no."""
+        """The keyring, unlocked. A prompt that is answered too late changes nothing: the caller has its error."""
         if self._found is None:
             self._found = self._find(self._named)
         trouble = self._found.unlock(self._limit)
@@ -183,20 +202,20 @@ class Keychain:
             raise _Abandoned
         if trouble is not None:
             raise KeyringUnavailable(
-                f"{self._found.name}: {trouble.what}, so nothing was read or stored.", trouble.remedy
+                f"{self._found.name}: {trouble.problem}, so nothing was read or stored.", trouble.fix
             )
         return self._found
 
     def _failure(self, error: Exception) -> WalletError:
-        """Only the error's kind is told, and it is not chained: its text and its frames may hold the secret."""
-        remedy = "" if self._found is None else f" {self._found.remedy}"
-        return WalletError(f"{self.description} failed ({type(error).__name__}).{remedy}")
+        """The error with its kind alone, and not chained: its text and its frames may hold the secret."""
+        fix = "" if self._found is None else f" {self._found.fix}"
+        return WalletError(f"{self.description} failed ({type(error).__name__}).{fix}")
 
     def _no_answer(self) -> str:
-        remedy = "Unlock the keyring." if self._found is None else self._found.remedy
+        fix = "Unlock the keyring." if self._found is None else self._found.fix
         return (
             f"{self.description} did not answer within {self._limit:g} seconds: it may be asking to be unlocked. "
-            f"Nothing was sent. {remedy}"
+            f"Nothing was sent. {fix}"
         )
 
 
@@ -212,7 +231,7 @@ def _write(backend: Backend, name: str, secret: SecretStr) -> None:
     backend.keyring.set_password(SERVICE, name, secret.get_secret_value())
     if _read(backend, name) != secret:
         raise WalletError(
-            f"{backend.name} did not keep what it was given for {name}. It cannot be used for cards. {backend.remedy}",
+            f"{backend.name} did not keep what it was given for {name}. It cannot be used for cards. {backend.fix}",
         )
 
 
@@ -221,7 +240,7 @@ def _forget(backend: Backend, name: str) -> None:
         return
     backend.keyring.delete_password(SERVICE, name)
     if _read(backend, name) is not None:
-        raise WalletError(f"{backend.name} still has {name} after it was told to delete it. {backend.remedy}")
+        raise WalletError(f"{backend.name} still has {name} after it was told to delete it. {backend.fix}")
 
 
 def _size(secret: SecretStr) -> int:

@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from firmly_mcp.errors import CardRefused, WalletError
+from firmly_mcp.settings import Owner
 
 from .addresses import new_address
 from .cards import TEST_NUMBERS, new_card
@@ -70,7 +71,7 @@ TEST_NUMBER: Final = "4111111111111111"
 
 async def demo_wallet(shopper: str, lock_dir: Path, now: Callable[[], datetime]) -> Wallet:
     """A wallet in this process's memory with the test card in it, for the simulator alone."""
-    vault = Wallet(MemoryKeychain(), "simulator", shopper, lock_dir, now)
+    vault = Wallet(MemoryKeychain(), Owner(_ENVIRONMENT, shopper), lock_dir, now)
     await fill(vault)
     return vault
 

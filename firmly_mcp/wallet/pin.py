@@ -5,7 +5,7 @@ of its own: one that was shown around on the simulator opens nothing where money
 here. A try is counted in the keyring before it is compared, under a lock file: neither a second process nor a killed
 one gets a sixth. Setting the clock back does not end a lock.
 
-An `ApprovalProof` is made where a person is: at a controlling terminal (`terminal/controlling.py`), or on a page that
+An `ApprovalProof` is made where a person is: at a controlling terminal (`cli/prompt.py`), or on a page that
 they opened by its link (`pages/sessions.py`). No tool and no script makes one.
 """
 

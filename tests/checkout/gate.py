@@ -69,7 +69,7 @@ class Gate:
         """The rooms of one program, over the wallet that all share."""
         used = settings or self.settings
         async with open_services(used, now=self.clock) as services:
-            services.vault._made = Wallet(self.keychain, "simulator", used.shopper, used.data_dir / "locks", self.clock)
+            services.vault._made = Wallet(self.keychain, used.owner, used.data_dir / "locks", self.clock)
             yield services
 
     @asynccontextmanager

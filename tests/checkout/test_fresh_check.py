@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -352,9 +352,7 @@ async def test_a_price_that_rises_while_the_cards_command_runs_is_not_paid(shop:
             rise()
 
     await vault.remove_card("test-visa")
-    vault._payment_cards = replace(
-        vault._payment_cards, command=CardCommand(printing(CARD), "simulator", may_run=may_run, now=shop.gate.clock)
-    )
+    vault._card_command = CardCommand(printing(CARD), "simulator", may_run=may_run, now=shop.gate.clock)
     review = await shop.gate.reviewed(wish)
     with pytest.raises(QuoteChanged):
         await shop.by_approval(review)

@@ -14,8 +14,7 @@ import firmly_mcp
 from firmly_mcp.app import Services
 from firmly_mcp.checkout.models import Attempt, State
 from firmly_mcp.errors import AddressRefused, PinRefused
-from firmly_mcp.wallet.pin import ApprovalProof
-from firmly_mcp.wallet.pin import Cost
+from firmly_mcp.wallet.pin import ApprovalProof, Cost
 from tests.proofs import BY_PERSON, with_pin
 from tests.wallet.samples import an_address
 

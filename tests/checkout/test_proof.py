@@ -160,7 +160,7 @@ async def test_an_error_in_a_stream_is_a_step_that_confirms_nothing(tmp_path: Pa
         purchase = ItemsOrder(LUMA, (Item("WS12-XS-Orange", 1),), ADDRESS, client, Senders())  # type: ignore[arg-type]  # one device for all attempts
         await purchase.prepare("att_1")
         told: list[object] = []
-        result = await purchase.send(_Card(), ADDRESS, None, told.append, anyio.lowlevel.checkpoint)
+        result = await purchase.send("a.b.c.d.e", ADDRESS, None, told.append, anyio.lowlevel.checkpoint)
     assert [(step.name, step.money_moved) for step in told] == [  # type: ignore[attr-defined]  # steps
         ("item-added", "unknown"),
         ("error", "unknown"),
@@ -193,8 +193,3 @@ def test_an_error_outcome_is_not_placed_only_where_nothing_was_sent_or_the_refus
         outcome = outcome_of_error(error_from_response(422, answer, {}, order=True))
         assert outcome.state is State.UNKNOWN
         assert "nothing was charged" not in outcome.reason
-
-
-class _Card:
-    def get_secret_value(self) -> str:
-        return "a.b.c.d.e"

@@ -120,7 +120,7 @@ def an_assistant(directory: Path, **variables: str) -> Iterator[Assistant]:
     environment = an_environment(None, directory, FIRMLY_MCP_RULES=str(directory / "rules.toml"), **variables)
     environment["DBUS_SESSION_BUS_ADDRESS"] = os.environ["DBUS_SESSION_BUS_ADDRESS"]
     settings = read_settings(environment)
-    vault = Wallet(Keychain(), "simulator", settings.shopper, settings.data_dir / "locks", lambda: datetime.now(UTC))
+    vault = Wallet(Keychain(), settings.owner, settings.data_dir / "locks", lambda: datetime.now(UTC))
     anyio.run(fill, vault)
     with serving(environment) as assistant:
         yield assistant

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.errors import PinRefused
+from firmly_mcp.settings import Owner
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.wallet import Wallet
 from tests.secret_service import SecretService
@@ -30,7 +31,8 @@ def shopper(keyring_bus: SecretService, tmp_path: Path) -> dict[str, str]:
 
 def fits(shopper: dict[str, str], typed: str, *, environment: str = "simulator") -> bool:
     """Whether this is the PIN, asked of the keyring by another process of the shopper."""
-    vault = Wallet(Keychain(), environment, shopper["FIRMLY_MCP_SHOPPER"], Path(shopper["FIRMLY_MCP_DATA_DIR"]), now)
+    owner = Owner(environment, shopper["FIRMLY_MCP_SHOPPER"])
+    vault = Wallet(Keychain(), owner, Path(shopper["FIRMLY_MCP_DATA_DIR"]), now)
     try:
         anyio.run(vault.pin.check, SecretStr(typed))
     except PinRefused:

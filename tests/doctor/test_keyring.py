@@ -103,10 +103,10 @@ def test_a_keyring_that_is_asked_of_nobody_opens_no_prompt() -> None:
         asked.append(seconds)
 
     for is_locked in (True, False):
-        found = Backend("a keyring", Fake(), unlock, remedy="Open it.", is_locked=partial(bool, is_locked))
+        found = Backend("a keyring", Fake(), unlock, fix="Open it.", is_locked=partial(bool, is_locked))
         trouble = found.asking_nobody().unlock(1.0)
         assert (trouble is not None) is is_locked
-        assert trouble is None or trouble.remedy == "Open it."
+        assert trouble is None or trouble.fix == "Open it."
     assert asked == []
 
 

@@ -382,7 +382,7 @@ async def test_a_canary_number_and_a_pin_are_nowhere_but_in_the_keyring(
         await expect_title(window, "The card is saved")
         await asyncio.gather(*reading)
         seen.extend([window.url, await window.content(), repr(vars(desk.pages)), repr(desk.pages._visits.__dict__)])
-        kept = await Keychain().get(f"sandbox/{desk.vault.shopper}/card/visa")
+        kept = await Keychain().get(f"sandbox/{desk.vault.owner.shopper}/card/visa")
         await desk.vault.remove_card("Visa")
     assert kept is not None
     assert REAL_LOOKING in kept.get_secret_value(), "the search would find it"

@@ -291,7 +291,7 @@ async def test_what_fails_while_a_form_is_taken_is_told_where_the_browser_is_sen
     wire = wire_to(link)
     page = await wire.enter(link)
     (await room.services.vault()).pin.name = "damaged"
-    await (await room.services.vault())._keychain.set("damaged", SecretStr("{"))
+    await (await room.services.vault())._secrets.set("damaged", SecretStr("{"))
     assert (await wire.post(a_yes(page, pin="9017"))).status == 303
     assert "is damaged" in (await wire.get()).body
     assert not room.orders_sent()

@@ -19,7 +19,7 @@ from firmly_mcp.checkout.models import Approval, ApprovalStatus, Item, OrderInte
 from firmly_mcp.errors import FirmlyError
 from firmly_mcp.server.views.orders import OrderView
 from firmly_mcp.server.views.view import ErrorView
-from firmly_mcp.settings import Settings
+from firmly_mcp.settings import Owner, Settings
 from firmly_mcp.wallet.keychain import Secrets
 from firmly_mcp.wallet.wallet import Wallet
 from tests.proofs import until_recorded
@@ -201,7 +201,7 @@ def settings_in(folder: Path, rules: str, shopper: str = SHOPPER) -> Settings:
 
 def vault_over(keychain: Secrets, settings: Settings, now: Callable[[], datetime]) -> Wallet:
     """The wallet of these settings in a keyring."""
-    return Wallet(keychain, ENVIRONMENT, settings.shopper, settings.data_dir / "locks", now)
+    return Wallet(keychain, Owner(ENVIRONMENT, settings.shopper), settings.data_dir / "locks", now)
 
 
 async def _security_code() -> SecretStr:

@@ -131,9 +131,10 @@ anyio.run(opened)
 """,
     "a wallet of its own": """
 from datetime import datetime
+from firmly_mcp.settings import Owner
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.wallet import Wallet
-Wallet(MemoryKeychain(), "simulator", "local", Path(sys.argv[1]), datetime.now)
+Wallet(MemoryKeychain(), Owner("simulator", "local"), Path(sys.argv[1]), datetime.now)
 """,
     "doctor": """
 from datetime import datetime

@@ -13,6 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
+from firmly_mcp.settings import Owner
 from firmly_mcp.wallet.addresses import Address, new_address
 from firmly_mcp.wallet.cards import Card, new_card
 from firmly_mcp.wallet.entries import DamagedEntry
@@ -26,6 +27,9 @@ TEST_VISA = "4111111111111111"
 TEST_AMEX = "378282246310005"
 # Not published anywhere: what a real card's number looks like.
 REAL_LOOKING = "4539148803436467"
+
+# What the environments' table has to hold, written down a second time.
+PAYMENT_HOSTS = {"sandbox": "cc.firmly.work", "production": "cc.firmly.online"}
 
 _shoppers = (f"shopper-{number}" for number in itertools.count())
 
@@ -66,7 +70,7 @@ def an_address(**changes: Any) -> Address:
 
 def a_vault(lock_dir: Path, keychain: Secrets | None = None, *, environment: str = "simulator") -> Wallet:
     """A vault of a shopper that no other test has."""
-    return Wallet(keychain or MemoryKeychain(), environment, next(_shoppers), lock_dir, now)
+    return Wallet(keychain or MemoryKeychain(), Owner(environment, next(_shoppers)), lock_dir, now)
 
 
 def a_real_vault(lock_dir: Path, *, environment: str = "simulator") -> Wallet:

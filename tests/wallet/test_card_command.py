@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.errors import CardNotFound, CardRefused, FirmlyError, NotAllowed, WalletError
+from firmly_mcp.settings import Owner
 from firmly_mcp.wallet.commands import CardCommand
 from firmly_mcp.wallet.keychain import Secrets
 from firmly_mcp.wallet.memory import MemoryKeychain
@@ -63,7 +64,7 @@ def a_vault_with(
     may_run: Any = accepted,
 ) -> Wallet:
     card = None if command is None else CardCommand(command, environment, may_run=may_run, now=now)
-    return Wallet(keychain or MemoryKeychain(), environment, "commander", lock_dir, now, card_command=card)
+    return Wallet(keychain or MemoryKeychain(), Owner(environment, "commander"), lock_dir, now, card_command=card)
 
 
 async def test_its_card_is_listed_by_its_summary_and_sealed_as_any_other(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ async def test_it_runs_once_to_be_shown_and_again_for_every_seal(tmp_path: Path)
 async def test_nothing_of_the_card_stays_but_its_summary(tmp_path: Path) -> None:
     vault = a_vault_with(printing(CARD), tmp_path)
     await vault.cards()
-    command = vault._payment_cards.command
+    command = vault._card_command
     assert command is not None
     assert TEST_VISA not in repr({name: getattr(command, name) for name in vars(command)})
     assert not any(isinstance(value, (SecretStr, type(a_card()))) for value in vars(command).values())
@@ -167,7 +168,7 @@ async def test_of_an_older_version_a_card_and_a_command_without_a_default_still_
     keychain = MemoryKeychain()
     vault = a_vault_with(printing(CARD), tmp_path, keychain=keychain)
     await vault.add_card(a_card(label="Kept"))
-    await keychain.set(f"simulator/{vault.shopper}/cards", SecretStr('{"labels": ["Kept"], "default": null}'))
+    await keychain.set(f"simulator/{vault.owner.shopper}/cards", SecretStr('{"labels": ["Kept"], "default": null}'))
     for _ in range(2):
         with pytest.raises(CardNotFound, match="more than one card and no default one"):
             await vault.card_summary()
@@ -239,7 +240,7 @@ async def test_a_canary_card_is_seen_nowhere(
     witness, key = Witness(), a_key_pair(host="cc.firmly.work")
     canary = CARD | {"number": CANARY}
     vault = a_vault_on_nothing(printing(canary), tmp_path)
-    for value in (await vault.cards(), await vault.card_summary(), vars(vault), vault._payment_cards):
+    for value in (await vault.cards(), await vault.card_summary(), vars(vault)):
         witness.value(value)
     witness.value(await sealed_by(vault, None, SecretStr(CVV[:3]), key.public))
     await witness.refusal(lambda: sealed_by(vault, None, SecretStr(CVV), key.public))

@@ -47,14 +47,14 @@ async def test_a_damaged_entry_is_named_and_the_others_are_still_listed(
         await vault.add_card(a_card(label=label))
         await vault.add_own_address(an_address(label=label), BY_PERSON)
     for kind in ("card", "address"):
-        name = f"simulator/{vault.shopper}/{kind}/two's"
+        name = f"simulator/{vault.owner.shopper}/{kind}/two's"
         await (keychain.delete(name) if entry is None else keychain.set(name, SecretStr(entry)))
     assert [card.label for card in await vault.cards()] == ["One", "Three"]
     assert [address.label for address in await vault.addresses()] == ["One", "Three"]
     damaged_card, damaged_address = await damage_in(vault)
-    assert f"simulator/{vault.shopper}/card/two's of firmly-mcp {says}" in damaged_card.message
+    assert f"simulator/{vault.owner.shopper}/card/two's of firmly-mcp {says}" in damaged_card.message
     assert """`firmly-mcp cards remove 'Two'"'"'s'`""" in damaged_card.message
-    assert f"simulator/{vault.shopper}/address/two's" in damaged_address.message
+    assert f"simulator/{vault.owner.shopper}/address/two's" in damaged_address.message
     with pytest.raises(WalletError, match="Remove it with"):
         await vault.card_summary("Two's")
     with pytest.raises(WalletError, match="Remove it with"):
@@ -71,10 +71,10 @@ async def test_an_entry_of_another_card_or_environment_is_foreign(keyring_bus: S
     await ours.add_card(a_card(label="One", environment="production"))
     await ours.add_card(a_card(label="Two", environment="production"))
     await theirs.add_card(a_card(label="One"))
-    for moved in (f"production/{ours.shopper}/card/two", f"simulator/{theirs.shopper}/card/one"):
+    for moved in (f"production/{ours.owner.shopper}/card/two", f"simulator/{theirs.owner.shopper}/card/one"):
         entry = await keychain.get(moved)
         assert entry is not None
-        await keychain.set(f"production/{ours.shopper}/card/one", entry)
+        await keychain.set(f"production/{ours.owner.shopper}/card/one", entry)
         with pytest.raises(WalletError, match="does not hold this card"):
             await ours.card_summary("One")
 
@@ -84,8 +84,8 @@ async def test_a_damaged_list_is_named(tmp_path: Path) -> None:
     keychain = MemoryKeychain()
     vault = a_vault(tmp_path, keychain)
     for text in ("[", '{"labels": 3}', '{"labels": ["One"], "default": "Two"}'):
-        await keychain.set(f"simulator/{vault.shopper}/cards", SecretStr(text))
-        with pytest.raises(WalletError, match=f"simulator/{vault.shopper}/cards of firmly-mcp is damaged"):
+        await keychain.set(f"simulator/{vault.owner.shopper}/cards", SecretStr(text))
+        with pytest.raises(WalletError, match=f"simulator/{vault.owner.shopper}/cards of firmly-mcp is damaged"):
             await vault.cards()
 
 
@@ -132,7 +132,7 @@ async def test_no_card_is_written_that_no_list_names(tmp_path: Path) -> None:
     vault = a_vault(tmp_path, keychain)
     with pytest.raises(WalletError, match="broken"):
         await vault.add_card(a_card())
-    assert await keychain.get(f"simulator/{vault.shopper}/card/visa") is None
+    assert await keychain.get(f"simulator/{vault.owner.shopper}/card/visa") is None
 
 
 @pytest.mark.anyio
@@ -140,6 +140,6 @@ async def test_a_damaged_entry_of_payment_keys_stops_the_sealing(tmp_path: Path)
     keychain = MemoryKeychain()
     vault = a_vault(tmp_path, keychain)
     await vault.add_card(a_card(number=SecretStr(TEST_VISA)))
-    await keychain.set(f"simulator/{vault.shopper}/payment-keys", SecretStr("[1]"))
+    await keychain.set(f"simulator/{vault.owner.shopper}/payment-keys", SecretStr("[1]"))
     with pytest.raises(WalletError, match="payment-keys of firmly-mcp is damaged"):
         await sealed_by(vault, None, SecretStr("123"), a_key_pair().public)

@@ -17,7 +17,6 @@ from firmly_mcp.errors import NotAllowed, PinRefused, WalletError
 from firmly_mcp.pages.server import Pages
 from firmly_mcp.system.process import run_for_output
 from firmly_mcp.wallet.backends import Backend
-from firmly_mcp.wallet.jwe import PAYMENT_HOSTS
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.pin import ApprovalPin, Cost
 from firmly_mcp.wallet.wallet import Wallet
@@ -25,7 +24,7 @@ from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService
 
 from .remaining import Canary, nothing_collected
-from .samples import a_card, a_key_pair, a_vault, an_address, sealed_by
+from .samples import PAYMENT_HOSTS, a_card, a_key_pair, a_vault, an_address, sealed_by
 
 pytestmark = pytest.mark.anyio
 

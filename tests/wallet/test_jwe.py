@@ -24,9 +24,9 @@ from pydantic import SecretStr
 from firmly_mcp.errors import CardRefused, UnexpectedAnswer
 from firmly_mcp.simulator.security import decrypt_jwe, parse_jwe, read_card
 from firmly_mcp.wallet.cards import TEST_NUMBERS, Card
-from firmly_mcp.wallet.jwe import PAYMENT_HOSTS, Encryptor, PaymentKey, thumbprint
+from firmly_mcp.wallet.jwe import Encryptor, PaymentKey, thumbprint
 
-from .samples import NOW, REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, base64url
+from .samples import NOW, PAYMENT_HOSTS, REAL_LOOKING, TEST_AMEX, TEST_VISA, a_card, a_key_pair, base64url
 
 CVV = SecretStr("739")
 

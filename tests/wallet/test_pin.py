@@ -32,7 +32,7 @@ async def test_a_pin_is_kept_in_the_real_keyring_as_a_salted_hash_with_its_cost(
         await one.pin.set(PIN, BY_PERSON)
         assert await one.pin.is_set()
         await one.pin.check(PIN)
-    entry, another = [await Keychain().get(f"simulator/{one.shopper}/pin") for one in (vault, other)]
+    entry, another = [await Keychain().get(f"simulator/{one.owner.shopper}/pin") for one in (vault, other)]
     assert entry is not None
     assert another is not None
     kept, of_another = json.loads(entry.get_secret_value()), json.loads(another.get_secret_value())
@@ -46,7 +46,7 @@ async def test_a_pin_is_kept_in_the_real_keyring_as_a_salted_hash_with_its_cost(
 async def test_each_environment_has_a_pin_of_its_own(tmp_path: Path) -> None:
     simulator = a_vault(tmp_path)
     await simulator.pin.set(PIN, BY_PERSON)
-    assert simulator.pin.name == f"simulator/{simulator.shopper}/pin"
+    assert simulator.pin.name == f"simulator/{simulator.owner.shopper}/pin"
     assert a_vault(tmp_path, environment="production").pin.name.startswith("production/")
 
 

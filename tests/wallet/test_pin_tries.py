@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from firmly_mcp.errors import PinRefused, WalletError
+from firmly_mcp.settings import Owner
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.pin import LOCKED_FOR, TRIES, ApprovalPin
@@ -156,12 +157,13 @@ import anyio, sys
 from pathlib import Path
 from pydantic import SecretStr
 from firmly_mcp.errors import PinRefused
+from firmly_mcp.settings import Owner
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.wallet import Wallet
 from tests.wallet.samples import now
 
 async def main():
-    pin = Wallet(Keychain(), "simulator", "guessed-by-many", Path(sys.argv[1]), now).pin
+    pin = Wallet(Keychain(), Owner("simulator", "guessed-by-many"), Path(sys.argv[1]), now).pin
     for guess in sys.argv[2:]:
         try:
             await pin.check(SecretStr(guess))
@@ -178,7 +180,7 @@ anyio.run(main)
 async def test_several_processes_that_guess_at_once_share_five_tries(
     keyring_bus: SecretService, tmp_path: Path
 ) -> None:
-    await Wallet(Keychain(), "simulator", "guessed-by-many", tmp_path, now).pin.set(PIN, BY_PERSON)
+    await Wallet(Keychain(), Owner("simulator", "guessed-by-many"), tmp_path, now).pin.set(PIN, BY_PERSON)
     told: list[str] = []
 
     async def guess(first: int) -> None:

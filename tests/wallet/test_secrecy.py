@@ -24,14 +24,14 @@ from firmly_mcp.errors import FirmlyError, WalletError
 from firmly_mcp.wallet.backends import Backend
 from firmly_mcp.wallet.cards import Card, entry_of
 from firmly_mcp.wallet.commands import security_code
-from firmly_mcp.wallet.jwe import PAYMENT_HOSTS, Encryptor
+from firmly_mcp.wallet.jwe import Encryptor
 from firmly_mcp.wallet.keychain import Keychain
 from firmly_mcp.wallet.memory import MemoryKeychain
 from firmly_mcp.wallet.wallet import Wallet
 from tests.proofs import BY_PERSON
 from tests.secret_service import SecretService, private_bus
 
-from .samples import REAL_LOOKING, a_card, a_key_pair, a_vault, an_address, damage_in, sealed_by
+from .samples import PAYMENT_HOSTS, REAL_LOOKING, a_card, a_key_pair, a_vault, an_address, damage_in, sealed_by
 
 CANARY = REAL_LOOKING
 GROUPED = SecretStr(" ".join(CANARY[place : place + 4] for place in range(0, 16, 4)))
@@ -200,7 +200,7 @@ async def _sealed_elsewhere(card: Card) -> object:
 async def _damage(witness: Witness, vault: Wallet) -> None:
     """Entries that hold the canary, and can yet not be read."""
     keychain = Keychain()
-    name = f"sandbox/{vault.shopper}/card/visa"
+    name = f"sandbox/{vault.owner.shopper}/card/visa"
     whole = await keychain.get(name)
     assert whole is not None
     for damage in (

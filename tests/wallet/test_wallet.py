@@ -22,7 +22,8 @@ from firmly_mcp.errors import (
     UnexpectedAnswer,
     WalletError,
 )
-from firmly_mcp.system import locks
+from firmly_mcp.settings import Owner
+from firmly_mcp.wallet import keychain as wallet_locks
 from firmly_mcp.wallet.entries import entry_name
 from firmly_mcp.wallet.jwe import thumbprint
 from firmly_mcp.wallet.keychain import Keychain
@@ -53,7 +54,7 @@ async def test_a_card_is_kept_in_the_real_keyring_until_it_is_removed(
     assert await vault.cards() == []
     await vault.add_own_address(an_address(), BY_PERSON)
     added = await vault.add_card(a_card(billing_address="Home"))
-    again = Wallet(Keychain(), vault.environment, vault.shopper, tmp_path, now)
+    again = Wallet(Keychain(), vault.owner, tmp_path, now)
     assert await again.cards() == [added]
     assert await again.card_summary("Visa") == added
     assert (await again.address()).as_firmly() == an_address().as_firmly()
@@ -70,13 +71,13 @@ async def test_each_card_is_one_entry_keyed_by_environment_and_shopper(
 ) -> None:
     keychain = Keychain()
     for environment, shopper in (("sandbox", "ana"), ("sandbox", "bob"), ("production", "ana")):
-        vault = Wallet(keychain, environment, shopper, tmp_path, now)
+        vault = Wallet(keychain, Owner(environment, shopper), tmp_path, now)
         await vault.add_card(a_card(environment=environment, name=f"{shopper} of {environment}"))
         assert len(await vault.cards()) == 1
         entry = await keychain.get(f"{environment}/{shopper}/card/visa")
         assert entry is not None
         assert json.loads(entry.get_secret_value())["name"] == f"{shopper} of {environment}"
-    assert await Wallet(keychain, "sandbox", "ana/card", tmp_path, now).cards() == []
+    assert await Wallet(keychain, Owner("sandbox", "ana/card"), tmp_path, now).cards() == []
 
 
 @pytest.mark.anyio
@@ -148,7 +149,7 @@ async def test_what_version_0_1_0_kept_means_what_it_meant(
     vault = a_vault(tmp_path, keychain)
     for label in json.loads(kept)["labels"]:
         await vault.add_card(a_card(label=label))
-    await keychain.set(f"simulator/{vault.shopper}/cards", SecretStr(kept))
+    await keychain.set(f"simulator/{vault.owner.shopper}/cards", SecretStr(kept))
     assert await vault.default_card() == meant_before
     await vault.add_card(a_card(label="Three"))
     assert await vault.default_card() == meant_after
@@ -226,10 +227,11 @@ async def test_additions_of_several_processes_are_all_listed(keyring_bus: Secret
     program = (
         "import anyio, sys\n"
         "from pathlib import Path\n"
+        "from firmly_mcp.settings import Owner\n"
         "from firmly_mcp.wallet.keychain import Keychain\n"
         "from firmly_mcp.wallet.wallet import Wallet\n"
         "from tests.wallet.samples import a_card, now\n"
-        "vault = Wallet(Keychain(), 'simulator', 'many-processes', Path(sys.argv[1]), now)\n"
+        "vault = Wallet(Keychain(), Owner('simulator', 'many-processes'), Path(sys.argv[1]), now)\n"
         "async def main():\n"
         "    for number in range(3):\n"
         "        await vault.add_card(a_card(label=f'{sys.argv[2]} {number}'))\n"
@@ -240,7 +242,7 @@ async def test_additions_of_several_processes_are_all_listed(keyring_bus: Secret
         async with anyio.create_task_group() as running:
             for name in names:
                 running.start_soon(anyio.run_process, [sys.executable, "-c", program, str(tmp_path), name])
-    vault = Wallet(Keychain(), "simulator", "many-processes", tmp_path, now)
+    vault = Wallet(Keychain(), Owner("simulator", "many-processes"), tmp_path, now)
     assert {card.label for card in await vault.cards()} == {f"{name} {number}" for name in names for number in range(3)}
 
 
@@ -248,7 +250,7 @@ async def test_additions_of_several_processes_are_all_listed(keyring_bus: Secret
 async def test_a_wallet_that_another_process_holds_is_not_waited_for_forever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(wallet_locks, "_LOCK_SECONDS", 0.1)
     vault = a_vault(tmp_path)
     await vault.add_card(a_card())
     (held,) = tmp_path.iterdir()
@@ -262,7 +264,7 @@ async def test_a_wallet_that_another_process_holds_is_not_waited_for_forever(
 async def test_an_addition_that_is_cancelled_half_way_leaves_the_wallet_usable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(wallet_locks, "_LOCK_SECONDS", 0.1)
     writing = anyio.Event()
 
     class Waiting(MemoryKeychain):
@@ -296,7 +298,7 @@ async def test_device_tokens_are_kept_by_environment_and_shopper(keyring_bus: Se
 @pytest.mark.anyio
 async def test_sealing_refuses_an_expired_card_and_remembers_the_key(tmp_path: Path) -> None:
     clock = [datetime(2026, 11, 21, tzinfo=UTC)]
-    vault = Wallet(MemoryKeychain(), "simulator", "local", tmp_path, lambda: clock[0])
+    vault = Wallet(MemoryKeychain(), Owner("simulator", "local"), tmp_path, lambda: clock[0])
     await vault.add_card(a_card())
     key = a_key_pair()
     assert (await sealed_by(vault, None, SecretStr("123"), key.public)).get_secret_value().count(".") == 4
@@ -363,7 +365,7 @@ async def test_a_damaged_entry_of_payment_keys_is_renewed_by_accepting_a_key(tmp
     keychain = MemoryKeychain()
     vault = a_vault(tmp_path, keychain)
     await vault.add_card(a_card())
-    await keychain.set(f"simulator/{vault.shopper}/payment-keys", SecretStr("nonsense"))
+    await keychain.set(f"simulator/{vault.owner.shopper}/payment-keys", SecretStr("nonsense"))
     key = a_key_pair()
     with pytest.raises(WalletError, match="firmly-mcp orders accept-payment-key"):
         await sealed_by(vault, None, SecretStr("123"), key.public)
@@ -382,6 +384,6 @@ async def test_the_oldest_of_many_keys_is_forgotten_and_the_entry_stays_small(tm
         await sealed_by(vault, None, SecretStr("123"), a_key_pair(kid=f"{number:032}").public)
     kept = await vault.payment_keys()
     assert [name.split(" ")[1] for name in kept] == [f"{number:032}" for number in range(4, 14)]
-    entry = await keychain.get(f"simulator/{vault.shopper}/payment-keys")
+    entry = await keychain.get(f"simulator/{vault.owner.shopper}/payment-keys")
     assert entry is not None
     assert len(entry.get_secret_value().encode("utf-16-le")) < 2560

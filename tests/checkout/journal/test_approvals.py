@@ -336,5 +336,5 @@ async def test_a_security_code_is_in_no_log_no_file_and_no_keyring_entry(
     # What the simulator keeps is the store's.
     kept = (path for path in tmp_path.rglob("*") if path.is_file() and "simulator" not in path.parts)
     seen |= {path.name: path.read_bytes().decode("latin-1") for path in kept}
-    assert {"journal.sqlite3", f"simulator/{vault.shopper}/card/amex"} <= set(seen)
+    assert {"journal.sqlite3", f"simulator/{vault.owner.shopper}/card/amex"} <= set(seen)
     assert [name for name, text in seen.items() if re.search(r"\b8046\b", text)] == []
