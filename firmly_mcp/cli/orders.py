@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from firmly_mcp.wallet.wallet import Wallet
 
 
+_MOST_COMPLETIONS: Final = 50
+
+
 @click.group(epilog=examples("firmly-mcp orders list", "firmly-mcp orders settle"))
 def orders() -> None:
     """What was ordered from here, and what is in doubt."""
@@ -41,8 +44,31 @@ def orders_list(*, limit: int, as_json: bool) -> None:
 
 
 def doubts(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The attempts in doubt."""
-    return _named(_IN_DOUBT, begun)
+    """Complete the id of an attempt in doubt."""
+    return _complete("attempts", begun)
+
+
+def questions(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Complete the id of an open approval."""
+    return _complete("approvals", begun)
+
+
+def _complete(table: str, begun: str) -> list[CompletionItem]:
+    """Return what the journal has. The keyring stays closed; a journal that cannot be read completes to nothing."""
+    import sqlite3
+
+    from click.shell_completion import CompletionItem
+
+    from firmly_mcp.app import JOURNAL
+    from firmly_mcp.checkout.journal.inspect import open_ids
+    from firmly_mcp.settings import read_settings
+
+    try:
+        settings = read_settings()
+        found = open_ids(settings.data_dir / JOURNAL, table, settings.environment, settings.shopper)
+    except (SettingsError, OSError, sqlite3.Error):
+        return []
+    return [CompletionItem(name, help=words) for name, words in found if name.startswith(begun)][:_MOST_COMPLETIONS]
 
 
 @orders.command(
@@ -301,40 +327,3 @@ def _nothing_to_accept(compared: ComparedKey) -> str:
 def _facts(compared: ComparedKey, *, accepted: bool) -> dict[str, Any]:
     shown = {name: fact for name, fact in asdict(compared).items() if name != "is_damaged"}
     return {"accepted": accepted, "payment_key": shown}
-
-
-_MOST: Final = 50
-_IN_DOUBT: Final = """
-    SELECT id, total_amount || ' ' || currency || ' at ' || store FROM attempts
-    WHERE environment = ? AND shopper = ? AND state IN ('sending', 'unknown') ORDER BY number DESC
-"""
-_OPEN: Final = """
-    SELECT id, total_amount || ' ' || currency || ' at ' || store FROM approvals
-    WHERE environment = ? AND shopper = ? AND status = 'open'
-    AND expires_at > strftime('%Y-%m-%dT%H:%M:%f', 'now') ORDER BY asked_at DESC
-"""
-
-
-def questions(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The questions that nobody has answered."""
-    return _named(_OPEN, begun)
-
-
-def _named(query: str, begun: str) -> list[CompletionItem]:
-    """What the journal names so, with a few words on each."""
-    import sqlite3
-
-    from click.shell_completion import CompletionItem
-
-    from firmly_mcp.app import JOURNAL
-    from firmly_mcp.checkout.journal.database import untouched
-    from firmly_mcp.settings import read_settings
-
-    try:
-        settings = read_settings()
-        with untouched(settings.data_dir / JOURNAL) as journal:
-            rows = journal.execute(query, (settings.environment, settings.shopper)).fetchall()
-    except (SettingsError, OSError, sqlite3.Error):
-        return []
-    fitting = (row for row in rows if str(row[0]).startswith(begun))
-    return [CompletionItem(str(name), help=str(words)) for name, words in list(fitting)[:_MOST]]

@@ -15,7 +15,8 @@ from typing import Final
 import anyio
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.journal.inspect import NEWEST, Contents, kept_mark, refuse_unless_continued
+from firmly_mcp.checkout.journal.inspect import Contents, kept_mark, refuse_unless_continued
+from firmly_mcp.checkout.journal.schema import NEWEST
 from firmly_mcp.checkout.models import Attempt
 from firmly_mcp.checkout.policy.acceptance import RULES, WHERE
 from firmly_mcp.checkout.policy.file import read_rules

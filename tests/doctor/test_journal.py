@@ -15,7 +15,7 @@ import pytest
 from mcp import Client
 
 from firmly_mcp.app import JOURNAL, open_services
-from firmly_mcp.checkout.journal.inspect import NEWEST
+from firmly_mcp.checkout.journal.schema import NEWEST
 from firmly_mcp.doctor import shopper
 from firmly_mcp.doctor.findings import Examined, Finding
 from firmly_mcp.server.app import build_server
@@ -170,10 +170,10 @@ async def test_a_clock_that_was_set_back_behind_the_journal_is_wrong(examined: E
 
 
 async def test_a_journal_cannot_be_written_through_the_look(examined: Examined) -> None:
-    from firmly_mcp.checkout.journal.database import untouched
+    from firmly_mcp.checkout.journal.inspect import open_read_only
 
     await order(examined.settings)
-    with untouched(examined.journal_path) as file, pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with open_read_only(examined.journal_path) as file, pytest.raises(sqlite3.OperationalError, match="readonly"):
         file.execute("DELETE FROM attempts")
 
 

@@ -1,4 +1,4 @@
-"""The journal as it lies there, read without a trace: nothing is made, brought up to date, locked or repaired."""
+"""The database engine of the journal: SQLite on one thread, full sync, exact sums, the schema brought up to date."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import asyncio
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import quote
 
 import anyio
 from sqlalchemy import Connection, Engine, create_engine, event, select
@@ -22,33 +20,8 @@ from sqlalchemy.pool import QueuePool
 from firmly_mcp.errors import MoneyMoved, NotAllowed
 
 from . import schema
+from .inspect import open_read_only, real_path
 from .schema import UnreadableRow, migrate
-
-_PATIENCE_SECONDS: Final = 2.0
-
-
-def real_path(path: Path) -> Path:
-    """Return the path as SQLite uses it: its log is next to the file that a symbolic link leads to."""
-    return Path(os.path.realpath(path)) if os.name == "posix" else path.absolute()
-
-
-@contextmanager
-def untouched(path: Path) -> Iterator[sqlite3.Connection]:
-    """The journal's file, open for reading alone.
-
-    Raises:
-        FileNotFoundError: there is none.
-        sqlite3.Error: it cannot be opened.
-    """
-    if not path.exists():
-        raise FileNotFoundError(path)
-    # A file that no program has open has no log beside it; reading it like any other would leave one behind.
-    real = real_path(path)
-    has_log = real.with_name(f"{real.name}-wal").exists()
-    address = f"file:{quote(str(real))}?mode=ro{'' if has_log else '&immutable=1'}"
-    with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_SECONDS, check_same_thread=False)) as connection:
-        yield connection
-
 
 # `exact_sum` for SQLite: amounts are decimal text, and SQLite's own sum would make floats of them.
 
@@ -117,7 +90,7 @@ def as_others_see(path: Path, attempt_id: str, number: int) -> tuple[object, ...
     attempt's state. None where it can read nothing. Blocks.
     """
     try:
-        with untouched(path) as file:
+        with open_read_only(path) as file:
             row: tuple[object, ...] = file.execute(_AS_OTHERS_SEE, {"number": number, "id": attempt_id}).fetchone()
             return row
     except (OSError, sqlite3.Error):

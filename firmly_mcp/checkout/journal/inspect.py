@@ -7,23 +7,65 @@ was spent and orders forget that they were placed.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
-from sqlalchemy import Connection, create_engine, func, select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import StaticPool
-
-from firmly_mcp.checkout.models import Attempt, StoredText
 from firmly_mcp.errors import NotAllowed, WalletError
 
-from .database import untouched
-from .history import declined_payments, journal_time, lock_a_card
-from .schema import IS_IN_DOUBT, STEPS, UnreadableRow, approvals, attempt_of, attempts, identity, owned
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from firmly_mcp.checkout.models import Attempt, StoredText
+
+_PATIENCE_SECONDS: Final = 2.0
+_OPEN: Final = {
+    "attempts": "state IN ('sending', 'unknown') ORDER BY number DESC",
+    "approvals": "status = 'open' AND expires_at > strftime('%Y-%m-%dT%H:%M:%f', 'now') ORDER BY asked_at DESC",
+}
+
+
+def real_path(path: Path) -> Path:
+    """Return the path as SQLite uses it: its log is next to the file that a symbolic link leads to."""
+    return Path(os.path.realpath(path)) if os.name == "posix" else path.absolute()
+
+
+@contextmanager
+def open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the journal's file for reading, without a trace: nothing is made, migrated, locked or repaired.
+
+    Raises:
+        FileNotFoundError: there is no journal.
+        sqlite3.Error: it cannot be opened.
+    """
+    if not path.exists():
+        raise FileNotFoundError(path)
+    # A file that no program has open has no log next to it; reading it like any other would leave one behind.
+    real = real_path(path)
+    has_log = real.with_name(f"{real.name}-wal").exists()
+    address = f"file:{quote(str(real))}?mode=ro{'' if has_log else '&immutable=1'}"
+    with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_SECONDS, check_same_thread=False)) as connection:
+        yield connection
+
+
+def open_ids(path: Path, table: str, environment: str, shopper: str) -> list[tuple[str, str]]:
+    """Return id and summary of each attempt in doubt or open approval, the newest first. Blocks; loads no SQLAlchemy.
+
+    `table` is `attempts` or `approvals`.
+
+    Raises:
+        OSError, sqlite3.Error: the journal cannot be read.
+    """
+    summary = "total_amount || ' ' || currency || ' at ' || store"
+    query = f"SELECT id, {summary} FROM {table} WHERE environment = ? AND shopper = ? AND {_OPEN[table]}"  # noqa: S608
+    with open_read_only(path) as journal:
+        return [(str(name), str(words)) for name, words in journal.execute(query, (environment, shopper))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +146,6 @@ async def keep(kept: StoredText, mark: GuardEntry) -> None:
 
 # What `doctor` says of the journal, which it only looks at.
 
-NEWEST: Final = len(STEPS)
-
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -131,8 +171,12 @@ def look_at(path: Path, owner: dict[str, str], now: datetime) -> Look | None:
     Raises:
         NotAllowed: it cannot be read or is damaged.
     """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from .schema import NEWEST, UnreadableRow
+
     try:
-        with untouched(path) as file:
+        with open_read_only(path) as file:
             if file.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise _damaged("its pages do not fit together")
             version = int(file.execute("PRAGMA user_version").fetchone()[0])
@@ -149,8 +193,14 @@ def stores_in(path: Path, owner: dict[str, str]) -> frozenset[str]:
     Raises:
         NotAllowed: it cannot be read, is damaged, or another version's.
     """
+    from sqlalchemy import create_engine, select
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import StaticPool
+
+    from .schema import NEWEST, approvals, attempts, owned
+
     try:
-        with untouched(path) as file:
+        with open_read_only(path) as file:
             if int(file.execute("PRAGMA user_version").fetchone()[0]) != NEWEST:
                 raise _damaged("another version wrote it")
             engine = create_engine("sqlite://", creator=lambda: file, poolclass=StaticPool)
@@ -165,6 +215,12 @@ def stores_in(path: Path, owner: dict[str, str]) -> frozenset[str]:
 
 
 def _contents(file: sqlite3.Connection, owner: dict[str, str], now: datetime) -> Contents:
+    from sqlalchemy import create_engine, func, select
+    from sqlalchemy.pool import StaticPool
+
+    from .history import journal_time
+    from .schema import IS_IN_DOUBT, attempt_of, attempts, identity, owned
+
     engine = create_engine("sqlite://", creator=lambda: file, poolclass=StaticPool)
     with engine.connect() as connection:
         mine = owned(attempts, owner)
@@ -179,6 +235,11 @@ def _contents(file: sqlite3.Connection, owner: dict[str, str], now: datetime) ->
 
 
 def _locked(connection: Connection, owner: dict[str, str]) -> Sequence[str]:
+    from sqlalchemy import select
+
+    from .history import declined_payments, lock_a_card
+    from .schema import attempts, owned
+
     labels = select(attempts.c.card_label).where(owned(attempts, owner)).distinct()
     return [
         label

@@ -189,6 +189,7 @@ _FOURTH: Final = (
 )
 
 STEPS: Final[Sequence[Sequence[str]]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+NEWEST: Final = len(STEPS)
 
 
 def migrate(connection: Connection) -> None:
