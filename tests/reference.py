@@ -17,20 +17,14 @@ from firmly_mcp.checkout.policy.rules import in_words
 from firmly_mcp.cli.main import command
 from firmly_mcp.server.app import TOOLS
 from firmly_mcp.server.tool import definition_of
-from firmly_mcp.server.views.view import NEXT
 from firmly_mcp.settings import VARIABLES, Settings
 from tests.clients.table import clients
 from tests.documents import subcommand
 from tests.endpoints import ENDPOINTS
 from tests.tokens import figures
 
-# What is refused before a tool begins, and what the server's end cut: an order, or any other call.
+# What is refused before a tool begins, and what the server's end cut.
 _OF_NO_CLASS: Final = (
-    (
-        "outcome_unknown",
-        False,
-        "An order was sent and nothing proves how it ended. It may exist: never send it again to find out.",
-    ),
     ("invalid_arguments", False, "An argument is unknown, missing or of the wrong kind. Nothing was done."),
     (
         "cut_short",
@@ -78,11 +72,16 @@ def rules_example() -> str:
 
 
 def errors_table() -> str:
-    """Each class of the error tree."""
-    known = [(kind.code, kind.retry_safe, (kind.__doc__ or "").split("\n")[0]) for kind in _tree(errors.FirmlyError)]
+    """Each code of the error tree, and those of a call that no tool answered."""
+    of_classes = (
+        (kind.code, kind.retry_safe, (kind.__doc__ or "").split("\n")[0], kind.hint)
+        for kind in _tree(errors.FirmlyError)
+        if "code" in vars(kind)
+    )
+    of_calls = ((code, retry_safe, meaning, errors.CALL_HINTS[code]) for code, retry_safe, meaning in _OF_NO_CLASS)
     rows = (
-        (f"`{code}`", "yes" if retry_safe else "no", meaning, NEXT[code])
-        for code, retry_safe, meaning in (*known, *_OF_NO_CLASS)
+        (f"`{code}`", "yes" if retry_safe else "no", meaning, following)
+        for code, retry_safe, meaning, following in (*of_classes, *of_calls)
     )
     return _table(("code", "safe to repeat", "meaning", "next, where nothing better is known"), rows)
 

@@ -2,7 +2,7 @@
 
 An answer is known by its error name first and by its status where the name says nothing. A name proves that nothing was
 placed only if it is marked so here *and* came as a 4xx in Firmly's envelope, or as a stream's `error` event, and the
-answer does not contradict itself. Sentences are ours; what the store wrote goes into `said`.
+answer does not contradict itself. Sentences are ours; what the store wrote goes into `store_message`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Final
 from firmly_mcp.errors import (
     CaptchaRequired,
     CartNotFound,
-    FirmlyError,
     InvalidRequest,
     NotFound,
     OutOfStock,
@@ -32,16 +31,6 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _LONGEST_SAID: Final = 2000
 # A 408 or 409 may be said of an order that another part of the system is still making.
 _NO_PROOF_STATUSES: Final = frozenset({408, 409})
-
-
-class OutcomeUnknown(FirmlyError):
-    """An order request was sent and nothing proves how it ended. `answer` is the error that came back, if one did."""
-
-    code = "no_proof"
-
-    def __init__(self, message: str, *, answer: StoreError | None = None) -> None:
-        super().__init__(message, money_moved="unknown")
-        self.answer = answer
 
 
 class _Unsent(InvalidRequest):
@@ -189,13 +178,15 @@ class Envelope:
     """
 
     name: str = ""
-    said: str = ""
+    store_message: str = ""
     status: int | None = None
 
     @property
     def is_firmlys(self) -> bool:
         """Whether Firmly wrote it: a name of Firmly's own, or one with what else its envelope has."""
-        return bool(self.name) and (self.name not in _ANYONES_NAMES or bool(self.said) or self.status is not None)
+        return bool(self.name) and (
+            self.name not in _ANYONES_NAMES or bool(self.store_message) or self.status is not None
+        )
 
     @property
     def is_of_a_refusal(self) -> bool:
@@ -285,7 +276,7 @@ def proves_not_made(status: int, body: object, *, repeatable: bool) -> bool:
     found = envelope(body)
     meaning = ERROR_CODES.get(found.name) or _meaning_of(status, found.name)
     is_known = found.is_firmlys and (found.name in ERROR_CODES or meaning is _CAPTCHA)
-    is_written = is_known or (repeatable and bool(found.said or found.is_firmlys))
+    is_written = is_known or (repeatable and bool(found.store_message or found.is_firmlys))
     return is_written and found.is_of_a_refusal and is_refusal(status) and meaning.kind is not StoreUnavailable
 
 
@@ -320,7 +311,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _error(found: Envelope, status: int, request_id: str | None) -> StoreError:
     meaning = ERROR_CODES.get(found.name) or _meaning_of(status, found.name)
     return meaning.kind(
-        meaning.sentence, status=status, name=found.name, said=found.said, request_id=request_id, next=meaning.next
+        meaning.sentence,
+        status=status,
+        name=found.name,
+        store_message=found.store_message,
+        request_id=request_id,
+        next=meaning.next,
     )
 
 

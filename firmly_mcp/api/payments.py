@@ -13,18 +13,11 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from firmly_mcp.errors import FirmlyError, StoreError, UnexpectedAnswer, Unreachable
+from firmly_mcp.errors import FirmlyError, OutcomeUnknown, StoreError, UnexpectedAnswer, Unreachable
 from firmly_mcp.redaction import OneUse
 
 from .calls import Calls, not_reached
-from .error_codes import (
-    OutcomeUnknown,
-    envelope,
-    error_from_event,
-    error_from_response,
-    names_an_order,
-    proves_not_placed,
-)
+from .error_codes import envelope, error_from_event, error_from_response, names_an_order, proves_not_placed
 from .fields import names_each_field_once, parse_json, read
 from .models import Cart, Order
 from .session import DeviceSession

@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 from firmly_mcp.api.probe import ASKED, NotReached, Reached, Stage, reach
 from firmly_mcp.app import simulator_dir
 from firmly_mcp.checkout.execution import key_at
-from firmly_mcp.errors import UnexpectedAnswer
+from firmly_mcp.errors import DamagedEntry, UnexpectedAnswer
 from firmly_mcp.simulator.server import running_in
 from firmly_mcp.system.process import in_daemon_thread
 from firmly_mcp.untrusted import clean
-from firmly_mcp.wallet.entries import DamagedEntry
 from firmly_mcp.wallet.jwe import PaymentKey, thumbprint
 
 from .findings import Examined, Finding, failed, ok, skipped, warning

@@ -20,12 +20,11 @@ from firmly_mcp.checkout.journal.schema import NEWEST
 from firmly_mcp.checkout.models import Attempt
 from firmly_mcp.checkout.policy.acceptance import RULES, WHERE
 from firmly_mcp.checkout.policy.file import read_rules
-from firmly_mcp.errors import NotAllowed, SettingsError, WalletError
+from firmly_mcp.errors import DamagedEntry, KeyringUnavailable, NotAllowed, SettingsError, WalletError
 from firmly_mcp.settings import PAGES_AT, declared
 from firmly_mcp.system.process import in_daemon_thread
 from firmly_mcp.untrusted import clean
-from firmly_mcp.wallet.backends import KeyringUnavailable
-from firmly_mcp.wallet.entries import DamagedEntry, entry_name
+from firmly_mcp.wallet.entries import entry_name
 
 from .findings import Examined, Finding, failed, ok, skipped, warning
 

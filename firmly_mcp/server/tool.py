@@ -21,14 +21,14 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
-from firmly_mcp.errors import FirmlyError
+from firmly_mcp.errors import CALL_HINTS, FirmlyError, OutcomeUnknown
 from firmly_mcp.redaction import holds_card_number
 from firmly_mcp.untrusted import clean
 
 from .bounds import excess
 from .earlier_orders import stating_earlier_order
 from .subscriptions import ResourceUpdates
-from .views.view import NEXT, ErrorView, View
+from .views.view import ErrorView, View
 
 if TYPE_CHECKING:
     from firmly_mcp.app import Services
@@ -97,7 +97,7 @@ _NO_CARD_NUMBERS: Final = ErrorView(
     "a card on a page of their own, or in a terminal with `firmly-mcp cards add`, and tools name it by its label.",
     money_moved="no",
     retry_safe=False,
-    next=NEXT["card_number_refused"],
+    next=CALL_HINTS["card_number_refused"],
 )
 
 # How many problems of a call's arguments are named, and how much of each.
@@ -111,7 +111,7 @@ _LONGEST_WORDS: Final = 200
 _ORDERS: Final = frozenset({"complete_order", "place_order"})
 
 _ORDER_CUT: Final = ErrorView(
-    code="outcome_unknown",
+    code=OutcomeUnknown.code,
     message="The server ended before this call knew how the order stands. It may have been placed.",
     money_moved="unknown",
     retry_safe=False,
@@ -132,7 +132,7 @@ _READING_CUT: Final = ErrorView(
     message="The server ended before this call was answered. It changes nothing and charges nothing.",
     money_moved="no",
     retry_safe=True,
-    next=NEXT["cut_short"],
+    next=CALL_HINTS["cut_short"],
 )
 
 
@@ -254,7 +254,7 @@ def refused(told: str) -> CallToolResult:
 
 def _invalid(told: str) -> ErrorView:
     return ErrorView(
-        code="invalid_arguments", message=told, money_moved="no", retry_safe=False, next=NEXT["invalid_arguments"]
+        code="invalid_arguments", message=told, money_moved="no", retry_safe=False, next=CALL_HINTS["invalid_arguments"]
     )
 
 

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from firmly_mcp.errors import WalletError
+from firmly_mcp.errors import KeyringUnavailable, WalletError
 
 _BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
 
@@ -57,15 +57,6 @@ class Trouble:
 
     problem: str
     fix: str
-
-
-class KeyringUnavailable(WalletError):
-    """No keyring can be used: `problem` is wrong, and `fix` is what to do."""
-
-    def __init__(self, problem: str, fix: str, remark: str = "") -> None:
-        super().__init__(f"{problem} {fix}{remark}")
-        self.problem = problem
-        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)

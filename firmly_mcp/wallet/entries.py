@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from firmly_mcp.errors import WalletError
+from firmly_mcp.errors import DamagedEntry, WalletError
 from firmly_mcp.settings import Owner
 
 from .keychain import Secrets
@@ -88,10 +88,6 @@ _PLAIN: Final = " !#$&'()*+,:;=?@[]"
 def entry_name(*parts: str) -> str:
     """The keyring's name of an entry, such as `simulator/local/card/visa`; no two lists of parts share one."""
     return "/".join(quote(part, safe=_PLAIN) for part in parts)
-
-
-class DamagedEntry(WalletError):
-    """An entry that is missing, unreadable, or not what its name states. The others are fine."""
 
 
 class LabelIndex(BaseModel):

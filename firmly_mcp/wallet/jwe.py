@@ -17,13 +17,12 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from firmly_mcp.errors import CardRefused, UnexpectedAnswer
+from firmly_mcp.errors import CardRefused, DamagedEntry, UnexpectedAnswer
 from firmly_mcp.redaction import OneUse, code_problem
 from firmly_mcp.settings import ENVIRONMENTS, LOOPBACK_NAMES
 
 from . import cards
 from .cards import Card
-from .entries import DamagedEntry
 from .keychain import Secrets
 
 ALGORITHM: Final = "RSA-OAEP-256"

@@ -18,10 +18,10 @@ import anyio
 from anyio import from_thread, lowlevel
 from pydantic import SecretStr
 
-from firmly_mcp.errors import WalletError
+from firmly_mcp.errors import KeyringUnavailable, WalletError
 from firmly_mcp.system.files import held_lock
 
-from .backends import Backend, KeyringUnavailable, find_backend
+from .backends import Backend, find_backend
 
 SERVICE: Final = "firmly-mcp"
 # In seconds.

@@ -18,7 +18,15 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from firmly_mcp.errors import AddressNotFound, AddressRefused, CardNotFound, CardRefused, FirmlyError, WalletError
+from firmly_mcp.errors import (
+    AddressNotFound,
+    AddressRefused,
+    CardNotFound,
+    CardRefused,
+    DamagedEntry,
+    FirmlyError,
+    WalletError,
+)
 from firmly_mcp.settings import Owner
 from firmly_mcp.system.process import forbid_memory_dumps
 
@@ -27,7 +35,7 @@ from .addresses import entry_of as entry_of_address
 from .cards import TEST_ONLY, Card, CardSummary, card_from, expiry_problem, number_problem
 from .cards import entry_of as entry_of_card
 from .commands import CardCommand
-from .entries import Contents, DamagedEntry, Entries, StoredValue, entry_name, label_key
+from .entries import Contents, Entries, StoredValue, entry_name, label_key
 from .jwe import ACCEPT, ComparedKey, Encryptor, PaymentKeyLike, PinnedKeys
 from .keychain import Secrets, exclusive
 from .pin import ApprovalPin, ApprovalProof, require_person

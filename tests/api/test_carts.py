@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from firmly_mcp.api.error_codes import OutcomeUnknown
 from firmly_mcp.api.fields import parse_json, read
 from firmly_mcp.api.models import Address, Cart, Image, Notice, Order
 from firmly_mcp.api.payments import confirmed
 from firmly_mcp.api.products import Product
+from firmly_mcp.errors import OutcomeUnknown
 from firmly_mcp.money import Money
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from firmly_mcp import errors
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.error_codes import ERROR_CODES, PROOF_OF_REFUSAL, OutcomeUnknown, proves_not_placed
+from firmly_mcp.api.error_codes import ERROR_CODES, PROOF_OF_REFUSAL, proves_not_placed
 from firmly_mcp.api.payments import StreamError
-from firmly_mcp.errors import FirmlyError, RateLimited, StoreError
+from firmly_mcp.errors import FirmlyError, OutcomeUnknown, RateLimited, StoreError
 from firmly_mcp.simulator import DECLINED_CARD, Simulator
 from firmly_mcp.simulator.answers import STATUS
 from tests.dialects import Dialect
@@ -75,7 +75,7 @@ async def test_a_documented_error_becomes_its_class(
     refused = await answered(CALLS[at](client))
     assert fault.hits
     assert type(refused) is error.kind
-    assert (refused.status, refused.said) == (status, "The store's words")
+    assert (refused.status, refused.store_message) == (status, "The store's words")
     assert refused.name == ("" if " " in error.name else error.name)
     if at == "complete_order_v2":
         assert proves_not_placed(refused) is (error.name in PROOF_OF_REFUSAL and 400 <= status < 500)

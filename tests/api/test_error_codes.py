@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from firmly_mcp.api.error_codes import (
     ERROR_CODES,
     PROOF_OF_REFUSAL,
-    OutcomeUnknown,
     envelope,
     error_from_event,
     error_from_response,
@@ -21,6 +20,7 @@ from firmly_mcp.errors import (
     CartNotFound,
     InvalidRequest,
     NotFound,
+    OutcomeUnknown,
     OutOfStock,
     PaymentDeclined,
     ProductNotFound,
@@ -96,7 +96,7 @@ def test_an_error_has_its_class_by_name_first_and_then_by_status(
 ) -> None:
     error = error_of(status, name)
     assert type(error) is kind
-    assert (error.status, error.name, error.said, error.money_moved) == (status, name, "said", "no")
+    assert (error.status, error.name, error.store_message, error.money_moved) == (status, name, "said", "no")
     assert "said" not in error.message.replace("`said`", "")
 
 
@@ -113,7 +113,7 @@ def test_every_refusal_has_a_sentence_and_a_next_step_that_is_one(name: str) -> 
 
 def test_both_envelopes_and_one_inside_another_are_read() -> None:
     assert envelope({"code": 404, "error": "A", "description": "b"}).name == "A"
-    assert envelope({"error": "A", "message": "b"}).said == "b"
+    assert envelope({"error": "A", "message": "b"}).store_message == "b"
     assert envelope({"error": {"code": 404, "error": "A", "description": "b"}}).name == "A"
     assert envelope({"error": {"error": {"error": {}}}}).name == ""
 
@@ -124,7 +124,7 @@ def test_a_name_that_is_no_word_is_no_name(name: object) -> None:
 
 
 def test_a_stores_prose_is_bounded() -> None:
-    assert len(envelope({"error": "A", "description": "x" * 10_000}).said) == 2000
+    assert len(envelope({"error": "A", "description": "x" * 10_000}).store_message) == 2000
 
 
 @pytest.mark.parametrize("name", sorted(PROOF_OF_REFUSAL))

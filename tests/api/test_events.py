@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.error_codes import OutcomeUnknown, proves_not_placed
+from firmly_mcp.api.error_codes import proves_not_placed
 from firmly_mcp.api.payments import (
     CreatingCart,
     ItemAdded,
@@ -24,7 +24,7 @@ from firmly_mcp.api.payments import (
     UnknownEvent,
 )
 from firmly_mcp.api.transport import Http, NoAnswer, Request, Stream
-from firmly_mcp.errors import OutOfStock
+from firmly_mcp.errors import OutcomeUnknown, OutOfStock
 from firmly_mcp.simulator import TEST_CARD, Simulator
 
 from .loopback import RESET, SILENCE, chunk, chunked_head, loopback, stream_head

@@ -8,13 +8,13 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.api.client import FirmlyClient
-from firmly_mcp.api.error_codes import OutcomeUnknown
 from firmly_mcp.api.models import Order
 from firmly_mcp.api.payments import NotConfirmed, OrderEvent, OrderPlaced, StreamError
 from firmly_mcp.errors import (
     FirmlyError,
     InvalidRequest,
     OrderInProgress,
+    OutcomeUnknown,
     OutOfStock,
     PaymentDeclined,
     RateLimited,

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmly_mcp.api.error_codes import OutcomeUnknown, error_from_response, invalid_request
+from firmly_mcp.api.error_codes import error_from_response, invalid_request
 from firmly_mcp.api.models import Order
 from firmly_mcp.api.payments import OrderEvent, OrderPlaced, StreamResult, read_to_end
 from firmly_mcp.checkout.models import Item, Outcome, State
 from firmly_mcp.checkout.proof import outcome_of_answer, outcome_of_error
 from firmly_mcp.checkout.requests import ItemsOrder
-from firmly_mcp.errors import Unreachable
+from firmly_mcp.errors import OutcomeUnknown, Unreachable
 from tests.api.loopback import RESET, chunk, chunked_head, loopback, stream_head
 from tests.api.shopping import ADDRESS, LUMA, TEE, client_of
 

@@ -23,9 +23,9 @@ _NEEDED: Final[dict[str, dict[str, Any]]] = {
     "AddressRefused": {"field": "city"},
     "CardNotFound": {"known": ["Visa"]},
     "AddressNotFound": {"known": ["Home"]},
-    "OutcomeUnknown": {"attempt": "att_1"},
+    "KeyringUnavailable": {"fix": "The fix."},
 }
-_OF_STORES: Final = {"status": 422, "name": "ErrorName", "said": "said", "request_id": "r-1"}
+_OF_STORES: Final = {"status": 422, "name": "ErrorName", "store_message": "said", "request_id": "r-1"}
 
 
 def definitions() -> str:

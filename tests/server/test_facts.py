@@ -9,8 +9,7 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
-from firmly_mcp.errors import FirmlyError
-from firmly_mcp.server.views.view import NEXT
+from firmly_mcp.errors import CALL_HINTS, FirmlyError
 from tests.server.test_full_cart import HEARTH, sofa_cart
 from tests.shop import STORE, TEE, Shop, call, fill_cart, refused
 
@@ -134,9 +133,8 @@ async def test_variants_are_a_table_that_says_once_what_all_share(client: Client
 
 
 def test_every_error_says_what_to_do_next() -> None:
-    codes = {kind.code for kind in tree(FirmlyError)}
-    assert codes <= NEXT.keys()
-    assert all(NEXT[code] for code in codes)
+    assert all(kind.hint for kind in tree(FirmlyError))
+    assert all(CALL_HINTS.values())
 
 
 @pytest.mark.anyio

@@ -63,7 +63,7 @@ def order_views(text: str) -> Iterator[View]:
     yield PreviewView(store=STORE, ready=True, lines=(line,), rules="ask", reason="Your rules ask.")
     yield PreviewView.lacking(STORE, CardNotFound("There is no such card.", known=[text]))
     yield ErrorView.of(QuoteChanged("A price rose.", difference=[f"{line}: price: 1.00 USD → 2.00 USD"]))
-    yield ErrorView.of(StoreError("Refused.", status=422, name=text, said=text))
+    yield ErrorView.of(StoreError("Refused.", status=422, name=text, store_message=text))
 
 
 def assert_labelled(text: str) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
+from firmly_mcp.errors import DamagedEntry
 from firmly_mcp.settings import Owner
 from firmly_mcp.wallet.addresses import Address, new_address
 from firmly_mcp.wallet.cards import Card, new_card
-from firmly_mcp.wallet.entries import DamagedEntry
 from firmly_mcp.wallet.jwe import PaymentKey, PaymentKeyLike
 from firmly_mcp.wallet.keychain import Keychain, Secrets
 from firmly_mcp.wallet.memory import MemoryKeychain

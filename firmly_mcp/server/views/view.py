@@ -6,7 +6,7 @@ Text that a store wrote is cleaned and stands in named fields alone; in a text i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -162,41 +162,6 @@ def _without_empty(value: Any) -> Any:
 
 # An error as a model sees it: what happened, what is known about the money, and what to do.
 
-# What helps, by the error's code, where the error itself names nothing better.
-NEXT: Final[Mapping[str, str]] = {
-    "error": "Tell the person",
-    "not_allowed": "Tell the person what is said here",
-    "rule_denied": "Tell the person which rule refused; only they can change their rules",
-    "pin_refused": "Tell the person; only they can enter or set their PIN",
-    "being_paid": "get_order_status, later: the order goes on by itself",
-    "quote_changed": "Tell the person what changed, then preview_order",
-    "settings": "Tell the person; `firmly-mcp settings` shows them what is in force",
-    "wallet": "Tell the person: until their keyring opens, nothing can be ordered",
-    "card_refused": "Tell the person, then add_payment_card",
-    "address_refused": "Ask the person for what is wrong, then add_address",
-    "card_not_found": "list_payment_cards",
-    "address_not_found": "list_addresses",
-    "store_error": "Tell the person; another store or product may do",
-    "invalid_request": "Correct what was refused; the same call gives the same answer",
-    "not_found": "search_products",
-    "cart_not_found": "add_line_item",
-    "product_not_found": "search_products",
-    "out_of_stock": "get_product shows what is in stock",
-    "promo_rejected": "set_promo_codes without it",
-    "payment_declined": "Tell the person; they may name another of their cards, see list_payment_cards",
-    "captcha_required": "Tell the person to buy this on the product's page at the store: get_product gives its address",
-    "unauthorized": "Tell the person; the App ID is one of their settings",
-    "rate_limited": "Wait, then make the same call again",
-    "store_unavailable": "Make the same call again later",
-    "unreachable": "Make the same call again later",
-    "unexpected_answer": "Tell the person; another store may do",
-    "outcome_unknown": "get_order_status",
-    "no_proof": "get_order_status",
-    "invalid_arguments": "Correct the arguments; the tool's schema names them all",
-    "cut_short": "Make the same call again, once the server runs again",
-    "card_number_refused": "list_payment_cards names the person's cards; add_payment_card lets them add one",
-}
-
 
 class ErrorView(View):
     """A call that did nothing, or of which that is not known: what happened, and what to do."""
@@ -226,8 +191,8 @@ class ErrorView(View):
             money_moved=error.money_moved,
             # What may have been ordered is never found out by making the call again.
             retry_safe=error.retry_safe and error.money_moved == "no",
-            next=error.next or NEXT[error.code],
-            store_says=clean(store.said, 300) or None if store else None,
+            next=error.next or error.hint,
+            store_says=clean(store.store_message, 300) or None if store else None,
             error_name=clean(store.name, 60) or None if store else None,
             status=store.status or None if store else None,
             retry_after=error.retry_after if isinstance(error, RateLimited) else None,
@@ -235,7 +200,7 @@ class ErrorView(View):
             known=tuple(clean(name, 200) for name in error.known),
             difference=error.difference if isinstance(error, QuoteChanged) else (),
             attempt=error.attempt,
-            suspicious=suspicions(store.said) if store else (),
+            suspicious=suspicions(store.store_message) if store else (),
         )
 
     def stating(self, earlier: Earlier | None) -> Self:
