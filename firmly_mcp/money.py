@@ -18,6 +18,9 @@ _MINOR_UNITS: Final = {
     for currency in currencies.split()
 }
 
+# Where a dollar could be of several countries, the currency's code is written out.
+_SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+
 
 def minor_units(currency: str) -> int:
     """How many digits follow the decimal point in this currency (ISO 4217): 2 for USD, 0 for JPY, 3 for KWD."""
@@ -26,7 +29,11 @@ def minor_units(currency: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An amount in major units (`Decimal("53.40")`) of an ISO 4217 currency."""
+    """An amount in major units (`Decimal("53.40")`) of an ISO 4217 currency.
+
+    `str` is for models, logs and the terminal (`53.40 USD`), `plain` for fields and for what a person types (`53.40`),
+    `display` for pages (`$53.40`).
+    """
 
     amount: Decimal
     currency: str
@@ -62,6 +69,13 @@ class Money:
         # Formatted, not quantized: an amount of more digits than the context has is written too.
         text = f"{self.amount:.{minor_units(self.currency)}f}"
         return text if Decimal(text) == self.amount else f"{self.amount:f}"
+
+    def display(self) -> str:
+        """The amount as a person reads it: `$1,053.40`, `CHF 12.00`."""
+        sign = "\N{MINUS SIGN}" if self.amount < 0 else ""
+        whole, point, fraction = self.plain.lstrip("-").partition(".")
+        symbol = _SYMBOLS.get(self.currency) or f"{self.currency}\N{NO-BREAK SPACE}"
+        return f"{sign}{symbol}{int(whole):,}{point}{fraction}"
 
     def __add__(self, other: Self) -> Self:
         return type(self)(self.amount + self._same(other), self.currency)

@@ -57,3 +57,19 @@ def test_sums_and_multiples_are_exact(one: int, other: int, times: int) -> None:
     a, b = Money.from_minor(one, "USD"), Money.from_minor(other, "USD")
     assert (a + b - b) == a
     assert (a * times).amount == a.amount * Decimal(times)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "displayed"),
+    [
+        ("1053.4", "USD", "$1,053.40"),
+        ("-0.5", "USD", "\N{MINUS SIGN}$0.50"),
+        ("5340", "JPY", "¥5,340"),
+        ("12", "CHF", "CHF\N{NO-BREAK SPACE}12.00"),
+        ("1.005", "GBP", "£1.005"),
+    ],
+)
+def test_a_person_reads_an_amount_with_its_symbol_where_that_names_one_currency(
+    amount: str, currency: str, displayed: str
+) -> None:
+    assert Money.parse(amount, currency).display() == displayed

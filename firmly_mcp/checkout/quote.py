@@ -11,7 +11,7 @@ import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from firmly_mcp.api.models import Address, Cart, LineItem, Shipment
 from firmly_mcp.api.models import Address as CartAddress
@@ -23,13 +23,11 @@ from firmly_mcp.wallet.entries import label_key, one_line
 
 from .models import CardRef
 from .payable import require_payable
-from .text import Receipt, receipt
+from .text import AMOUNT_ROWS, Receipt, receipt
 
 T = TypeVar("T")
 
 Term = str | int | Money | None
-
-_TOTALS: Final = ("sub_total", "shipping_total", "tax_total", "addon_total", "total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +158,7 @@ def _terms(store: str, cart: Cart, payer: PaymentMethod) -> Iterator[tuple[str, 
     for name, term in _distinct((_behind("addon", addon_id, 60), term) for term, addon_id in addons):
         yield f"{name}: choice", term
     yield "promo codes", ", ".join(sorted(cart.coupons))
-    yield from ((name.replace("_", " "), getattr(cart, name)) for name in _TOTALS)
+    yield from ((row.term, row.of(cart)) for row in AMOUNT_ROWS if row.is_term)
 
 
 def _named(lines: Iterable[LineItem]) -> Iterator[tuple[str, LineItem]]:

@@ -5,7 +5,7 @@ Nothing here binds: the terms of a quote do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -156,13 +156,13 @@ class ChargeNote:
         what = f"The store charged {self.charged}; what was approved was {self.approved}.{counts}"
         return "" if self.charged is None else f"{what} Tell the person both amounts."
 
-    def for_page(self, in_money: Callable[[Money], str]) -> str:
+    def for_page(self) -> str:
         """Return the warning on the page; empty where the charge is not known, which its row states."""
         if self.charged is None:
             return ""
         compare = "Compare it with your card's statement; your limits count what you approved."
         what_to_do = compare if self.difference == "less" else "Ask the store why."
-        return f"You approved {in_money(self.approved)}: the store charged {in_money(self.charged)}. {what_to_do}"
+        return f"You approved {self.approved.display()}: the store charged {self.charged.display()}. {what_to_do}"
 
     def for_terminal(self) -> str:
         """Return what follows the outcome of an order that was approved in the terminal."""
@@ -199,6 +199,44 @@ def charge_note(attempt: Attempt) -> ChargeNote | None:
         difference = "less"
     return ChargeNote(difference, approved, charged)
 
+
+# The parts of a total. A term binds an approval; what takes off is written without a sign in a cart.
+
+
+@dataclass(frozen=True, slots=True)
+class AmountRow:
+    """A part of a cart's total: its attribute there, its label for a person, its field in a cart's view, if any.
+
+    A zero is shown always, never, or once the cart has an address, before which it means nothing.
+    """
+
+    attribute: str
+    label: str
+    field: str = ""
+    is_term: bool = True
+    is_taken_off: bool = False
+    shown_when_zero: Literal["always", "addressed", "never"] = "always"
+
+    @property
+    def term(self) -> str:
+        """The name of its term."""
+        return self.attribute.replace("_", " ")
+
+    def of(self, cart: Cart) -> Money | None:
+        """Return its amount in a cart, as the cart has it."""
+        amount: Money | None = getattr(cart, self.attribute)
+        return amount
+
+
+AMOUNT_ROWS: Final = (
+    AmountRow("sub_total", "Subtotal", "sub_total"),
+    AmountRow("cart_discount", "Discount", "discount", is_term=False, is_taken_off=True, shown_when_zero="never"),
+    AmountRow("shipping_total", "Shipping", "shipping", shown_when_zero="addressed"),
+    AmountRow("tax_total", "Tax", "tax", shown_when_zero="addressed"),
+    AmountRow("addon_total", "Addons", "addons", shown_when_zero="never"),
+    AmountRow("store_credit", "Store credit", is_term=False, is_taken_off=True, shown_when_zero="never"),
+    AmountRow("total", "Total", "total"),
+)
 
 # A quote as a person reads it: lines, delivery, addresses and amounts, arranged and cleaned.
 
@@ -319,18 +357,10 @@ def _addons(cart: Cart) -> Iterator[str]:
 
 
 def _amounts(cart: Cart) -> Iterator[tuple[str, Money]]:
-    parts = (
-        ("Subtotal", cart.sub_total, False),
-        ("Discount", cart.cart_discount, True),
-        ("Shipping", cart.shipping_total, False),
-        ("Tax", cart.tax_total, False),
-        ("Addons", cart.addon_total, False),
-        ("Store credit", cart.store_credit, True),
-    )
-    for name, amount, is_taken_off in parts:
-        if amount is None or ((is_taken_off or name == "Addons") and not amount.amount):
-            continue
-        yield name, Money(-abs(amount.amount), amount.currency) if is_taken_off else amount
+    for row in AMOUNT_ROWS[:-1]:
+        amount = row.of(cart)
+        if amount is not None and (amount.amount or row.shown_when_zero != "never"):
+            yield row.label, Money(-abs(amount.amount), amount.currency) if row.is_taken_off else amount
 
 
 def _notices(cart: Cart) -> Iterator[str]:

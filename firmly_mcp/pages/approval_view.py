@@ -12,8 +12,6 @@ from firmly_mcp.money import Money
 from firmly_mcp.redaction import code_length
 from firmly_mcp.untrusted import clean
 
-from .rendering import in_money
-
 if TYPE_CHECKING:
     from firmly_mcp.checkout.review import Review
 
@@ -40,7 +38,7 @@ def approval_values(review: Review, refused: Quote | None) -> dict[str, Any]:
         "quote": quote,
         "receipt": quote.receipt,
         "has_discount": any(name == "Discount" for name, _ in quote.receipt.amounts),
-        "pay_words": in_money(quote.total),
+        "pay_words": quote.total.display(),
         "code_length": digits,
         "code_hint": f"{digits} digits, on the {'front' if digits == 4 else 'back'}. Used once, never stored.",
         "changed": changes(refused.terms, quote.terms) if refused is not None else (),
@@ -63,7 +61,7 @@ def outcome_of(attempt: Attempt, *, is_new: bool) -> Outcome | None:
         reason=clean(attempt.outcome.reason, 300),
         order_number=clean(attempt.outcome.order_number, 120),
         charged=attempt.outcome.charged,
-        warning=(note.for_page(in_money) if note is not None else "") or attempt.alarm,
+        warning=(note.for_page() if note is not None else "") or attempt.alarm,
     )
 
 

@@ -19,19 +19,7 @@ from firmly_mcp.money import Money
 _COMMAND: Final = re.compile("`([^`]{1,200})`")
 _HERE: Final = Path(__file__).parent
 STATIC: Final = _HERE / "static"
-# Where a dollar could be anyone's, the currency's name is written out.
-_SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
-
 _BRANDS: Final = {"amex": "American Express", "diners": "Diners Club", "jcb": "JCB", "unionpay": "UnionPay"}
-
-
-def in_money(amount: Money) -> str:
-    """An amount as a person reads it: `$1,053.40`, `CHF 12.00`."""
-    sign = "\N{MINUS SIGN}" if amount.amount < 0 else ""
-    whole, point, fraction = amount.plain.lstrip("-").partition(".")
-    digits = f"{int(whole):,}{point}{fraction}"
-    symbol = _SYMBOLS.get(amount.currency)
-    return f"{sign}{symbol}{digits}" if symbol else f"{sign}{amount.currency}\N{NO-BREAK SPACE}{digits}"
 
 
 def brand_name(brand: str) -> str:
@@ -51,7 +39,7 @@ class Rendering:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.filters |= {"money": in_money, "utc": _in_utc, "brand": brand_name, "told": _told}
+        self._templates.filters |= {"money": Money.display, "utc": _in_utc, "brand": brand_name, "told": _told}
         self._templates.globals |= {"environment": environment, "refresh": None, "page_title": ""}
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

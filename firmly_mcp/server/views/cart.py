@@ -9,7 +9,7 @@ from typing import Final, Self
 from pydantic import BaseModel, ConfigDict
 
 from firmly_mcp.api.models import AddonOffer, Cart, LineItem
-from firmly_mcp.money import Money
+from firmly_mcp.checkout.text import AMOUNT_ROWS
 from firmly_mcp.untrusted import clean, clean_markup, named, quoted, suspicions
 
 from .shipments import ShipmentView
@@ -167,10 +167,9 @@ class CartView(View):
         return (f"firmly://{self.store}/cart",)
 
     def _amounts(self) -> Iterator[str]:
-        for name in ("sub_total", "discount", "shipping", "tax", "addons", "total"):
-            amount = getattr(self, name)
-            if amount is not None:
-                yield f"{name.replace('_', ' ')} {amount}"
+        for row in AMOUNT_ROWS:
+            if row.field and (amount := getattr(self, row.field)) is not None:
+                yield f"{row.field.replace('_', ' ')} {amount}"
 
 
 class CartsView(View):
@@ -194,23 +193,18 @@ def _ship_to(cart: Cart) -> str | None:
     return clean(", ".join(part for part in parts if part), 160) or None
 
 
-def _amounts(cart: Cart) -> dict[str, MoneyView | None]:
-    """What a cart costs; an empty one costs nothing, and a zero says something only of shipping, tax and the total."""
+def _amounts(cart: Cart) -> dict[str, MoneyView]:
+    """What a cart costs; an empty one costs nothing, and a zero tells something only of some parts, and some times."""
     if cart.is_empty:
         return {}
-    told_when_zero = cart.shipping_info is not None
+    zeros = {"always"} if cart.shipping_info is None else {"always", "addressed"}
+    amounts = ((row, row.of(cart)) for row in AMOUNT_ROWS if row.field)
+    shown = ((row, amount) for row, amount in amounts if amount is not None)
     return {
-        "sub_total": MoneyView.of(cart.sub_total),
-        "discount": _unless_zero(cart.cart_discount),
-        "shipping": MoneyView.of(cart.shipping_total) if told_when_zero else _unless_zero(cart.shipping_total),
-        "tax": MoneyView.of(cart.tax_total) if told_when_zero else _unless_zero(cart.tax_total),
-        "addons": _unless_zero(cart.addon_total),
-        "total": MoneyView.of(cart.total),
+        row.field: MoneyView(amount=amount.plain, currency=amount.currency)
+        for row, amount in shown
+        if amount.amount or row.shown_when_zero in zeros
     }
-
-
-def _unless_zero(amount: Money | None) -> MoneyView | None:
-    return MoneyView.of(amount) if amount is not None and amount.amount else None
 
 
 def _notices(cart: Cart) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from pydantic import Field
 
 from firmly_mcp.checkout.policy.evaluate import Allow, Ask
+from firmly_mcp.checkout.text import AMOUNT_ROWS
 from firmly_mcp.errors import FirmlyError, MoneyMoved
 from firmly_mcp.money import Money
 from firmly_mcp.untrusted import clean, named, suspicions
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from firmly_mcp.checkout.flow import Preview
 
 _NO_MONEY: Final = "The preview charged nothing. money_moved: {}."
-_AMOUNTS: Final = ("sub total", "shipping total", "tax total", "addon total", "total")
+_PARTS: Final = tuple(row.term for row in AMOUNT_ROWS[:-1] if row.is_term)
 
 Rules = Literal["allow", "ask", "refuse"]
 _NEXT: Final[dict[Rules, str]] = {
@@ -53,7 +54,7 @@ class PreviewView(View):
             store=quote.store,
             ready=rules != "refuse",
             lines=quote.lines,
-            amounts={name: view for name in _AMOUNTS[:-1] if (view := _money(quote.terms.get(name))) is not None},
+            amounts={name: view for name in _PARTS if (view := _money(quote.terms.get(name))) is not None},
             total=MoneyView.of(quote.total),
             card=str(quote.payer.card),
             rules=rules,
