@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from firmly_mcp.server.app import TOOLS
-from firmly_mcp.server.tool import definition_of
+from firmly_mcp.server.published import definition_of
 from firmly_mcp.settings import VARIABLES, Environment, Settings
 
 ROOT: Final = Path(__file__).parents[1]

@@ -16,7 +16,7 @@ from firmly_mcp.checkout.policy.file import read_rules
 from firmly_mcp.checkout.policy.rules import in_words
 from firmly_mcp.cli.main import command
 from firmly_mcp.server.app import TOOLS
-from firmly_mcp.server.tool import definition_of
+from firmly_mcp.server.published import definition_of
 from firmly_mcp.settings import VARIABLES, Settings
 from tests.clients.table import clients
 from tests.documents import subcommand

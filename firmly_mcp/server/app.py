@@ -20,9 +20,9 @@ from firmly_mcp.errors import FirmlyError
 from .bounds import bound_request
 from .client_record import HostRecord
 from .prompts import add_completions, add_prompts
+from .published import LazyTool
 from .resources import add_resources
 from .subscriptions import ResourceUpdates
-from .tool import PublishedTool
 
 INSTRUCTIONS: Final = """\
 You shop for a person at real stores. A store is named by its domain, such as staging.luma.gift; a variant by its \
@@ -86,7 +86,7 @@ def build_server(services: Services) -> MCPServer[Services]:
         title="Firmly",
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=[PublishedTool.at(place, notices) for place in TOOLS],
+        tools=[LazyTool.at(place, notices) for place in TOOLS],
         subscriptions=notices.bus,
         lifespan=lifespan,
         middleware=[bound_request, HostRecord(services.settings.data_dir)],

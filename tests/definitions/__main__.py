@@ -1,6 +1,6 @@
 """`python -m tests.definitions` writes what is published of every tool, each in a file that the server reads."""
 
-from firmly_mcp.server.tool import DEFINITIONS
+from firmly_mcp.server.published import DEFINITIONS
 from tests.definitions.generated import generated, written
 
 for stale in DEFINITIONS.glob("*.json"):

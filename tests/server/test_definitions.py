@@ -7,7 +7,7 @@ import pytest
 from mcp import Client
 from mcp.types import Tool
 
-from firmly_mcp.server.tool import DEFINITIONS
+from firmly_mcp.server.published import DEFINITIONS
 from tests.definitions.generated import generated, written
 
 PUBLISHED = [Tool.model_validate(definition) for definition in generated()]
