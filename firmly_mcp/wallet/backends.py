@@ -11,8 +11,7 @@ import os
 import re
 import stat
 import sys
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -148,19 +147,13 @@ def _class_of(kind: _Kind) -> Any:
 
 
 def _built(kind: _Kind) -> Backend:
+    if kind is _SECRET_SERVICE:
+        service = SecretService()
+        unlock = partial(_unlocked, service)
+        return Backend(kind.name, service, unlock, kind.fix, is_running=_is_running, is_locked=service.is_locked)
     found = _class_of(kind)
     # KEYRING_PROPERTY_* variables would replace attributes of the backend, its methods among them.
     changes = {"set_properties_from_env": lambda _: None}
-    if kind is _SECRET_SERVICE:
-        service = SecretService(found, changes)
-        return Backend(
-            kind.name,
-            service,
-            partial(_unlocked, service),
-            kind.fix,
-            is_running=_is_running,
-            is_locked=service.is_locked,
-        )
     keyring: KeyringLike = type(found.__name__, (found,), changes)()
     return Backend(kind.name, keyring, _unlocked_by_reading(keyring), kind.fix, kind.entry_bytes)
 
@@ -242,36 +235,37 @@ def _shown(named: str) -> str:
     return named if re.fullmatch(r"[A-Za-z_][\w.]{0,99}", named) else "of that name"
 
 
-# Keyring's Secret Service, on one connection and in one session for as long as they last.
+# The Secret Service over one connection: keyring's own class opens a connection and a session for every call, which
+# takes five times as long. Entries have the attributes and the label that keyring gives them.
 
 T = TypeVar("T")
 
+_APPLICATION: Final = "Python keyring library"
+
 
 class SecretService:
-    """What `keyring` offers, of its Secret Service class. Every call blocks; one at a time."""
+    """The default collection of the Secret Service, over a connection that lasts. Every call blocks; one at a time."""
 
-    def __init__(self, keyring_class: Any, changes: Mapping[str, Any]) -> None:
-        self._open: _Open | None = None
-        # The keyring must not keep this alive: the connection is closed when this is not needed any more.
-        me = weakref.ref(self)
-        changed = {**changes, "get_preferred_collection": lambda _: _collection_of(me)}
-        self._keyring = type(keyring_class.__name__, (keyring_class,), changed)()
+    def __init__(self) -> None:
+        self._connection: Any = None
+        self._collection: Any = None
 
     def get_password(self, service: str, username: str, /) -> str | None:
         """The secret of this name."""
-        found: str | None = self._lasting(lambda: self._keyring.get_password(service, username))
-        return found
+        return self._lasting(lambda: self._read(service, username))
 
     def set_password(self, service: str, username: str, password: str, /) -> None:
         """Keep a secret."""
-        self._lasting(lambda: self._keyring.set_password(service, username, password))
+        attributes = {"service": service, "username": username, "application": _APPLICATION}
+        label, secret = f"Password for '{username}' on '{service}'", password.encode()
+        self._lasting(lambda: self.collection().create_item(label, attributes, secret, replace=True))
 
     def delete_password(self, service: str, username: str, /) -> None:
         """Forget a secret."""
-        self._lasting(lambda: self._keyring.delete_password(service, username))
+        self._lasting(lambda: [item.delete() for item in self._items(service, username)])
 
     def is_locked(self) -> bool:
-        """Whether the collection is locked; asks nobody to open it."""
+        """Whether the collection is locked; the person is not asked to open it."""
         return bool(self._lasting(lambda: self.collection().is_locked()))
 
     def unlocked(self, seconds: float) -> bool:
@@ -282,19 +276,37 @@ class SecretService:
             self.collection().unlock(timeout=seconds)
             return not self.collection().is_locked()
         except BaseException:
-            # What was asked there may be answered later; nobody listens then.
+            # The prompt may be answered later, when this program no longer listens.
             self._close()
             raise
 
     def collection(self) -> Any:
         """The default collection, with a session for its secrets."""
-        if self._open is None:
-            self._open = _Open()
-            weakref.finalize(self, self._open.close)
-        return self._open.collection
+        if self._connection is None:
+            import secretstorage
+            from secretstorage.util import open_session
+
+            self._connection = secretstorage.dbus_init()
+            try:
+                self._collection = secretstorage.get_default_collection(self._connection)
+                self._collection.session = open_session(self._connection)
+            except BaseException:
+                self._close()
+                raise
+        return self._collection
+
+    def _items(self, service: str, username: str) -> list[Any]:
+        return list(self.collection().search_items({"service": service, "username": username}))[:1]
+
+    def _read(self, service: str, username: str) -> str | None:
+        for item in self._items(service, username):
+            item.unlock()
+            return bytes(item.get_secret()).decode()
+        return None
 
     def _lasting(self, act: Callable[[], T]) -> T:
-        was_open = self._open is not None
+        """Act, and once more over a new connection where an old one failed: the daemon may have been restarted."""
+        was_open = self._connection is not None
         try:
             return act()
         except Exception:
@@ -304,35 +316,10 @@ class SecretService:
         return act()
 
     def _close(self) -> None:
-        opened, self._open = self._open, None
-        if opened is not None:
-            opened.close()
+        connection, self._connection, self._collection = self._connection, None, None
+        if connection is not None:
+            with suppress(OSError):
+                connection.close()
 
-
-class _Open:
-    """A connection that stays open when keyring closes it, and the default collection on it."""
-
-    def __init__(self) -> None:
-        import secretstorage
-        from secretstorage.util import open_session
-
-        bus = secretstorage.dbus_init()
-        self._close = bus.close
-        bus.close = lambda: None
-        try:
-            self.collection: Any = secretstorage.get_default_collection(bus)
-            self.collection.session = open_session(bus)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close it, whatever state it is in."""
-        with suppress(OSError):
-            self._close()
-
-
-def _collection_of(service: weakref.ref[SecretService]) -> Any:
-    found = service()
-    assert found is not None, "a keyring is used only through its service"
-    return found.collection()
+    def __del__(self) -> None:
+        self._close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from keyring.backends.SecretService import Keyring
 from pydantic import SecretStr
 
 from firmly_mcp.errors import WalletError
@@ -51,6 +52,19 @@ async def test_setting_a_secret_again_replaces_it(keyring_bus: SecretService) ->
     assert await keychain.get("test/again") == SecretStr("another")
     await keychain.delete("test/again")
     assert await keychain.get("test/again") is None
+
+
+@pytest.mark.anyio
+async def test_entries_that_another_program_wrote_with_keyring_are_read_replaced_and_forgotten(
+    keyring_bus: SecretService,
+) -> None:
+    theirs, ours = Keyring(), Keychain()
+    theirs.set_password(SERVICE, "test/theirs", "written by keyring")
+    assert await ours.get("test/theirs") == SecretStr("written by keyring")
+    await ours.set("test/theirs", SECRET)
+    assert theirs.get_password(SERVICE, "test/theirs") == SECRET.get_secret_value()
+    await ours.delete("test/theirs")
+    assert theirs.get_password(SERVICE, "test/theirs") is None
 
 
 @pytest.mark.anyio
