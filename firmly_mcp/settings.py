@@ -50,7 +50,7 @@ class Owner:
     shopper: str
 
 
-# The variable of each setting that has one. Commands have none: they are argument lists, and belong in the file.
+# The variable of each setting. Commands have none: they are argument lists, which only the file can hold.
 VARIABLES: Mapping[str, str] = {
     "environment": "FIRMLY_MCP_ENVIRONMENT",
     "app_id": "FIRMLY_APP_ID",
@@ -69,13 +69,13 @@ _KNOWN_VARIABLES: Mapping[str, str] = {**VARIABLES, "config": CONFIG_VARIABLE}
 _PATHS = ("data_dir", "rules_file")
 _COMMANDS = ("cvv_command", "card_command")
 ORDERS_BLOCKED = "Orders are blocked until the rules can be read."
-# Nobody is to be worn down by pages: no more are brought before the person in an hour.
+# No more pages than this are opened for the person in an hour: a person must not be worn down by them.
 PAGES_AN_HOUR = 6
 
 # Where a person types a card and a PIN. By default the pages are on this machine alone; anything else counts once a
 # person has accepted it, in every environment.
 PAGES_AT = ("pages_url", "pages_bind", "pages_port")
-# What decides where money goes and who says yes without a person. It counts once a person has accepted it.
+# What decides where money goes and what is ordered without a person. It counts once a person has accepted it.
 MOVES_MONEY = ("environment", "app_id", "api_url", "payment_url", "cvv_command", "card_command", *PAGES_AT)
 
 
@@ -188,7 +188,7 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _belongs_together(self) -> Self:
+    def _fits_together(self) -> Self:
         if (self.api_url is None) != (self.payment_url is None):
             raise ValueError("api_url and payment_url go together")
         if self.api_url is not None and self.environment != "custom":
@@ -210,10 +210,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if unknown := unknown_variables(environ, _KNOWN_VARIABLES, Settings.model_fields):
         raise SettingsError("; ".join(unknown))
     values = _anchored(_read_file(environ), config_path(environ).parent)
-    said = {field: environ[variable] for field, variable in VARIABLES.items() if environ.get(variable)}
-    if "rules_file" not in values | said and (beside := _rules_beside(environ)):
+    given = {field: environ[variable] for field, variable in VARIABLES.items() if environ.get(variable)}
+    if "rules_file" not in values | given and (beside := _rules_beside(environ)):
         values["rules_file"] = beside
-    values |= said | {name: whole_path(said[name], setting=VARIABLES[name]) for name in _PATHS if name in said}
+    values |= given | {name: whole_path(given[name], setting=VARIABLES[name]) for name in _PATHS if name in given}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -245,7 +245,7 @@ def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _rules_beside(environ: Mapping[str, str]) -> Path | None:
-    """The rules beside a configuration file that a variable names; None where there are none but the usual ones.
+    """The rules beside a configuration file that a variable names; None where only the usual ones exist.
 
     Raises:
         SettingsError: the usual ones are there too, so that either would silently be left out.
@@ -278,9 +278,9 @@ def _explain(error: ValidationError) -> str:
 
 def _one_problem(problem: dict[str, Any]) -> str:
     field = str(problem["loc"][0]) if problem["loc"] else ""
-    said = str(problem["msg"]).removeprefix("Value error, ")
+    text = str(problem["msg"]).removeprefix("Value error, ")
     name = VARIABLES.get(field, field)
-    return f"{name}: {said}" if name else said
+    return f"{name}: {text}" if name else text
 
 
 def declared(settings: Settings) -> dict[str, str]:
@@ -307,7 +307,7 @@ def pages_declared(settings: Settings) -> dict[str, str]:
 
 
 def rules_text(settings: Settings) -> str:
-    """The rules as the file now has them; where nobody named one and there is none, everything is asked.
+    """The rules as the file now has them; where none is named and none exists, everything is asked.
 
     Raises:
         SettingsError: the file cannot be read, or it is named and missing.
@@ -317,7 +317,7 @@ def rules_text(settings: Settings) -> str:
 
 
 def sources(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Who says each setting: its variable, the configuration file, or nobody (`default`)."""
+    """Where each setting comes from: its variable, the configuration file, or `default`."""
     environ = os.environ if environ is None else environ
     written = dict.fromkeys(_read_file(environ), str(config_path(environ)))
     named = {field: variable for field, variable in VARIABLES.items() if environ.get(variable)}
@@ -334,19 +334,19 @@ def command_line(settings: Settings, *words: str) -> str:
     named = os.environ.get(CONFIG_VARIABLE)
     config = {CONFIG_VARIABLE: str(config_path(os.environ))} if named else {}
     plain = _read_or_none(config)
-    told = {
+    shown = {
         VARIABLES[name]: _as_text(value)
         for name in VARIABLES
-        if (value := getattr(settings, name)) is not None and _is_to_be_told(name, settings, plain)
+        if (value := getattr(settings, name)) is not None and _has_to_be_shown(name, settings, plain)
     }
-    variables = [f"{name}={shlex.quote(value)}" for name, value in (config | told).items()]
-    beside = Path(sys.executable).parent / "firmly-mcp"
-    program = [str(beside)] if beside.exists() else [sys.executable, "-m", "firmly_mcp"]
+    variables = [f"{name}={shlex.quote(value)}" for name, value in (config | shown).items()]
+    script = Path(sys.executable).parent / "firmly-mcp"
+    program = [str(script)] if script.exists() else [sys.executable, "-m", "firmly_mcp"]
     return " ".join([*variables, *map(shlex.quote, [*program, *words])])
 
 
-def _is_to_be_told(name: str, settings: Settings, plain: Settings | None) -> bool:
-    """Whether a setting has to stand in a command, as the file alone does not say it."""
+def _has_to_be_shown(name: str, settings: Settings, plain: Settings | None) -> bool:
+    """Whether a command has to name a setting, because the file alone does not have its value."""
     if name == "rules_file" and not settings.names_rules:
         return False  # one that is named has to be there, and the usual one need not
     is_the_same = plain is not None and getattr(settings, name) == getattr(plain, name)
@@ -354,7 +354,7 @@ def _is_to_be_told(name: str, settings: Settings, plain: Settings | None) -> boo
 
 
 def _read_or_none(environ: Mapping[str, str]) -> Settings | None:
-    """The settings that a file alone says. None where that is no whole by itself."""
+    """The settings of a file alone; None where they are not complete without variables."""
     try:
         return read_settings(environ)
     except SettingsError:

@@ -1,6 +1,6 @@
 """The files that settings name: each path means one file in every folder, and one that is named has to be there.
 
-A guard that a person wrote down is never silently absent: `~` is expanded, a relative path counts from the folder of
+A guard that a person configured is never silently absent: `~` is expanded, a relative path counts from the folder of
 the file that names it, and a variable that looks like one of ours and is none is an error like an unknown key.
 """
 
@@ -43,7 +43,7 @@ def whole_program(program: str, *, setting: str, folder: Path) -> str:
 
 
 def written_text(path: Path, *, named_by: str | None, consequence: str) -> str | None:
-    """The text of a file, without a byte order mark; None where nothing names the file and there is none.
+    """The text of a file, without a byte order mark; None where nothing names the file and it is missing.
 
     `named_by` is the setting that names it; `consequence` ends each message.
 
@@ -67,7 +67,7 @@ def written_text(path: Path, *, named_by: str | None, consequence: str) -> str |
 
 
 def is_there(path: Path) -> bool:
-    """Whether something is there, be it unreadable or a link that leads nowhere: reading it says what is wrong."""
+    """Whether a file, or a link to a missing one, is at this path; reading it finds out what is wrong with it."""
     try:
         return path.exists() or path.is_symlink()
     except OSError:
@@ -91,5 +91,5 @@ def _meant(name: str, known: Mapping[str, str], fields: Collection[str]) -> str:
 
 
 def _leads_nowhere(path: Path) -> bool:
-    """Whether somebody put a link where the file is looked for, and what it leads to is gone."""
+    """Whether the path is a link, and what it leads to is gone."""
     return any(place.is_symlink() and not place.exists() for place in (path, path.parent))

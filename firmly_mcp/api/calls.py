@@ -1,8 +1,8 @@
-"""Reads repeat, changes do not. A refused token means that nothing was done, so after renewal either is sent once more.
+"""Reads are tried again, changes are not. A refused token means that nothing was done: either is sent again once.
 
-A read is repeated where the connection did not open, and on 429 and 503 as the answer asks: at most three tries, and
-only while the waiting stays short. A change may have been made unless its answer proves that it was refused: then it is
-safe to repeat only if making it twice leaves what making it once leaves.
+A read is tried again where the connection did not open, and on 429 and 503 as the answer asks: at most three tries, and
+only while the wait stays short. A change may have been made unless its answer proves that it was refused; it is safe to
+repeat only if making it twice has the same result as once.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Calls:
         self._session = session
 
     async def read(self, method: str, url: str, body: object = None, *, with_token: bool = True) -> Response:
-        """A call that changes nothing.
+        """Make a call that changes nothing.
 
         Raises:
             StoreError: a refusal.
@@ -63,9 +63,9 @@ class Calls:
     async def change(
         self, model: type[Model], method: str, url: str, body: object = None, *, repeatable: bool | None = None
     ) -> Model:
-        """A call that changes a cart, sent once, or again only if it was refused for its token; its answer as a model.
+        """Change a cart: sent once, and again only if it was refused for its token. Return the answer as a model.
 
-        `repeatable` says that making it twice leaves what making it once leaves, as PUT and DELETE do (RFC 9110,
+        `repeatable` states that making it twice has the same result as once, as PUT and DELETE have (RFC 9110,
         section 9.2.2).
 
         Raises:
@@ -90,7 +90,7 @@ class Calls:
             raise _perhaps_made(error, what, repeatable=repeatable) from None
 
     def authorization(self, token: Token) -> dict[str, str]:
-        """The token's header, in the way that Firmly last took it."""
+        """Return the token's header in the form that Firmly last accepted."""
         return {"x-firmly-authorization": self._session.http.token_prefix + token.access_token}
 
     async def _read(self, request: Request, *, with_token: bool) -> Response:
@@ -127,7 +127,7 @@ class Calls:
     async def _authorized(self, request: Request, *, accepts_any_401: bool = True) -> Response:
         """Send with the token; if that is refused with a renewed one, and then with the other way of writing it.
 
-        Without `accepts_any_401`, only a refusal in Firmly's words is one: a proxy may say 401 of what it passed on.
+        Without `accepts_any_401`, a refusal counts only in Firmly's words: a proxy may answer 401, too.
         """
         without_session = session_refused if accepts_any_401 else proves_session_refused
 
@@ -181,7 +181,7 @@ def _refusal_of_change(answer: Response, *, repeatable: bool) -> FirmlyError:
 
 
 def _changed(answer: Response) -> object:
-    """The body of an answer that says that a change was made.
+    """Return the body of an answer to a change that was made.
 
     Raises:
         UnexpectedAnswer: it points elsewhere, is not JSON, or is an error that came as a success.

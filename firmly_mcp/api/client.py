@@ -1,29 +1,48 @@
-"""One coroutine per endpoint, in Firmly's words and in the order of its documentation.
+"""One coroutine per endpoint, in Firmly's words.
 
-Calls at a store's cart take turns (see `locks`); inside `hold(store)`, hand `get_cart` and `complete_order` the hold.
-Besides what a call names, any may raise Unreachable, UnexpectedAnswer, Unauthorized, RateLimited and StoreUnavailable.
-Making a `repeatable` change twice leaves what making it once leaves; what adds (a line, an addon, promo codes) is not
-repeatable.
+Calls at a store's cart run one at a time (see `locks`); inside `hold(store)`, give `get_cart` and `complete_order` its
+lock. Besides what a call names, any may raise Unreachable, UnexpectedAnswer, Unauthorized, RateLimited and
+StoreUnavailable. A `repeatable` change has the same result when it is made twice; what adds something (a line, an
+addon, promo codes) is not repeatable.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from decimal import ROUND_CEILING, ROUND_FLOOR
+from typing import Final, Literal
 
 from firmly_mcp.errors import NotFound
+from firmly_mcp.money import Money
 
 from .calls import Calls
-from .catalog import Catalog
-from .encoding import AddressFields, Item, address_body, at_least, given, items_body, segment, store_name
+from .encoding import (
+    AddressFields,
+    Item,
+    address_body,
+    at_least,
+    cents,
+    given,
+    items_body,
+    page_url,
+    query,
+    query_of,
+    search_url,
+    segment,
+    store_name,
+)
 from .error_codes import invalid_request, method_kept
 from .fields import read
 from .locks import CartLock
 from .models import Cart, Order, PaymentKey, carts
 from .order_status import ActiveDomains, Availability, OrderStatus, PostalCode
 from .payments import EncryptedCard, NotConfirmed, OrderEvent, Payments
+from .products import Product, ProductListing, SearchPage, listings, product_page, search_page
 from .session import DeviceSession, Notice
 from .transport import LastLook
+
+ALL: Final = slice(0, None)
 
 
 class FirmlyClient:
@@ -35,24 +54,14 @@ class FirmlyClient:
         self._calls = Calls(session)
         self._payments = Payments(session, self._calls)
         self._get_cart_tail = ""
-        catalog = Catalog(self._calls, session.hosts)
-        self.search_products = catalog.search_products
-        self.next_products = catalog.next_products
-        self.list_products = catalog.list_products
-        self.get_product = catalog.get_product
-        self.get_product_by_url = catalog.get_product_by_url
-        device = Device(session, self._calls)
-        self.get_active_domains = device.get_active_domains
-        self.get_active_carts = device.get_active_carts
-        self.set_postal_code = device.set_postal_code
 
     def take_notices(self) -> tuple[Notice, ...]:
-        """What the shopper must be told since the last call: carts that are lost, a session that is not kept."""
+        """What the shopper has to know since the last call: carts that are lost, a session that is not kept."""
         return self.session.take_notices()
 
     @asynccontextmanager
     async def hold(self, store: str) -> AsyncIterator[CartLock]:
-        """Keep a store's cart as it is, from the check to the outcome of an order.
+        """Keep a store's cart unchanged, from the check to the outcome of an order.
 
         Raises:
             OrderInProgress: an order is being placed there.
@@ -60,10 +69,71 @@ class FirmlyClient:
         async with self.session.locks.exclusive(store_name(store)) as hold:
             yield hold
 
+    # Discovery and the catalog: no cart is concerned, so no lock is taken
+
+    async def search_products(
+        self,
+        words: str,
+        *,
+        domains: Collection[str] | None = None,
+        min_price: Money | None = None,
+        max_price: Money | None = None,
+        in_stock: bool | None = None,
+        variants: Mapping[str, Sequence[str]] | None = None,
+        page_size: int | None = None,
+    ) -> SearchPage:
+        """POST discovery/search (Firmly: discovery/search). `variants` maps an option's name to exact values.
+
+        Prices are sent as integer cents, the lower one rounded up and the upper one down.
+        """
+        filters = {
+            "domains": [store_name(store) for store in domains] if domains is not None else None,
+            "min_price": cents(min_price, ROUND_CEILING),
+            "max_price": cents(max_price, ROUND_FLOOR),
+            "in_stock": in_stock,
+            "variants": [{"option": name, "values": list(values)} for name, values in (variants or {}).items()] or None,
+        }
+        body = {"query": words, "filters": given(filters) or None, "page_size": page_size}
+        answer = await self._calls.read("POST", f"{self._api}/v1/discovery/search", given(body))
+        return search_page(answer.body)
+
+    async def next_products(self, next_page: str) -> SearchPage:
+        """The page that a search page's `next_page` leads to; only on the API's own origin."""
+        url = search_url(next_page, self.session.hosts)
+        try:
+            answer = await self._calls.read("GET", url)
+        except NotFound as error:
+            # The method is not documented; where GET is not routed, the search's own is.
+            if error.name != "RouteNotFound":
+                raise
+            answer = await self._calls.read("POST", url, query_of(url))
+        return search_page(answer.body)
+
+    async def list_products(
+        self, store: str, page: int = 1, size: Literal[100, 500, 1000, 2000] = 100
+    ) -> tuple[ProductListing, ...]:
+        """GET domains-products/{d} (Firmly: get-all-products); fewer than `size` are the end.
+
+        Raises:
+            NotFound: `AllProductsNotImplemented`: the store cannot list its catalog.
+        """
+        url = f"{self._api}/v1/domains-products/{store_name(store)}{query(page=page, size=size)}"
+        return listings((await self._calls.read("GET", url)).body)
+
+    async def get_product(self, store: str, handle: str, *, rows: slice = ALL) -> Product:
+        """GET domains-products/{d}/{handle} (Firmly: get-product), with these variants. Raises ProductNotFound."""
+        url = f"{self._api}/v1/domains-products/{store_name(store)}/{segment(handle)}"
+        return product_page((await self._calls.read("GET", url)).body, rows)
+
+    async def get_product_by_url(self, url: str, *, rows: slice = ALL) -> Product:
+        """GET domains-pdp (Firmly: get-product-from-url), with these variants. Raises NotFound, ProductNotFound."""
+        asked = f"{self._api}/v1/domains-pdp{query(url=page_url(url))}"
+        return product_page((await self._calls.read("GET", asked)).body, rows)
+
     # Cart
 
     async def get_cart(self, store: str, *, hold: CartLock | None = None) -> Cart:
-        """GET cart (Firmly: get-cart). Raises CartNotFound where there is none; some stores answer an empty one."""
+        """GET cart (Firmly: get-cart). Raises CartNotFound; some stores answer an empty cart instead."""
         try:
             return await self._cart("GET", store, self._get_cart_tail, hold=hold)
         except NotFound as error:
@@ -91,6 +161,27 @@ class FirmlyClient:
     async def clear_cart(self, store: str) -> Cart:
         """DELETE cart/line-items (Firmly: clear-cart); the address stays."""
         return await self._cart("DELETE", store, "/line-items")
+
+    # All stores of the device
+
+    async def get_active_domains(self) -> tuple[str, ...]:
+        """GET carts/active-domains: stores where this device has a cart with something in it."""
+        async with self.session.locks.all_stores():
+            answer = await self._calls.read("GET", f"{self._api}/v2/carts/active-domains")
+        return read(ActiveDomains, answer.body).domains
+
+    async def get_active_carts(self) -> tuple[Cart, ...]:
+        """GET carts/active: every cart with something in it; a store that fails is missing."""
+        async with self.session.locks.all_stores():
+            answer = await self._calls.read("GET", f"{self._api}/v2/carts/active")
+        return carts(answer.body)
+
+    async def set_postal_code(self, postal_code: str) -> str | None:
+        """POST carts/postal-code (Firmly: set-postal-code): every active cart gets new shipping prices."""
+        async with self.session.locks.all_stores():
+            url, body = f"{self._api}/v2/carts/postal-code", {"postal_code": postal_code}
+            changed = await self._calls.change(PostalCode, "POST", url, body, repeatable=True)
+        return changed.postal_code or None
 
     # Promotions
 
@@ -267,34 +358,3 @@ class FirmlyClient:
             if method == "GET":
                 return read(Cart, (await self._calls.read(method, url, body)).body)
             return await self._calls.change(Cart, method, url, body, repeatable=repeatable)
-
-
-# What a device has over all stores.
-
-
-class Device:
-    """Its stores, carts and postal code; `FirmlyClient` has its methods."""
-
-    def __init__(self, session: DeviceSession, calls: Calls) -> None:
-        self._locks = session.locks
-        self._calls = calls
-        self._carts = f"{session.hosts.api}/api/v2/carts"
-
-    async def get_active_domains(self) -> tuple[str, ...]:
-        """GET carts/active-domains: stores where this device has a cart with something in it."""
-        async with self._locks.all_stores():
-            answer = await self._calls.read("GET", f"{self._carts}/active-domains")
-        return read(ActiveDomains, answer.body).domains
-
-    async def get_active_carts(self) -> tuple[Cart, ...]:
-        """GET carts/active: every cart with something in it; a store that fails is missing."""
-        async with self._locks.all_stores():
-            answer = await self._calls.read("GET", f"{self._carts}/active")
-        return carts(answer.body)
-
-    async def set_postal_code(self, postal_code: str) -> str | None:
-        """POST carts/postal-code (Firmly: set-postal-code): shipping is computed anew in every active cart."""
-        async with self._locks.all_stores():
-            url, body = f"{self._carts}/postal-code", {"postal_code": postal_code}
-            changed = await self._calls.change(PostalCode, "POST", url, body, repeatable=True)
-        return changed.postal_code or None

@@ -1,4 +1,4 @@
-"""Nothing enters a path unchecked: a store is a host name and nothing else, every other segment is wholly encoded."""
+"""What enters a URL or a body: store names, path segments, origins and item refs, all checked or encoded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NewType
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from firmly_mcp.errors import SettingsError
 from firmly_mcp.money import Money, minor_units
@@ -29,7 +29,7 @@ _HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
 def store_name(text: str) -> StoreName:
-    """A merchant's domain, lower-cased.
+    """Return a merchant's domain, lower-cased.
 
     Raises:
         InvalidRequest: `InvalidStore`, status 0: not a host name alone.
@@ -115,6 +115,26 @@ class Hosts:
         object.__setattr__(self, "payment", self.payment.rstrip("/"))
 
 
+def search_url(next_page: str, hosts: Hosts) -> str:
+    """Return the address of a next page unchanged, for it passed through a model.
+
+    Raises:
+        InvalidRequest: `InvalidNextPage`, status 0: not discovery on the API's own origin.
+    """
+    ours = origin_of(next_page) == origin_of(hosts.api)
+    path = urlsplit(next_page).path if ours else ""
+    if not path.startswith("/api/") or "/discovery/" not in path or "/." in path or "%" in path:
+        raise invalid_request("InvalidNextPage", "The next page is not on Firmly's own search. Search again.")
+    return next_page
+
+
+def query_of(url: str) -> dict[str, object]:
+    """A next page's parameters as the body of a search."""
+    parameters: dict[str, object] = dict(parse_qsl(urlsplit(url).query))
+    size = parameters.pop("page_size", None)
+    return parameters | ({"page_size": int(size)} if isinstance(size, str) and size.isdecimal() else {})
+
+
 # What requests hold, checked before it is sent.
 
 AddressFields = Address | Mapping[str, str]
@@ -182,7 +202,7 @@ def pack(add_to_cart_ref: Mapping[str, object]) -> str:
 
 
 def unpack(ref: str) -> dict[str, object]:
-    """The `add_to_cart_ref` that a string stands for."""
+    """Return the `add_to_cart_ref` of a packed string."""
     if ref.startswith(PREFIX) and (reference := _unpacked(ref[len(PREFIX) :])) is not None:
         return reference
     return {"variant_id": ref}

@@ -1,8 +1,8 @@
 """The only maker of StoreErrors, and the closed table of what proves that no order was placed.
 
-An answer is known by its error name first and by its status where the name says nothing. A name proves that nothing was
+An answer is classified by its error name, and by its status where the name is not known. A name proves that nothing was
 placed only if it is marked so here *and* came as a 4xx in Firmly's envelope, or as a stream's `error` event, and the
-answer does not contradict itself. Sentences are ours; what the store wrote goes into `store_message`.
+answer does not contradict itself. Sentences are ours; the store's own text goes into `store_message`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from firmly_mcp.errors import (
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _LONGEST_SAID: Final = 2000
-# A 408 or 409 may be said of an order that another part of the system is still making.
+# A 408 or 409 may concern an order that another part of the system is still making.
 _NO_PROOF_STATUSES: Final = frozenset({408, 409})
 
 
@@ -39,7 +39,7 @@ class _Unsent(InvalidRequest):
 
 @dataclass(frozen=True)
 class ErrorCode:
-    """What an error name means: the class, our sentence, the tool that helps, and whether it proves "not placed"."""
+    """What an error name means: class, our sentence, the tool that helps, and whether it proves "not placed"."""
 
     kind: type[StoreError]
     sentence: str
@@ -140,7 +140,7 @@ ERROR_CODES: Final[Mapping[str, ErrorCode]] = {
     "RouteNotFound": ErrorCode(NotFound, "Firmly does not offer this call here.", proven=True),
 }
 
-# A 401 is about the session, whatever its name; these names are, whatever the status.
+# A 401 is about the session with any name; these names are, with any status.
 SESSION_REFUSED: Final = frozenset(
     {"MissingAuthHeader", "InvalidToken", "InvalidJWTToken", "ErrorUnauthorized", "Unauthorized", "TokenExpired"}
 )
@@ -160,7 +160,7 @@ _CAPTCHA: Final = ErrorCode(
 )
 
 
-# Names that a proxy between us and Firmly gives as well. `{"error": "Unauthorized"}` alone may be its word.
+# Names that a proxy between us and Firmly may use as well, as in `{"error": "Unauthorized"}` alone.
 _ANYONES_NAMES: Final = frozenset(
     {
         *("BadRequest", "Forbidden", "InvalidRequest", "InvalidToken", "InvalidJWTToken", "MissingAuthHeader"),
@@ -174,7 +174,7 @@ _ANYONES_NAMES: Final = frozenset(
 class Envelope:
     """Firmly's error envelope: `{code, error, description}` or `{error, message}` (Firmly: error-codes).
 
-    `status` is the envelope's `code`: 0 where it is none that HTTP has, None where there is none.
+    `status` is the envelope's `code`: 0 where HTTP has no such status, None where the field is missing.
     """
 
     name: str = ""
@@ -213,7 +213,7 @@ def _declared(code: object) -> int | None:
 
 
 def is_refusal(status: int) -> bool:
-    """Return whether this status says that the request was refused: a 4xx, but for a timeout and a conflict."""
+    """Return whether this status refuses the request: a 4xx other than a timeout or a conflict."""
     return 400 <= status < 500 and status not in _NO_PROOF_STATUSES
 
 
@@ -235,7 +235,7 @@ def names_an_order(body: object) -> bool:
 def error_from_response(
     status: int, body: object, headers: Mapping[str, str], *, request_id: str | None = None, order: bool = False
 ) -> StoreError:
-    """The error that an answer is; `order` says that it answers an order request, which may have moved money."""
+    """Return the error of an answer; with `order` it answers an order request, which may have moved money."""
     found = envelope(body)
     error = _error(found, status, request_id)
     if order and not (
@@ -248,7 +248,7 @@ def error_from_response(
 
 
 def error_from_event(body: object, *, request_id: str | None = None) -> StoreError:
-    """What a stream's `error` event says; its status is 0, or the event's own `code` where that proves nothing."""
+    """Return the error of a stream's `error` event; its status is 0, or a `code` that proves nothing."""
     found = envelope(body)
     error = _error(found, 0 if found.is_of_a_refusal else found.status or 0, request_id)
     if not found.is_of_a_refusal or names_an_order(body) or not proves_not_placed(error):

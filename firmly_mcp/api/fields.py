@@ -28,7 +28,7 @@ _NOISE: Final = Decimal("0.000001")
 _CURRENCY: Final = re.compile("[A-Z]{3}")
 
 
-# One contradiction is enough to pay nothing; more than these tell a reader no more.
+# One contradiction is enough to pay nothing; more than these do not help a reader.
 _MOST_INCONSISTENCIES: Final = 10
 
 
@@ -61,8 +61,8 @@ class FirmlyModel(BaseModel):
     def _apply_aliases(cls, raw: Any) -> Any:
         if not isinstance(raw, dict):
             return raw
-        said = {ours: raw[theirs] for theirs, ours in cls.aliases.items() if raw.get(theirs) is not None}
-        return raw | {ours: value for ours, value in said.items() if raw.get(ours) is None} if said else raw
+        found = {ours: raw[theirs] for theirs, ours in cls.aliases.items() if raw.get(theirs) is not None}
+        return raw | {ours: value for ours, value in found.items() if raw.get(ours) is None} if found else raw
 
     def find_inconsistencies(self) -> Iterable[str]:
         """What contradicts within this answer, a sentence each, for a model that keeps `inconsistencies`."""
@@ -73,7 +73,7 @@ def read(model: type[Model], raw: object) -> Model:
     """Read a JSON value as a model; one with `inconsistencies` carries what contradicts in it.
 
     Raises:
-        UnexpectedAnswer: not an object, or a field has the wrong type; says which, never the value.
+        UnexpectedAnswer: not an object, or a field has the wrong type; it names the field, never the value.
     """
     currencies = set(_currencies(raw))
     context = ParseContext(currency=_only(currencies))
@@ -261,7 +261,7 @@ def _none(_value: object) -> tuple[str, ...]:
     return ()
 
 
-def _not_said(_value: object) -> bool:
+def _not_sent(_value: object) -> bool:
     return False
 
 
@@ -273,6 +273,6 @@ Count = Annotated[int | None, BeforeValidator(_count)]
 Number = Annotated[Decimal | None, BeforeValidator(_number)]
 Amount = Annotated[Money | None, BeforeValidator(_money)]
 ListOf = Annotated[tuple[T, ...], BeforeValidator(_many)]
-# Ours alone: an answer that holds a field of this name says nothing.
+# Set by us alone: a field of this name in an answer is ignored.
 Inconsistencies = Annotated[tuple[str, ...], BeforeValidator(_none)]
-LocalFlag = Annotated[bool, BeforeValidator(_not_said)]
+LocalFlag = Annotated[bool, BeforeValidator(_not_sent)]

@@ -1,11 +1,10 @@
-"""Cart and payment calls go one at a time per (device, store), also across processes; some calls take the whole device.
+"""Cart and payment calls run one at a time per (device, store), across processes; some calls take the whole device.
 
-The operating system's locks on files decide, between the tasks of a process as between processes: each attempt opens
-the file anew, and two openings exclude each other. Order of acquisition, so that nothing can wait in a circle: the
-device's gate, a store, the token. A store is only ever *tried* while the gate is held by a call for that store, and the
-token's lock is innermost. Waiting is polling, so a cancelled wait leaves nothing behind.
+Lock files decide (`system/files`). Order of acquisition, so that no circle of waiting can arise: the device's gate, a
+store, the token. A store is only *tried* while a call for that store holds the gate, and the token's lock is innermost.
+Waiting is polling, so a cancelled wait leaves nothing behind.
 
-Files are named by digests: of whose device it is, and of the store. They are empty, and stay.
+Files are named by digests of the device and of the store. They are empty, and stay.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ WAIT_SECONDS: Final = 10.0
 
 @dataclass
 class CartLock:
-    """A store's lock, held for an order. Handed to the client's calls at that store, which then take no lock."""
+    """A store's lock, held for an order. Calls at that store that are given it take no lock of their own."""
 
     store: StoreName
     is_held: bool = True
@@ -48,7 +47,7 @@ class Locks:
 
     @asynccontextmanager
     async def shared(self, store: StoreName, hold: CartLock | None = None) -> AsyncIterator[None]:
-        """Take a store's lock, or go by a hold of that store.
+        """Take a store's lock, or use one that is held for an order there.
 
         Raises:
             OrderInProgress: an order is being placed there.
@@ -68,10 +67,10 @@ class Locks:
 
     @asynccontextmanager
     async def exclusive(self, store: StoreName) -> AsyncIterator[CartLock]:
-        """Keep a store for an order; other cart calls are told at once that one is being placed. Raises as `shared`."""
+        """Keep a store for an order; other cart calls get OrderInProgress at once. Raises as `shared`."""
         with ExitStack() as locks:
             locks.callback(os.close, await self._entered(store))
-            # Only now: those who wait for the store look here to learn why.
+            # Only now: a call that waits for the store looks here for the reason.
             locks.callback(os.close, await self._acquired(lambda: _try(self._path(store, "order"))))
             hold = CartLock(store)
             try:

@@ -132,7 +132,7 @@ class AddonOffer(FirmlyModel):
 
 
 class AddonSelection(FirmlyModel):
-    """An addon that was chosen; what else the store says of it is in `model_extra`."""
+    """An addon that was chosen; the store's other fields are in `model_extra`."""
 
     model_config = ConfigDict(extra="allow")
     addon_id: Id = None
@@ -149,7 +149,7 @@ class Addons(FirmlyModel):
 
 
 class Notice(FirmlyModel):
-    """What the store says about a cart, such as `PRICE_INCREASED`; stores send a word or an object."""
+    """A store's note about a cart, such as `PRICE_INCREASED`; stores send a word or an object."""
 
     aliases: ClassVar[Mapping[str, str]] = {"description": "message", "text": "message", "type": "code"}
     code: Text = None
@@ -201,11 +201,11 @@ class Cart(FirmlyModel):
 
     @property
     def submitted(self) -> bool:
-        """Ordered: its status says so. The proof is `platform_order_number` beside it."""
+        """Whether its status is `submitted`. The proof of an order is its `platform_order_number`."""
         return (self.cart_status or "").lower() == "submitted"
 
     def find_inconsistencies(self) -> Iterable[str]:
-        """What does not add up."""
+        """A sentence for each sum that does not add up."""
         return inconsistencies(self)
 
 
@@ -214,7 +214,7 @@ class Order(Cart):
 
 
 class PaymentKey(FirmlyModel):
-    """The RSA key that cards are sealed with, as sent: nothing is checked here (Firmly: get-public-key).
+    """The RSA key that cards are encrypted for, as sent: nothing is checked here (Firmly: get-public-key).
 
     `header_kid` is the answer's `x-firmly-kid`; numbers are base64url text.
     """
@@ -292,7 +292,7 @@ def _amounts(values: Iterable[Money | None]) -> list[Decimal]:
 
 
 def _sums_to(total: Money | None, parts: list[Money | None] | list[Money], reductions: list[Decimal]) -> bool:
-    """Whether the parts make the total, perhaps less one of the reductions; true where that cannot be said."""
+    """Whether the parts make the total, perhaps less one of the reductions; True where that cannot be computed."""
     known = [part for part in parts if part is not None]
     if total is None or len(known) < len(parts) or {part.currency for part in known} - {total.currency}:
         return True

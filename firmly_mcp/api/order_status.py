@@ -1,4 +1,4 @@
-"""What Firmly tells beside carts: an order's status, delivery dates, the postal code, stores with a cart."""
+"""Order status, delivery dates, the postal code, and the stores with a cart, as Firmly sends them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """An order request is sent at most once: nothing here repeats, renews or falls back after the first byte.
 
-What comes out says what is proven. Unreachable: nothing was sent. A StoreError: refused, and proven so.
+The result states what is proven. Unreachable: nothing was sent. A StoreError: refused, and proven so.
 OutcomeUnknown: sent, and nothing proves how it ended. An Order: placed.
 """
 
@@ -29,7 +29,7 @@ EncryptedCard = OneUse[SecretStr] | SecretStr | str
 
 @dataclass(frozen=True)
 class NotConfirmed:
-    """A 200 without an order: `cart` is what came, and its `notice` may say why. It proves neither yes nor no."""
+    """A 200 without an order: `cart` is what came, and its `notice` may state why. It proves nothing."""
 
     cart: Cart
 
@@ -42,10 +42,10 @@ class Payments:
         self._calls = calls
 
     async def complete(
-        self, store: str, body: Mapping[str, object], sealed: EncryptedCard, last_look: LastLook | None = None
+        self, store: str, body: Mapping[str, object], card: EncryptedCard, last_look: LastLook | None = None
     ) -> Order | NotConfirmed:
-        """POST /api/v2/payment/domains/{d}/complete-order (Firmly: complete-order-v2). Raises as the module says."""
-        request = await self._prepared(f"/api/v2/payment/domains/{store}/complete-order", body, sealed, last_look)
+        """POST /api/v2/payment/domains/{d}/complete-order (Firmly: complete-order-v2). Raises as the module states."""
+        request = await self._prepared(f"/api/v2/payment/domains/{store}/complete-order", body, card, last_look)
         try:
             answer = await self._session.http.send_alone(request)
         except NotSent as failure:
@@ -56,14 +56,14 @@ class Payments:
 
     @asynccontextmanager
     async def place(
-        self, store: str, body: Mapping[str, object], sealed: EncryptedCard, last_look: LastLook | None = None
+        self, store: str, body: Mapping[str, object], card: EncryptedCard, last_look: LastLook | None = None
     ) -> AsyncIterator[AsyncGenerator[OrderEvent, None]]:
-        """POST /api/v2/payment/domains/{d}/place-order?sse=true (Firmly: place-order-v2). Raises as the module says.
+        """POST /api/v2/payment/domains/{d}/place-order?sse=true (Firmly: place-order-v2). Raises as the module states.
 
-        `events.read_to_end` makes of the events what they prove together.
+        `read_to_end` combines the events to what they prove together.
         """
         path = f"/api/v2/payment/domains/{store}/place-order?sse=true"
-        request = await self._prepared(path, body, sealed, last_look)
+        request = await self._prepared(path, body, card, last_look)
         try:
             async with self._session.http.stream_alone(request) as answer, aclosing(_events(answer)) as events:
                 yield events
@@ -73,16 +73,16 @@ class Payments:
             raise OutcomeUnknown(f"The order was sent, but {failure}.") from None
 
     async def _prepared(
-        self, path: str, body: Mapping[str, object], sealed: EncryptedCard, last_look: LastLook | None
+        self, path: str, body: Mapping[str, object], card: EncryptedCard, last_look: LastLook | None
     ) -> Request:
         try:
             token = await self._session.token(for_order=True)
         except FirmlyError as error:
             raise Unreachable(f"The order was not sent: {error.message}", next=error.next) from error
         url = self._session.hosts.payment + path
-        jwe = sealed.take() if isinstance(sealed, OneUse) else sealed
-        card = jwe if isinstance(jwe, str) else jwe.get_secret_value()
-        content = OneUseBody(json_bytes({**body, "encrypted_card": card}))
+        taken = card.take() if isinstance(card, OneUse) else card
+        jwe = taken if isinstance(taken, str) else taken.get_secret_value()
+        content = OneUseBody(json_bytes({**body, "encrypted_card": jwe}))
         return Request("POST", url, self._calls.authorization(token), content, last_look)
 
 
@@ -169,7 +169,7 @@ class UnknownEvent:
 
 @dataclass(frozen=True)
 class UnclearEvent:
-    """An event that may concern the order's outcome, in a way that cannot be read: no refusal is proven beside it."""
+    """An event that may concern the order's outcome, in a way that cannot be read: with it, no refusal is proven."""
 
     name: str
 
@@ -305,7 +305,7 @@ def confirmed(raw: object) -> Order:
     """An order with its number. Its other fields may be beyond reading: that it exists counts for more.
 
     Raises:
-        OutcomeUnknown: there is no order number.
+        OutcomeUnknown: it has no order number.
     """
     try:
         order = read(Order, raw)

@@ -1,6 +1,6 @@
 """Whether one of Firmly's hosts can be reached, over the same connections as orders. Opens no session, sends no token.
 
-The API host is asked for what needs a token, and says that it is missing; the payment host for its public key.
+The API host gets a request without a token, which it refuses; the payment host is asked for its public key.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class NotReached(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A host that answered. `ahead` is how far this machine's clock is before the host's; None where it told no time.
+    """A host that answered. `ahead` is how far this machine's clock is before the host's; None where it sent no time.
 
-    `answers_as_firmly` is False for a proxy or a network's login page that stands in between. `key` is the payment
+    `answers_as_firmly` is False for a proxy or a network's login page in between. `key` is the payment
     host's, unchecked.
     """
 
@@ -118,11 +118,11 @@ async def _certificate_end(url: str, seconds: float, context: ssl.SSLContext) ->
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
 
 
-def _ahead(told: str | None, here: datetime) -> timedelta | None:
-    if told is None:
+def _ahead(sent: str | None, here: datetime) -> timedelta | None:
+    if sent is None:
         return None
     try:
-        there = parsedate_to_datetime(told)
+        there = parsedate_to_datetime(sent)
     except ValueError:
         return None
     # A date has whole seconds: the host's own moment is on average half a second later.

@@ -83,7 +83,7 @@ class Variant(FirmlyModel):
 
     @property
     def ref(self) -> str | None:
-        """The one string that stands for `add_to_cart_ref`; None where there is none to send."""
+        """`add_to_cart_ref` as one string; None where the catalog has none."""
         return encoding.pack(self.add_to_cart_ref) if self.add_to_cart_ref else None
 
 
@@ -158,12 +158,12 @@ class DiscoveryHit(_WithVariants):
 
     @property
     def price_from(self) -> Money | None:
-        """`price_range.min` as an amount; None where the variants do not tell a currency that has cents."""
+        """`price_range.min` as an amount; None where the variants' currency is not known, or has no cents."""
         return self._cents(self.price_range.min if self.price_range else None)
 
     @property
     def price_to(self) -> Money | None:
-        """`price_range.max` as an amount; None where the variants do not tell a currency that has cents."""
+        """`price_range.max` as an amount; None where the variants' currency is not known, or has no cents."""
         return self._cents(self.price_range.max if self.price_range else None)
 
     def _cents(self, number: int | None) -> Money | None:
@@ -202,7 +202,7 @@ def product_page(raw: object, rows: slice) -> Product:
 
 
 def search_page(raw: object) -> SearchPage:
-    """Read a page of hits one by one: one store's broken hit is left out and told, and hides no other store's.
+    """Read a page of hits one by one: a broken hit is left out and reported, and hides no other.
 
     Raises:
         UnexpectedAnswer: not a page, or none of its hits can be read.

@@ -1,7 +1,7 @@
-"""Whose carts these are. A token is renewed with the old one before it ends; a new device is the last resort, and told.
+"""The device session. Tokens are renewed before they expire. A new device loses the carts, so it is a last resort.
 
-Carts belong to a device (Firmly: browser-session), so losing the token is losing them. Two processes share one kept
-token: whoever renews looks first whether the other already has.
+Carts are a device's (Firmly: browser-session), so losing the token is losing them, and the shopper is warned. Processes
+share one stored token: before a renewal, the session reads whether another process has already renewed it.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from .transport import Http, NoAnswer, NotSent, Request, Response
 
 # A request that begins with this much life ends within it; an order may take longer, but is judged at its beginning.
 LIFE_SECONDS: Final = 120
-# What a store has to tell beside an answer; of very many notices, the first ones.
+# Notices wait for the next call; of very many, the first ones.
 _MOST_NOTICES: Final = 20
-# For an answer that tells no end at all; Firmly's tokens live an hour.
+# For an answer without an end; Firmly's tokens live an hour.
 _ASSUMED_LIFE: Final = 600
 _RENEWAL_SECONDS: Final = 10.0
 
@@ -44,7 +44,7 @@ class TokenStore(Protocol):
     """Where a device's token outlives the process: one JSON text."""
 
     async def load(self) -> str | None:
-        """The text, or None if there is none. May raise WalletError."""
+        """Return the text, or None where none is stored. May raise WalletError."""
 
     async def save(self, text: str) -> None:
         """Keep the text. May raise WalletError: then the session lives in memory."""
@@ -65,7 +65,7 @@ class TokensInMemory:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that the shopper must be told, once: carts are gone, or will be when this process ends."""
+    """A warning for the shopper, given once: carts are gone, or will be when this process ends."""
 
     code: Literal["carts_lost", "session_not_kept"]
     message: str
@@ -133,7 +133,7 @@ class DeviceSession:
         self._notices: list[Notice] = []
 
     def take_notices(self) -> tuple[Notice, ...]:
-        """What the shopper must be told since the last call."""
+        """Return the warnings since the last call."""
         notices, self._notices = tuple(self._notices), []
         return notices
 
@@ -170,21 +170,21 @@ class DeviceSession:
             found = await self._load()
             if found is not None and found != old and self._left(found) >= LIFE_SECONDS:
                 return found
-            fresh = await self._asked(old)
+            fresh = await self._requested(old)
             if old is not None and old.device_id != fresh.device_id:
                 if self._only_this:
                     raise UnexpectedAnswer("Firmly gave another session than the one that this order was sent with.")
-                self._tell(_CARTS_LOST)
+                self._warn(_CARTS_LOST)
             await self._save(fresh)
             return fresh
 
-    async def _asked(self, old: Token | None) -> Token:
+    async def _requested(self, old: Token | None) -> Token:
         if old is None:
             return await self._browser_session({})
         try:
             return await self._browser_session({"access_token": old.access_token})
         except (Unauthorized, InvalidRequest) as error:
-            # Firmly says 401 of a token that is too old, 400 of an App ID that it does not know.
+            # Firmly answers 401 for a token that is too old, 400 for an App ID that it does not know.
             if self._only_this or error.name in {"InvalidAppId", "ErrorMissingAppId", "Forbidden"}:
                 raise
         return await self._browser_session({})
@@ -217,21 +217,21 @@ class DeviceSession:
         return Token(session.device_id or str(claims.get("device_id", "")), token, float(expires))
 
     async def _load(self) -> Token | None:
-        """The newest token there is: what another process kept, else this one's own."""
+        """Return the newest token: the stored one, which another process may have renewed, else this process's own."""
         if self._token_store_unreadable:
             return self._token
         try:
             text = await self._tokens.load()
         except WalletError:
-            # Whatever is kept belongs to carts that this session cannot see: it must not be written over.
+            # The stored token is for carts that this session cannot see: it must not be overwritten.
             self._token_store_unreadable = True
-            self._not_kept()
+            self._not_persisted()
             return self._token
         found = _from_text(text)
         if found is not None and self.persisted:
             self._token = found
         elif text is not None and self._token is None:
-            self._tell(_CARTS_LOST)
+            self._warn(_CARTS_LOST)
         return self._token
 
     async def _save(self, token: Token) -> None:
@@ -242,14 +242,14 @@ class DeviceSession:
             await self._tokens.save(token.text)
             self.persisted = True
         except WalletError:
-            self._not_kept()
+            self._not_persisted()
 
-    def _not_kept(self) -> None:
+    def _not_persisted(self) -> None:
         if self.persisted:
-            self._tell(_NOT_KEPT)
+            self._warn(_NOT_KEPT)
         self.persisted = False
 
-    def _tell(self, notice: Notice) -> None:
+    def _warn(self, notice: Notice) -> None:
         if len(self._notices) < _MOST_NOTICES and notice not in self._notices:
             self._notices.append(notice)
 

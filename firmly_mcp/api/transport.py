@@ -1,7 +1,7 @@
 """Requests out, bounded answers in. The one place that touches httpx2, and the one that knows what was sent.
 
 No environment is trusted, no redirect is followed, no cookie is kept, nothing is logged. An order goes over its own new
-connection: if that never opened, nothing was sent, and there is no other proof of it.
+connection: only one that never opened proves that nothing was sent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LastLook = Callable[[], Awaitable[None]]
 LARGEST_ANSWER: Final = 16 * 1024 * 1024
 LARGEST_EVENT: Final = 4 * 1024 * 1024
 CONNECT_SECONDS: Final = 10.0
-# A tool call may take 45 s, and hosts cut it at 60: what waits longer is answered to nobody.
+# A tool call may take 45 s, and clients cut it at 60: a longer wait has no reader.
 CALL_SECONDS: Final = 30.0
 ORDER_SECONDS: Final = 180.0
 
@@ -45,11 +45,11 @@ _STREAM_HEADERS: Final = {**_ORDER_HEADERS, "accept": "text/event-stream", "cach
 
 
 class NotSent(Exception):
-    """The connection never opened: not one byte of the request left this machine. The text says why."""
+    """The connection never opened: no byte of the request left this machine. The text states why."""
 
 
 class NoAnswer(Exception):
-    """The request may have been acted on. `cut` says that an answer began; the text says what happened to it."""
+    """The request may have been acted on. `cut`: an answer began; the text states what happened to it."""
 
     def __init__(self, what: str, *, cut: bool) -> None:
         super().__init__(what)
@@ -97,7 +97,7 @@ def json_bytes(value: object) -> bytes:
 
 @dataclass(frozen=True)
 class Response:
-    """One answer. `body` is its JSON; `readable` is False where it was none. Header names are found in any case.
+    """One answer. `body` is its JSON; `is_json` is False where it was none. Header names are found in any case.
 
     `whole` is False where the answer could be part of another one: nothing marks its end, or a field is in it twice.
     """
@@ -358,7 +358,7 @@ async def _whole(response: httpx2.Response, request_id: str) -> Response:
 
 
 def _end_is_marked(response: httpx2.Response) -> bool:
-    """Whether a body that is cut would be noticed (RFC 9112, section 6.3): its length or its last chunk says so."""
+    """Whether a body that is cut would be noticed (RFC 9112, section 6.3): it has a length, or a last chunk."""
     return "content-length" in response.headers or "transfer-encoding" in response.headers
 
 
@@ -369,9 +369,7 @@ async def _until(deadline: float, work: Awaitable[T]) -> T:
 
 @contextmanager
 def _translate_errors(*, cut: bool = False) -> Iterator[None]:
-    """Whatever httpx2 raises, as what it proves: with `cut`, an answer began. Its errors hold the request, so none is
-    passed on.
-    """
+    """Translate httpx2's errors to what they prove; with `cut`, an answer began. Theirs hold the request."""
     import httpx2
 
     never_opened = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)

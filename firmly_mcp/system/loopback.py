@@ -27,7 +27,7 @@ SECONDS: Final = 10.0
 
 
 class Guests:
-    """The guests of one port, in the order in which they came."""
+    """The connections of one port that have shown no secret, oldest first."""
 
     def __init__(self, *, most: int = MOST, seconds: float = SECONDS) -> None:
         self._most = most
@@ -38,7 +38,7 @@ class Guests:
         return len(self._guests)
 
     def come(self, guest: Connection) -> None:
-        """Take a guest in; the first one goes if there are too many."""
+        """Add a connection; the oldest one is closed if there are too many."""
         while len(self._guests) >= self._most:
             self._turn_out(next(iter(self._guests)))
         timer = asyncio.get_running_loop().call_later(self._seconds, self._turn_out, guest)
@@ -78,7 +78,7 @@ class Connection(H11Protocol):
 
 
 class _Wire(Connection):
-    """One connection, whose requests are in no log, whoever set up logging: a path can be a link's secret."""
+    """One connection. Its requests are in no log, however logging is set up: a path can be a link's secret."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -86,7 +86,7 @@ class _Wire(Connection):
 
 
 class Listener:
-    """One port, on which an application is served in the event loop of whoever asks for it.
+    """One port, on which an application is served in the caller's event loop.
 
     Port 0 is any that is free.
 

@@ -51,7 +51,7 @@ async def run_for_output(
     try:
         with anyio.move_on_after(limit) as time:
             printed = await _output(process, longest)
-            # One that prints more than we read may wait for ever for somebody who does.
+            # A program that prints more than we read may wait for a reader for ever.
             if printed is not None:
                 await _ended(process)
     finally:
@@ -83,11 +83,11 @@ async def _output(process: subprocess.Popen[bytes], longest: int) -> SecretStr |
 
     def work() -> None:
         read.append(_read(process, longest))
-        # The loop may have ended meanwhile; then nobody waits.
+        # The loop may have ended meanwhile.
         with suppress(RuntimeError):
             from_thread.run_sync(done.set, token=token)
 
-    # Nobody waits for this thread at the end of the program: something may have left the group with the pipe.
+    # The program ends without this thread: something may have left the group with the pipe.
     threading.Thread(target=work, name="firmly-mcp command", daemon=True).start()
     await done.wait()
     return read[0]
@@ -131,13 +131,13 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
             process.kill()
 
 
-# Work that may block for as long as a disk, a resolver or another program likes, and that nobody has to wait for.
+# Work that may block for as long as a disk, a resolver or another program does.
 
 T = TypeVar("T")
 
 
 async def in_daemon_thread(work: Callable[[], T]) -> T:
-    """Run it in a thread of its own. Whoever stops waiting leaves it behind, and it keeps no program from ending."""
+    """Run work in a daemon thread, which keeps no program from ending; a cancelled caller leaves it behind."""
     future: Future[T] = Future()
     threading.Thread(target=_run, args=(future, work), name="firmly-mcp doctor", daemon=True).start()
     return await asyncio.wrap_future(future)
@@ -152,14 +152,14 @@ def _run(future: Future[T], work: Callable[[], T]) -> None:
         future.set_exception(error)
 
 
-# Opening a page in the person's own browser, where there is one to open.
+# Opening a page in the person's own browser.
 
 # An opener that fails does so at once; one that still runs has found a browser.
 _FAILS_WITHIN: Final = 2.0
 
 
 async def open_in_browser(url: str) -> bool:
-    """Open an address; False where this machine shows nobody anything, or its opener fails."""
+    """Open an address; False where this machine has no browser to show it, or its opener fails."""
     if sys.platform == "win32":
         with suppress(OSError):
             os.startfile(url)  # noqa: S606 - the address is our own
@@ -170,12 +170,12 @@ async def open_in_browser(url: str) -> bool:
 
 
 def can_open() -> bool:
-    """Whether this machine shows its person pages at all."""
+    """Whether this machine can show pages to a person."""
     return sys.platform == "win32" or opener(os.environ, sys.platform) is not None
 
 
 def opener(environ: Mapping[str, str], platform: str) -> Sequence[str] | None:
-    """The program that opens an address for the person at this machine; None where nobody would see it."""
+    """The program that opens an address for the person at this machine; None where no person would see it."""
     if platform == "darwin":
         return ["/usr/bin/open"]
     path = environ.get("PATH")

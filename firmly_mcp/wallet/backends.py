@@ -60,10 +60,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A keyring that was found. `unlock(seconds)` asks the person where it is locked, and says what is still wrong.
+    """A keyring that was found. `unlock(seconds)` asks the person where it is locked, and returns what is still wrong.
 
-    `is_running` and `is_locked` ask nobody; where nobody can tell, it counts as open. `is_running` is there only where
-    a daemon can end and be started again.
+    `is_running` and `is_locked` prompt for nothing; a state that is not known counts as open. `is_running` exists only
+    where a daemon can end and be started again.
     """
 
     name: str
@@ -116,7 +116,7 @@ def find_backend(named: str | None = None) -> Backend:
     """The first usable keyring of this platform, or the allowed one that `named` is the class of. Blocks.
 
     Raises:
-        WalletError: the named one is not allowed, or none is usable; says which were looked at and what to do.
+        WalletError: the named one is not allowed, or none is usable; it names those that were tried and what to do.
     """
     if sys.platform == "linux":
         _use_the_users_own_bus()
@@ -194,7 +194,7 @@ def _unlocked(service: SecretService, seconds: float) -> Trouble | None:
         return None if service.unlocked(seconds) else Trouble("the keyring is locked", _UNLOCK)
     except TimeoutError:
         return Trouble("the keyring is locked", _UNLOCK)
-    except Exception as error:  # noqa: BLE001 - the daemon may be gone by now, or the person said no
+    except Exception as error:  # noqa: BLE001 - the daemon may be gone by now, or the person dismissed the prompt
         return _secret_service_trouble() or Trouble(f"no default keyring can be opened ({_kind_of(error)})", _UNLOCK)
 
 

@@ -34,7 +34,7 @@ _LAST_TIME_ZONE: Final = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class CardSummary:
-    """What everyone but this room knows of a card. `month` is `"08"`, `year` is `"2030"`."""
+    """A card as every other room knows it. `month` is `"08"`, `year` is `"2030"`."""
 
     label: str
     brand: str
@@ -63,7 +63,7 @@ class Card(BaseModel):
 
     @property
     def brand(self) -> Brand | None:
-        """The network that the number belongs to."""
+        """The card network of the number."""
         return brand(self.number)
 
     def summary(self) -> CardSummary:
@@ -101,7 +101,7 @@ def new_card(
     """A card from what a person typed: spaces and dashes in the number, `8` and `30` for `08` and `2030` are fine.
 
     Raises:
-        CardRefused: says what is wrong, never what was typed.
+        CardRefused: states what is wrong, never what was typed.
     """
     problem = (
         label_problem(label)

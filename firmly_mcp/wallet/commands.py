@@ -1,7 +1,7 @@
-"""A card that the operator's own command prints, where another vault than the keyring keeps it.
+"""The operator's own commands: `card_command` prints a card, `cvv_command` a security code.
 
-The command runs when the card is first listed and whenever it is sealed. Between the two only the summary is
-remembered, and another card than the one that was shown is not used.
+`card_command` runs when the card is first listed and whenever it is encrypted. Between the two only the summary is
+kept, and another card than the one that was shown is not used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BILLING: Final = "billing_address"
 
 
 class CardCommand:
-    """The one card of `card_command`. `may_run` raises where nobody accepted that it is run; `limit` is in seconds."""
+    """The one card of `card_command`. `may_run` raises until a person accepted the command; `limit` is in seconds."""
 
     def __init__(
         self,
@@ -49,15 +49,15 @@ class CardCommand:
         """The card without its secrets, as it was printed first.
 
         Raises:
-            NotAllowed: nobody accepted the command.
-            WalletError, CardRefused: it printed no card; never says what it printed.
+            NotAllowed: no person has accepted the command.
+            WalletError, CardRefused: it printed no card; the message never holds what it printed.
         """
         if self._shown is None:
             self._shown = (await self._printed()).summary()
         return self._shown
 
     async def card(self) -> Card:
-        """The card, to be sealed at once.
+        """The card, to be encrypted at once.
 
         Raises:
             NotAllowed, WalletError, CardRefused: as for `summary`; or it is not the card that was shown.
@@ -99,7 +99,7 @@ class CardCommand:
 
 
 def _fields_in(printed: SecretStr) -> Mapping[str, SecretStr] | None:
-    """The fields of a card; None where it is none. A field's name may be a card number too: it is told to nobody."""
+    """The fields of a card; None where it is none. A field's name may be a card number too: no message has it."""
     try:
         read = json.loads(printed.get_secret_value())
     except (ValueError, RecursionError):

@@ -51,7 +51,7 @@ def label_problem(typed: str) -> str | None:
 
 
 def label_key(label: str) -> str:
-    """What two spellings of one label share: labels are told apart without regard to upper and lower case."""
+    """What all spellings of one label share: labels are compared without regard to case."""
     return one_line(label).casefold()
 
 

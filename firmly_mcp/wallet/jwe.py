@@ -1,4 +1,4 @@
-"""A card leaves this room only as a JWE made here: RSA-OAEP-256, A256GCM, for a payment key that stood every check.
+"""A card leaves this room only as a JWE made here: RSA-OAEP-256, A256GCM, for a payment key that passed every check.
 
 Firmly publishes no root for its payment key: TLS to a fixed host is its only authentication. So the key itself is
 checked strictly, and one key id never stands for two keys.
@@ -37,7 +37,7 @@ class PaymentKeyLike(Protocol):
 
     @property
     def host(self) -> str:
-        """Where it came from: a host, with its port where there is one, or an origin."""
+        """Where it came from: a host, a host with a port, or an origin."""
 
     @property
     def kid(self) -> str | None: ...
@@ -73,7 +73,7 @@ class PaymentKey:
 class Encryptor:
     """A card, its security code and a payment key that passed every check. The one call returns a JWE.
 
-    The call only computes, for about a millisecond: all that waits is over before there is an encryptor. It shows
+    The call only computes, for about a millisecond: all that waits is over before it is built. It shows
     nothing of what it holds, cannot be pickled, and holds nothing once it was called.
     """
 
@@ -117,10 +117,10 @@ class Encryptor:
 
 
 def checked_kid(key: PaymentKeyLike) -> str:
-    """The key's id, once the key has stood every check that needs no memory.
+    """The key's id, once the key has passed every check that needs no memory.
 
     Raises:
-        UnexpectedAnswer: says which check failed.
+        UnexpectedAnswer: names the check that failed.
     """
     problem = _key_problem(key)
     if problem is not None or not key.kid:
@@ -188,7 +188,7 @@ def _is_plain(kid: str) -> bool:
 
 
 def _jwk(key: PaymentKeyLike) -> dict[str, str]:
-    """The members that make the key: the rest of what came with it says nothing to the library."""
+    """The members that make the key: the library gets nothing else that came with it."""
     return {"e": key.e, "kty": key.kty, "n": key.n}
 
 
@@ -202,7 +202,7 @@ def _jwe(card: Card, cvv: SecretStr, jwk: dict[str, str], kid: str) -> SecretStr
         token = JWE(_plaintext(card, cvv), protected=header, algs=[ALGORITHM, ENCRYPTION])
         token.add_recipient(JWK(**jwk))
         return SecretStr(token.serialize(compact=True))
-    except Exception:  # noqa: BLE001 - whatever it was, its frames hold the plaintext: none of it goes on
+    except Exception:  # noqa: BLE001 - its frames hold the plaintext, whatever the error: none of it gets out
         return None
 
 

@@ -51,7 +51,7 @@ class Secrets(Protocol):
 
     @property
     def description(self) -> str:
-        """What this is, for the person: it stands in lists and in `doctor`."""
+        """What this is, for the person, in lists and in `doctor`."""
 
     async def get(self, name: str) -> SecretStr | None: ...
     async def set(self, name: str, secret: SecretStr) -> None: ...
@@ -190,7 +190,7 @@ class Keychain:
         """Whether it would ask the person again; a keyring that cannot be asked counts as locked."""
         try:
             return found.is_locked()
-        except Exception:  # noqa: BLE001 - a daemon that is just gone again raises whatever D-Bus does
+        except Exception:  # noqa: BLE001 - a daemon that is just gone raises whatever D-Bus does
             return True
 
     def _ready(self, call: _Call) -> Backend:

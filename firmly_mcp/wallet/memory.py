@@ -47,7 +47,7 @@ class MemoryKeychain:
         self._secrets[name] = secret
 
     async def delete(self, name: str) -> None:
-        """Forget a secret; one that is not there is no error."""
+        """Forget a secret; a missing one is no error."""
         self._secrets.pop(name, None)
 
 

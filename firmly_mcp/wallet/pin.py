@@ -100,7 +100,7 @@ class ApprovalPin:
         self._cost = cost or Cost()
 
     async def is_set(self) -> bool:
-        """Whether there is a PIN.
+        """Whether a PIN is set.
 
         Raises:
             WalletError: its entry is damaged; or the keyring's.

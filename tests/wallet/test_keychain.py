@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -58,7 +59,8 @@ async def test_setting_a_secret_again_replaces_it(keyring_bus: SecretService) ->
 async def test_entries_that_another_program_wrote_with_keyring_are_read_replaced_and_forgotten(
     keyring_bus: SecretService,
 ) -> None:
-    theirs, ours = Keyring(), Keychain()
+    theirs: Any = Keyring()  # type: ignore[no-untyped-call]  # keyring types few of its functions
+    ours = Keychain()
     theirs.set_password(SERVICE, "test/theirs", "written by keyring")
     assert await ours.get("test/theirs") == SecretStr("written by keyring")
     await ours.set("test/theirs", SECRET)
