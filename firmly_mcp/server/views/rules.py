@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
+from firmly_mcp.checkout.policy.rules import RULE_TEXT
 from firmly_mcp.untrusted import clean
 
 from .view import View, told, with_next
 
 if TYPE_CHECKING:
     from firmly_mcp.checkout.policy.acceptance import Policy
-    from firmly_mcp.checkout.policy.rules import Limits, Rules
+    from firmly_mcp.checkout.policy.rules import Limits, Refusal, Rules
 
 
 class RulesView(View):
@@ -27,56 +28,60 @@ class RulesView(View):
     @classmethod
     def of(cls, in_force: Policy, *, prints_code: bool) -> Self:
         """The view of the rules that count now; `prints_code`: a command prints the card's security code."""
-        asks = ["every order, until the person has accepted their rules"] if in_force.unaccepted else []
-        asks += (
-            []
-            if prints_code or not in_force.written.limits
-            else ["every order, for no command prints the card's security code"]
-        )
-        return cls(refused=tuple(_refused(in_force.written)), asked=(*asks, *_asked(in_force.written)))
+        rules = in_force.written
+        asks = ["unaccepted"] if in_force.unaccepted else []
+        asks += ["security_code"] if rules.limits and not prints_code else []
+        return cls(refused=tuple(_refused(rules)), asked=(*map(_known, asks), *_asked(rules)))
 
     def text(self) -> str:
         lines = [*told("Refused", self.refused), *told("Asked of the person", self.asked)]
         return with_next(lines, self.next)
 
 
+def _known(rule: str, **facts: str) -> str:
+    """What a model may know of a rule."""
+    return RULE_TEXT[rule].model.format(**facts)
+
+
 def _refused(rules: Rules) -> Iterator[str]:
     stores = rules.stores
     if stores.refused:
-        yield f"orders at {', '.join(clean(store, 253) for store in stores.refused)}"
+        yield _known("stores.refused", stores=", ".join(clean(store, 253) for store in stores.refused))
     if stores.allowed is not None:
-        yield "orders at stores that the person did not allow"
+        yield _known("stores.allowed")
     for currency, limits in rules.limits.items():
-        if any(_has(some, "refuse_above") for some in (limits, *limits.stores.values(), *limits.cards.values())):
-            yield f"orders in {currency} above the person's limits"
+        if any(_refuses(some) for some in (limits, *limits.stores.values(), *limits.cards.values())):
+            yield _known("refuse_above", currency=currency)
     if not rules.orders.place_order:
-        yield "place_order; complete_order may be used"
+        yield _known("orders.place_order")
     if rules.orders.largest_quantity is not None:
-        yield "more of one thing than the person allows"
-    if rules.addresses.unknown == "refuse":
-        yield "orders to an address that the person neither entered nor approved"
-    if rules.hours is not None and rules.hours.outside == "refuse":
-        yield "orders outside the person's hours"
-    yield "orders with a card that was declined twice within an hour, until the person unlocks it"
+        yield _known("orders.largest_quantity")
+    yield from _of_both(rules, "refuse")
+    yield _known("card_locked")
 
 
 def _asked(rules: Rules) -> Iterator[str]:
     if not rules.limits:
-        yield "every order"
+        yield _known("no_limit")
         return
-    yield f"orders above the person's limits, and orders in another currency than {', '.join(rules.limits)}"
+    yield _known("ask_above", currencies=", ".join(rules.limits))
     if rules.stores.without_asking is not None:
-        yield "orders at stores that the person did not name for it"
+        yield _known("stores.without_asking")
     if rules.stores.cooling_off is not None:
-        yield "orders at a store that is new to the person"
-    if rules.addresses.unknown == "ask":
-        yield "orders to an address that the person neither entered nor approved"
-    if rules.addresses.cooling_off is not None:
-        yield "orders to an address that is new to the person"
-    if rules.hours is not None and rules.hours.outside == "ask":
-        yield "orders outside the person's hours"
-    yield "the same order once more, and any order at a store where one is in doubt"
+        yield _known("stores.cooling_off")
+    yield from _of_both(rules, "ask")
+    yield _known("doubt")
 
 
-def _has(limits: Limits, name: str) -> bool:
-    return any(value is not None for field, value in limits if field.startswith(name))
+def _of_both(rules: Rules, answer: Refusal) -> Iterator[str]:
+    """The rules that ask or refuse, as they are written."""
+    if rules.addresses.unknown == answer:
+        yield _known("addresses.unknown")
+    if answer == "ask" and rules.addresses.cooling_off is not None:
+        yield _known("addresses.cooling_off")
+    if rules.hours is not None and rules.hours.outside == answer:
+        yield _known("hours")
+
+
+def _refuses(limits: Limits) -> bool:
+    return any(value is not None for name, value in limits if name.startswith("refuse_above"))
