@@ -24,7 +24,7 @@ CHECKS: Final = {
     "lint": ["ruff", "check", "."],
     "types": ["mypy"],
     "imports": ["lint-imports"],
-    "docs": ["cog", "--check", "firmly_mcp/docs/reference.md"],
+    "docs": ["cog", "--check", "firmly_mcp/docs/reference.md", "firmly_mcp/docs/architecture.md"],
 }
 # What the tests start, and the Debian package that brings it.
 SYSTEM: Final = {

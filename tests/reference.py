@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import wrap
 from typing import Final
 
 import anyio
@@ -19,7 +21,7 @@ from firmly_mcp.server.app import TOOLS
 from firmly_mcp.server.published import definition_of
 from firmly_mcp.settings import VARIABLES, Settings
 from tests.clients.table import clients
-from tests.documents import subcommand
+from tests.documents import ROOT, subcommand
 from tests.endpoints import ENDPOINTS
 from tests.tokens import figures
 
@@ -35,6 +37,16 @@ _OF_NO_CLASS: Final = (
 )
 
 REFERENCE: Final = Path(__file__).parents[1] / "firmly_mcp" / "docs" / "reference.md"
+
+
+def import_order() -> str:
+    """The layers of the import contracts, from the top down."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    orders = (contract for contract in contracts if contract["type"] == "layers")
+    lines = (f"{order['containers'][0]}: {' > '.join(order['layers'])}" for order in orders)
+    return "\n".join(
+        ["```", *(wrapped for line in lines for wrapped in wrap(line, 118, subsequent_indent="  ")), "```"]
+    )
 
 
 def tools_table() -> str:
