@@ -1,8 +1,7 @@
-"""What is wrong and the fix."""
+"""What is wrong and the fix: a line for each check, with coloured marks on a terminal."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import asdict
@@ -12,12 +11,20 @@ import click
 
 from firmly_mcp.redaction import redact
 
-from .output import examples
+from .output import examples, print_json, print_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from firmly_mcp.doctor.findings import Finding, State
+
+# Mark, the mark for a terminal that cannot show it, and colour.
+_MARKS: Final[dict[State, tuple[str, str, str]]] = {
+    "ok": ("✓", "ok", "green"),
+    "warning": ("!", "!", "yellow"),
+    "failed": ("✗", "x", "red"),
+    "skipped": ("-", "-", "dim"),
+}
 
 
 @click.command(epilog=examples("firmly-mcp doctor", "firmly-mcp doctor --offline", "firmly-mcp doctor --json"))
@@ -29,12 +36,12 @@ def doctor(*, as_json: bool, offline: bool) -> None:
     It looks and changes nothing: only a probe goes into the keyring and out again. The exit code is 1 if anything is
     wrong; what only wants a look does not count.
     """
-    findings = _found(offline=offline)
-    show_findings(findings, as_json=as_json)
+    findings = _examine(offline=offline)
+    _show(findings, as_json=as_json)
     sys.exit(1 if any(finding.state == "failed" for finding in findings) else 0)
 
 
-def _found(*, offline: bool) -> Sequence[Finding]:
+def _examine(*, offline: bool) -> Sequence[Finding]:
     from datetime import UTC, datetime
 
     import anyio
@@ -59,22 +66,11 @@ def _found(*, offline: bool) -> Sequence[Finding]:
     return anyio.run(run)
 
 
-# The findings as a person, a pipe or a program reads them: a line each, coloured with ticks on a terminal only.
-
-# Mark, the mark where a terminal cannot show it, and colour.
-_SHOWN: Final[dict[State, tuple[str, str, str]]] = {
-    "ok": ("✓", "ok", "green"),
-    "warning": ("!", "!", "yellow"),
-    "failed": ("✗", "x", "red"),
-    "skipped": ("-", "-", "dim"),
-}
-
-
-def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
-    """Print them; what they come to goes to stderr."""
+def _show(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Print the findings; their sum goes to stderr."""
     redacted = [{name: redact(text) for name, text in asdict(finding).items()} for finding in findings]
     if as_json:
-        click.echo(json.dumps(redacted, ensure_ascii=False, indent=2))
+        print_json(redacted, indent=2)
         return
     if sys.stdout.isatty():
         _show_lines(redacted)
@@ -82,7 +78,7 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
         for row in redacted:
             fix = f"\tfix: {row['fix']}" if row["fix"] else ""
             click.echo(f"{row['state']}\t{row['check']}\t{row['says']}{fix}")
-    click.echo(_sum(findings), err=True)
+    click.echo(_summary(findings), err=True)
 
 
 def _show_lines(rows: Sequence[dict[str, str]]) -> None:
@@ -92,15 +88,14 @@ def _show_lines(rows: Sequence[dict[str, str]]) -> None:
     console = Console(highlight=False)
     width = max(len(row["check"]) for row in rows)
     for row in rows:
-        mark, plain, colour = next(shown for state, shown in _SHOWN.items() if state == row["state"])
+        mark, plain, colour = next(marks for state, marks in _MARKS.items() if state == row["state"])
         line = Text.assemble((plain if console.options.ascii_only else mark, colour), f" {row['check']:{width}}  ")
-        # A command that the terminal itself breaks can be copied whole.
-        console.print(line.append(row["says"]), soft_wrap=True)
+        print_line(console, line.append(row["says"]))
         if row["fix"]:
-            console.print(Text.assemble("    fix: ", (row["fix"], "bold")), soft_wrap=True)
+            print_line(console, Text.assemble("    fix: ", (row["fix"], "bold")))
 
 
-def _sum(findings: Sequence[Finding]) -> str:
+def _summary(findings: Sequence[Finding]) -> str:
     count = {state: sum(finding.state == state for finding in findings) for state in ("failed", "warning")}
     if not any(count.values()):
         return "Nothing is wrong."

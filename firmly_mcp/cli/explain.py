@@ -1,4 +1,4 @@
-"""What would become of an order, before it is made: what comes before the rules, every rule, and what comes after.
+"""What an order would meet, without making it: the checks before the rules, every rule, and what follows them.
 
 Nothing is ordered or reserved, and no command runs.
 """
@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import click
 
 from firmly_mcp.api.encoding import store_name
-from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.app import Services
 from firmly_mcp.checkout.policy.acceptance import WHERE, AcceptedSettings, in_force
 from firmly_mcp.checkout.policy.evaluate import Allow, Ask, Deny, Order, Step, Verdict, decide, explain
 from firmly_mcp.checkout.quote import address_hash, as_sent, recipient
@@ -32,38 +32,25 @@ _COLUMNS: Final = {"rule": "Rule", "verdict": "Verdict", "reason": "Why"}
 _COLOURS: Final = {"allow": "green", "holds": "green", "ask": "bold yellow", "refuse": "bold red"}
 _MEANT: Final[Mapping[type[Verdict], str]] = {Allow: "allowed without asking", Ask: "asked about", Deny: "refused"}
 _WORDS: Final[Mapping[type[Verdict], Literal["allow", "ask", "refuse"]]] = {Allow: "allow", Ask: "ask", Deny: "refuse"}
-# Where no address is named, one that was ordered to long before is meant; no hash is spelled so.
+# Without an address, one is meant that was ordered to long before; no hash is spelled like this.
 _USUAL_ADDRESS: Final = "usual"
 _LONG_AGO: Final = timedelta(days=36_500)
 
 
-async def explain_order(
-    settings: Settings,
-    accepted: AcceptedSettings,
-    placement: Checkout,
-    vault: Wallet,
-    asked: Mapping[str, Any],
-    *,
-    as_json: bool,
-) -> None:
-    """Print all that such an order would meet now, and what comes of it.
-
-    Raises:
-        SettingsError: the rules cannot be read.
-        InvalidRequest, NotAllowed: the store is no host name, the currency no currency.
-        CardNotFound, AddressNotFound: there is none of this label.
-    """
-    order = await _order(vault, asked)
+async def explain_order(services: Services, asked: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what the order would meet now, and what comes of it; `asked` holds the command's options."""
+    accepted, checkout, wallet = await services.accepted(), await services.placement(), await services.vault()
+    order = await _order(wallet, asked)
     rules = in_force(await accepted.standing(), accepted.accept_command)
-    history = await placement.history(order)
+    history = await checkout.history(order)
     if asked["address"] is None:
         history = replace(history, address_since=history.now - _LONG_AGO)
     before = [step async for step in _before_the_rules(accepted, order)]
-    verdict = _outcome(settings, rules.verdict(lambda each: decide(each, order, history)))
+    verdict = _outcome(services.settings, rules.verdict(lambda each: decide(each, order, history)))
     if before and not isinstance(verdict, Deny):
         verdict = Deny(before[0].rule, before[0].reason)
     steps = (*before, *(_assumed(step, asked) for step in explain(rules.written, order, history)))
-    # What would allow it says nothing where a rule, or what comes before or after the rules, is against it.
+    # A rule that would allow the order is left out if another rule or check is against it.
     met = [step for step in steps if isinstance(verdict, Allow) or step.verdict != "allow"]
     if all(step.rule != verdict.rule or step.verdict == "holds" for step in met):
         met.append(Step(verdict.rule, _WORDS[type(verdict)], verdict.reason))
@@ -74,7 +61,7 @@ async def explain_order(
 
 
 async def _before_the_rules(accepted: AcceptedSettings, order: Order) -> AsyncIterator[Step]:
-    """What stops every order, whatever the rules say of it."""
+    """Yield what stops every order before the rules are asked."""
     if not order.card_label:
         yield Step("card", "refuse", "There is no card to pay with, or several and none is the default.")
     if accepted.is_needed:
@@ -90,7 +77,7 @@ async def _before_the_rules(accepted: AcceptedSettings, order: Order) -> AsyncIt
 
 
 def _outcome(settings: Settings, verdict: Verdict) -> Verdict:
-    """What comes of the rules' verdict once the card's security code is needed."""
+    """Return what follows from the rules' verdict once the card's security code is needed."""
     command = settings.cvv_command
     if isinstance(verdict, Allow) and command and shutil.which(command[0]) is None:
         reason = f"Your rules allow it, and the cvv_command {command[0]} is not there or cannot be run."
@@ -104,25 +91,25 @@ def _assumed(step: Step, asked: Mapping[str, Any]) -> Step:
     return step
 
 
-async def _order(vault: Wallet, asked: Mapping[str, Any]) -> Order:
+async def _order(wallet: Wallet, asked: Mapping[str, Any]) -> Order:
     label = asked["address"]
-    address = None if label is None else await vault.address(label)
+    address = None if label is None else await wallet.address(label)
     where = None if address is None else as_sent(address)
     return Order(
         store=store_name(asked["store"].strip()),
         total=_money(asked["total"], asked["currency"]),
-        card_label=await _card(vault, asked["card"]),
+        card_label=await _card(wallet, asked["card"]),
         quantities=(asked["quantity"],),
         tool=asked["tool"],
-        address_hash=_USUAL_ADDRESS if where is None else address_hash(await vault.address_key(), where),
-        known_address=where is None or recipient(await vault.addresses(), where, label).is_own,
+        address_hash=_USUAL_ADDRESS if where is None else address_hash(await wallet.address_key(), where),
+        known_address=where is None or recipient(await wallet.addresses(), where, label).is_own,
         repeat=asked["repeat"],
     )
 
 
-async def _card(vault: Wallet, label: str | None) -> str:
+async def _card(wallet: Wallet, label: str | None) -> str:
     try:
-        return (await vault.card_summary(label)).label
+        return (await wallet.card_summary(label)).label
     except CardNotFound:
         if label is not None:
             raise

@@ -21,7 +21,7 @@ from firmly_mcp import __version__
 from firmly_mcp.errors import FirmlyError, NotAllowed, SettingsError
 
 from .output import changed_lines, examples, json_option, show, visible
-from .prompt import confirm
+from .stdin import confirm
 
 if TYPE_CHECKING:
     from firmly_mcp.install.change import Change

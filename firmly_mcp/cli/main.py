@@ -9,7 +9,7 @@ import json
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -18,9 +18,6 @@ from firmly_mcp.errors import FirmlyError
 from firmly_mcp.redaction import log_to_stderr
 
 from .output import INTERRUPTED, end_with, examples, json_option, problem_of, wants_json, wrong_usage
-
-if TYPE_CHECKING:
-    from firmly_mcp.settings import Settings
 
 # What help and completion list of each command whose module is loaded when it is called.
 _LISTED: Final = {
@@ -154,13 +151,9 @@ def settings_command(*, as_json: bool) -> None:
     """Show the settings in force."""
     from firmly_mcp.settings import read_settings
 
-    values = _shown(read_settings())
+    values = read_settings().model_dump(mode="json", exclude_none=True)
     lines = [json.dumps(values)] if as_json else [f"{name}: {value}" for name, value in values.items()]
     click.echo("\n".join(lines))
-
-
-def _shown(settings: Settings) -> dict[str, Any]:
-    return settings.model_dump(mode="json", exclude_none=True)
 
 
 for listed, line in _LISTED.items():

@@ -1,86 +1,20 @@
-"""The approval PIN in a terminal: typed unseen at the controlling terminal, and checked nowhere but in the wallet."""
+"""The approval PIN: typed unseen at the controlling terminal, and checked in the wallet alone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from firmly_mcp.errors import NotAllowed, PinRefused
+from firmly_mcp.errors import NotAllowed
 
-from .output import examples, give, json_option, with_vault
-from .prompt import answered, controlling_terminal, no_pin, proof_at, unseen
+from .output import examples, in_app, json_option, print_json
+from .prompt import ask_pin, ask_secret, controlling_terminal, proof_at
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from firmly_mcp.wallet.pin import ApprovalPin
-    from firmly_mcp.wallet.wallet import Wallet
-
-AGAIN: Final = "The same once more"
-
-DIFFERENT: Final = "The two are not the same."
-
-
-async def set_pin(vault: Wallet, *, as_json: bool) -> None:
-    """Set the approval PIN, or change it: that asks for the one that is set first.
-
-    Raises:
-        PinRefused: the old one was wrong too often.
-        NotAllowed: no terminal to ask in, or no answer was fine.
-    """
-    is_set = await vault.pin.is_set()
-    with controlling_terminal("Setting the approval PIN") as terminal:
-        old = await checked_pin(vault.pin, terminal, "Approval PIN that is set now") if is_set else None
-        new = await _chosen(terminal)
-        await vault.pin.set(new, proof_at(terminal, old))
-        done = "changed" if is_set else "set"
-        terminal.write(f"The approval PIN of the {vault.environment} environment is {done}.\n")
-    if as_json:
-        give({"pin": done, "environment": vault.environment})
-
-
-async def checked_pin(pin: ApprovalPin, terminal: TextIO, question: str = "Approval PIN") -> SecretStr:
-    """The PIN as a person typed it, found right; a wrong one is asked for again while there are tries.
-
-    Raises:
-        PinRefused: it was wrong too often, or it is locked.
-        NotAllowed: too many answers were no PIN at all.
-    """
-    from firmly_mcp.wallet.pin import TRIES
-
-    for _ in range(TRIES):
-        typed = await answered(unseen(question), terminal)
-        try:
-            await pin.check(typed)
-        except PinRefused as refused:
-            if not refused.tries_left:
-                raise
-            terminal.write(f"{refused.message}\n")
-        else:
-            return typed
-    raise NotAllowed(no_pin())
-
-
-def new_pin_question() -> str:
-    """Return the question for a new PIN."""
-    from firmly_mcp.wallet.pin import LONGEST, SHORTEST
-
-    return f"New approval PIN, {SHORTEST} to {LONGEST} characters"
-
-
-async def _chosen(terminal: TextIO) -> SecretStr:
-    from firmly_mcp.wallet.pin import TRIES, pin_problem
-
-    for _ in range(TRIES):
-        new = await answered(unseen(new_pin_question()), terminal)
-        problem = pin_problem(new)
-        if problem is None:
-            if await answered(unseen(AGAIN), terminal) == new:
-                return new
-            problem = DIFFERENT
-        terminal.write(f"{problem}\n")
-    raise NotAllowed(f"None of {TRIES} answers was fine. Nothing was changed.")
+    from firmly_mcp.app import Services
 
 
 @click.group(epilog=examples("firmly-mcp pin set"))
@@ -90,11 +24,47 @@ def pin() -> None:
 
 @pin.command("set", epilog=examples("firmly-mcp pin set", "FIRMLY_MCP_SHOPPER=ana firmly-mcp pin set"))
 @json_option
-def pin_set(*, as_json: bool) -> None:
+@in_app
+async def pin_set(services: Services, *, as_json: bool) -> None:
     """Set the approval PIN, or change it; changing it takes the old one.
 
     A forgotten PIN is reset outside of firmly-mcp: delete the entry ENVIRONMENT/SHOPPER/pin of firmly-mcp, such as
     production/local/pin, with your system's own keyring program (Passwords and Keys, KWalletManager, Keychain Access,
     Credential Manager), then set a new one.
     """
-    with_vault(lambda vault: set_pin(vault, as_json=as_json))
+    wallet = await services.vault()
+
+    async def check(typed: SecretStr) -> SecretStr:
+        await wallet.pin.check(typed)
+        return typed
+
+    is_set = await wallet.pin.is_set()
+    with controlling_terminal("Setting the approval PIN") as terminal:
+        old = await ask_pin(terminal, check, question="Approval PIN that is set now") if is_set else None
+        await wallet.pin.set(await new_pin(terminal), proof_at(terminal, old))
+        done = "changed" if is_set else "set"
+        terminal.write(f"The approval PIN of the {wallet.environment} environment is {done}.\n")
+    if as_json:
+        print_json({"pin": done, "environment": wallet.environment})
+
+
+async def new_pin(terminal: TextIO, *, optional: bool = False) -> SecretStr:
+    """Ask for a new PIN until it is good and typed twice the same. If it is `optional`, it may be empty.
+
+    Raises:
+        NotAllowed: the input ended, or no answer was fine.
+    """
+    from firmly_mcp.wallet.pin import LONGEST, SHORTEST, TRIES, pin_problem
+
+    question = f"New approval PIN, {SHORTEST} to {LONGEST} characters{'; empty for none' if optional else ''}"
+    for _ in range(TRIES):
+        new = await ask_secret(terminal, question)
+        if optional and not new:
+            return new
+        problem = pin_problem(new)
+        if problem is None:
+            if await ask_secret(terminal, "The same once more") == new:
+                return new
+            problem = "The two are not the same."
+        terminal.write(f"{problem}\n")
+    raise NotAllowed(f"None of {TRIES} answers was fine. Nothing was changed.")

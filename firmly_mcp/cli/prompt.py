@@ -1,54 +1,41 @@
-"""Questions at the controlling terminal, which no program can answer through a pipe: a yes, a PIN, a security code.
+"""Questions at the controlling terminal, which no program can answer through a pipe: amounts, PINs, security codes.
 
-A person's act goes through `by_person`, which makes the proof that the act requires.
+A person's act goes through `run_as_person`, which makes the proof that the act requires.
 """
 
 from __future__ import annotations
 
 import getpass
-import json
-import signal
-import sys
+import re
 import threading
+import unicodedata
 import warnings
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
-import click
-
-from firmly_mcp.errors import MoneyMoved, NotAllowed, PinRefused, WalletError
+from firmly_mcp.errors import MoneyMoved, NotAllowed, PinRefused
 
 if TYPE_CHECKING:
     import asyncio
 
     from pydantic import SecretStr
 
+    from firmly_mcp.money import Money
     from firmly_mcp.wallet.pin import ApprovalPin, ApprovalProof
 
 T = TypeVar("T")
 
+CHANNEL: Final = "terminal"
 _MOST_LINES: Final = 20
-
-
-@contextmanager
-def controlling_terminal(act: str, *, money_moved: MoneyMoved = "no") -> Iterator[TextIO]:
-    """The terminal that a person sits at; `act` is what needs it, such as "Accepting rules".
-
-    `money_moved` is what is known about the money of an order that the act is about.
-
-    Raises:
-        NotAllowed: there is none.
-    """
-    try:
-        opened = open("/dev/tty", "r+b", buffering=0)  # noqa: SIM115, PTH123 - closed below, with what is around it
-    except OSError:
-        refusal = f"{act} needs a terminal, and this program has none. Nothing was sent or changed."
-        raise NotAllowed(refusal, money_moved=money_moved) from None
-    with TextIOWrapper(opened, encoding="utf-8", errors="replace", write_through=True) as terminal:
-        yield terminal
+_DECLINE: Final = frozenset({"no", "n", "decline"})
+_SYMBOLS: Final = {"USD": ("US$", "$"), "EUR": ("€",), "GBP": ("£",), "JPY": ("¥", "円")}
+# Marks that people and their keyboards set between thousands. A point or a comma may be one too.
+_SPACES: Final = "' \u2019_"
+_LONGEST_AMOUNT: Final = 60
 
 
 def secret(text: str) -> SecretStr:
@@ -58,73 +45,63 @@ def secret(text: str) -> SecretStr:
     return SecretStr(text)
 
 
-async def answered(ask: Callable[[TextIO], T], terminal: TextIO) -> T:
-    """What a person answers. Ctrl-C ends it at once, and leaves the terminal as it was before the question."""
-    import asyncio
-    import termios
+@contextmanager
+def controlling_terminal(act: str, *, money_moved: MoneyMoved = "no") -> Iterator[TextIO]:
+    """Open the terminal of the person; `act` is what needs it, such as "Accepting rules".
 
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
+    `money_moved` is what is known about the money of an order that the act is about.
 
-    def tell(how: Callable[[Any], None], what: object) -> None:
-        if not answer.done():
-            how(what)
-
-    def wait() -> None:
-        try:
-            told: tuple[Callable[[Any], None], object] = (answer.set_result, ask(terminal))
-        except Exception as error:  # noqa: BLE001 - it is raised where the answer is awaited
-            told = (answer.set_exception, error)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell, *told)
-
-    before = termios.tcgetattr(terminal.fileno())
-    # Nobody waits for this thread at the end of the program, as they would for one of a pool.
-    threading.Thread(target=wait, daemon=True).start()
+    Raises:
+        NotAllowed: this program has no terminal.
+    """
     try:
-        return await answer
-    finally:
-        termios.tcsetattr(terminal.fileno(), termios.TCSANOW, before)
+        opened = open("/dev/tty", "r+b", buffering=0)  # noqa: SIM115, PTH123 - closed below, by the text that wraps it
+    except OSError:
+        refusal = f"{act} needs a terminal, and this program has none. Nothing was sent or changed."
+        raise NotAllowed(refusal, money_moved=money_moved) from None
+    with TextIOWrapper(opened, encoding="utf-8", errors="replace", write_through=True) as terminal:
+        yield terminal
 
 
-def decided(
+async def ask_choice(
+    terminal: TextIO,
     question: str,
     read: Callable[[str], T | None],
     *,
     again: str,
     unanswered: str,
+    interrupted: str = "",
     money_moved: MoneyMoved = "no",
-) -> Callable[[TextIO], T]:
-    """A question for `answered` that is asked again until `read` knows the line: a slip of the hand decides nothing.
+) -> T:
+    """Ask until `read` knows the line: a typing error decides nothing. Ctrl-C writes `interrupted`.
 
     Raises:
-        NotAllowed: the input ended, or no line of many was an answer; `unanswered` says what that means, and
-            `money_moved` is what is known about the money.
+        NotAllowed: the input ended, or no line of many was an answer; `unanswered` is the message.
     """
 
-    def ask(terminal: TextIO) -> T:
+    def ask_lines() -> T:
         for _ in range(_MOST_LINES):
             terminal.write(question)
             terminal.flush()
             line = terminal.readline()
             if not line:
-                break  # a line that was typed has an end; without one the input was closed
+                break  # a typed line has an end; without one the input was closed
             if (answer := read(line.strip())) is not None:
                 return answer
             terminal.write(f"{again}\n")
         raise NotAllowed(unanswered, money_moved=money_moved)
 
-    return ask
+    return await _in_thread(ask_lines, terminal, interrupted)
 
 
-def unseen(question: str) -> Callable[[TextIO], SecretStr]:
-    """A question for `answered` whose answer is not shown while it is typed.
+async def ask_secret(terminal: TextIO, question: str, *, interrupted: str = "") -> SecretStr:
+    """Ask for an answer that is not shown while it is typed. Ctrl-C writes `interrupted`.
 
     Raises:
         NotAllowed: the input ended.
     """
 
-    def ask(terminal: TextIO) -> SecretStr:
+    def ask_hidden() -> SecretStr:
         with warnings.catch_warnings():
             # getpass warns, and then shows what is typed.
             warnings.simplefilter("error", getpass.GetPassWarning)
@@ -134,31 +111,64 @@ def unseen(question: str) -> Callable[[TextIO], SecretStr]:
                 ended = NotAllowed("The input ended before the last question. Nothing was sent or changed.")
         raise ended
 
-    return ask
+    return await _in_thread(ask_hidden, terminal, interrupted)
+
+
+async def _in_thread(ask_person: Callable[[], T], terminal: TextIO, interrupted: str) -> T:
+    """Wait for the answer in a thread. Ctrl-C ends the wait at once and leaves the terminal as it was."""
+    import asyncio
+    import termios
+
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def settle(settle_with: Callable[[Any], None], value: object) -> None:
+        if not answer.done():
+            settle_with(value)
+
+    def wait() -> None:
+        try:
+            outcome: tuple[Callable[[Any], None], object] = (answer.set_result, ask_person())
+        except Exception as error:  # noqa: BLE001 - it is raised where the answer is awaited
+            outcome = (answer.set_exception, error)
+        with suppress(RuntimeError):  # the loop is closed: the wait was ended
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    before = termios.tcgetattr(terminal.fileno())
+    # A daemon thread: the program ends without it, where a pool would wait for it.
+    threading.Thread(target=wait, daemon=True).start()
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if interrupted:
+            terminal.write(f"\n{interrupted}\n")
+        raise
+    finally:
+        termios.tcsetattr(terminal.fileno(), termios.TCSANOW, before)
 
 
 def proof_at(terminal: TextIO, pin: SecretStr | None = None) -> ApprovalProof:
-    """The proof of a person at this terminal, with the PIN that they typed.
+    """Return the proof of a person at this terminal, with the PIN that they typed.
 
     Raises:
         NotAllowed: it is no terminal.
     """
-    if not terminal.isatty():
-        raise NotAllowed("This needs a terminal. Nothing was sent or changed.")
     from firmly_mcp.wallet.pin import ApprovalProof
 
-    return ApprovalProof("terminal", pin)
+    if not terminal.isatty():
+        raise NotAllowed("This needs a terminal. Nothing was sent or changed.")
+    return ApprovalProof(CHANNEL, pin)
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What a person types where no PIN is set: the word, and what it does, such as "unlock the card"."""
+    """What a person types if no PIN is set: the word, and what it does, such as "unlock the card"."""
 
     word: str
     purpose: str
 
 
-async def by_person(
+async def run_as_person(
     pin: ApprovalPin,
     terminal: TextIO,
     act: Callable[[ApprovalProof], Awaitable[T]],
@@ -166,193 +176,111 @@ async def by_person(
     without_pin: Word | None = None,
     money_moved: MoneyMoved = "no",
 ) -> T:
-    """Do a person's act, with the PIN where one is set; a wrong one is asked for again while there are tries.
+    """Run a person's act with the approval PIN, if one is set, or after they typed `without_pin`.
 
-    Where none is set, the person types `without_pin`; None where they have answered another question already.
+    `without_pin` is None if they have answered another question already.
 
     Raises:
-        NotAllowed: the person typed another word, or no answer was the PIN. Nothing was changed.
+        NotAllowed: the person typed no, or no answer was the PIN. Nothing was changed.
+        PinRefused: the PIN was wrong too often, or it is locked.
+    """
+    if await pin.is_set():
+        return await ask_pin(terminal, lambda typed: act(proof_at(terminal, typed)), money_moved=money_moved)
+    if without_pin is not None:
+        word = without_pin.word
+        confirmed = await ask_choice(
+            terminal,
+            f"Type {word} to {without_pin.purpose}, or no to leave it: ",
+            lambda line: {word: True, "no": False, "n": False}.get(line.casefold()),
+            again=f"That is neither {word} nor no.",
+            unanswered="No answer came. Nothing was changed.",
+            money_moved=money_moved,
+        )
+        if not confirmed:
+            raise NotAllowed("The answer was no. Nothing was changed.", money_moved=money_moved)
+    return await act(proof_at(terminal))
+
+
+async def ask_pin(
+    terminal: TextIO,
+    use: Callable[[SecretStr], Awaitable[T]],
+    *,
+    question: str = "Approval PIN",
+    consequence: str = "",
+    money_moved: MoneyMoved = "no",
+) -> T:
+    """Ask for the PIN until `use` takes it, five times at most; return what `use` returns.
+
+    Raises:
+        NotAllowed: no answer was the PIN; `consequence` ends the message, and is what Ctrl-C writes.
         PinRefused: the PIN was wrong too often, or it is locked.
     """
     from firmly_mcp.wallet.pin import TRIES
 
-    if not await pin.is_set():
-        if without_pin is not None:
-            await _typed_word(without_pin, terminal, money_moved)
-        return await act(proof_at(terminal))
     for _ in range(TRIES):
-        typed = await answered(unseen("Approval PIN"), terminal)
+        typed = await ask_secret(terminal, question, interrupted=consequence)
         try:
-            return await act(proof_at(terminal, typed))
+            return await use(typed)
         except PinRefused as refused:
             if not refused.tries_left:
                 raise
             terminal.write(f"{refused.message}\n")
-    raise NotAllowed(no_pin(), money_moved=money_moved)
+    refusal = f"None of {TRIES} answers was the approval PIN. Nothing was sent or changed. {consequence}"
+    raise NotAllowed(refusal.rstrip(), money_moved=money_moved)
 
 
-def no_pin() -> str:
-    """Return what to tell a person whose answers were all wrong."""
-    from firmly_mcp.wallet.pin import TRIES
+async def confirm_amount(terminal: TextIO, total: Money, *, consequence: str) -> bool:
+    """Ask for the amount to pay, which approves, or no, which declines.
 
-    return f"None of {TRIES} answers was the approval PIN. Nothing was sent or changed."
+    Raises:
+        NotAllowed: there was no answer; `consequence` ends the message, and is what Ctrl-C writes.
+    """
 
+    def read(line: str) -> bool | None:
+        return False if line.casefold() in _DECLINE else True if is_amount(line, total) else None
 
-async def _typed_word(wanted: Word, terminal: TextIO, money_moved: MoneyMoved) -> None:
-    asked = decided(
-        f"Type {wanted.word} to {wanted.purpose}, or no to leave it: ",
-        lambda line: {wanted.word: True, "no": False, "n": False}.get(line.casefold()),
-        again=f"That is neither {wanted.word} nor no.",
-        unanswered="No answer came. Nothing was changed.",
-        money_moved=money_moved,
+    return await ask_choice(
+        terminal,
+        f"Type the amount to pay ({total.plain}) to approve, or no to decline: ",
+        read,
+        again="That is neither the amount nor no, so nothing was decided.",
+        unanswered=f"No answer came. {consequence}",
+        interrupted=consequence,
     )
-    if not await answered(asked, terminal):
-        raise NotAllowed("The answer was no. Nothing was changed.", money_moved=money_moved)
 
 
-# Questions in a terminal.
+def is_amount(typed: str, total: Money) -> bool:
+    """Return whether a line is exactly this amount, with its currency before or after it, or without.
 
-_TRIES: Final = 5
-
-_ANSWERS: Final = {"y": True, "yes": True, "n": False, "no": False, "": False}
-
-
-def require_terminal(command: str, fields: str) -> None:
-    """Refuse to ask where nobody can answer.
-
-    Raises:
-        WalletError: with both ways to run the command.
+    A point or a comma is read both as the decimal mark and as one between thousands. If both readings are amounts of
+    the currency, and they differ, the line is neither.
     """
-    if not sys.stdin.isatty():
-        raise WalletError(
-            f"`{command}` asks its questions in a terminal, and standard input is none. Run it in a terminal; or run "
-            f"`{command} --stdin` with one JSON object on standard input: {fields}."
-        )
+    line = unicodedata.normalize("NFKC", typed).strip()
+    if line == total.plain:
+        return True
+    if len(line) > _LONGEST_AMOUNT or not line.isprintable():
+        return False
+    return set(_readings(_without_currency(line, total.currency), total.currency)) == {total.amount}
 
 
-def ask(question: str, problem: Callable[[SecretStr], str | None], *, hidden: bool = False) -> SecretStr:
-    """One answer that `problem` finds nothing wrong with; what is wrong is said, and the question asked again.
-
-    Raises:
-        WalletError: the input ended, the terminal cannot hide it, or no answer was fine.
-    """
-    for _ in range(_TRIES):
-        answer = _typed(question, hidden=hidden)
-        found = problem(answer)
-        if found is None:
-            return answer
-        click.echo(found, err=True)
-    raise WalletError(f"None of {_TRIES} answers was fine; nothing was added.")
+def _without_currency(line: str, currency: str) -> str:
+    """Return the line without the currency's names at its ends."""
+    for name in (currency, *_SYMBOLS.get(currency, ())):
+        if line.upper().startswith(name):
+            line = line[len(name) :].strip()
+        elif line.upper().endswith(name):
+            line = line[: -len(name)].strip()
+    return line
 
 
-def confirm(question: str) -> bool:
-    """Whether a person says yes; an empty answer is a no, and what is neither is asked again.
+def _readings(digits: str, currency: str) -> Iterator[Decimal]:
+    from firmly_mcp.money import minor_units
 
-    Raises:
-        WalletError: the input ended.
-    """
-    for _ in range(_TRIES):
-        typed = _typed(f"{question} [y/N]", hidden=False).get_secret_value().strip().casefold()
-        if typed in _ANSWERS:
-            return _ANSWERS[typed]
-        click.echo("Answer y or n.", err=True)
-    return False
-
-
-def _typed(question: str, *, hidden: bool) -> SecretStr:
-    with _interruptible():
-        answer = _hidden(question) if hidden else _visible_answer(question)
-    if answer is None:
-        raise WalletError("The input ended before the last question; nothing was added.")
-    return answer
-
-
-def _visible_answer(question: str) -> SecretStr | None:
-    click.echo(f"{question}: ", err=True, nl=False)
-    line = secret(sys.stdin.readline())
-    # A line that was typed has an end; without one the input was closed.
-    return secret(line.get_secret_value().strip()) if line else None
-
-
-def _hidden(question: str) -> SecretStr | None:
-    with warnings.catch_warnings():
-        # getpass warns, and then shows what is typed.
-        warnings.simplefilter("error", getpass.GetPassWarning)
-        try:
-            return secret(getpass.getpass(f"{question} (not shown): ", stream=sys.stderr).strip())
-        except EOFError:
-            return None
-        except getpass.GetPassWarning:
-            can_hide = False
-    if not can_hide:
-        raise WalletError("This terminal cannot hide what is typed, so nothing secret is asked for here.")
-    return None
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end a question at once: the event loop's own handler would wait for the answer first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-# What a script adds: one JSON object on standard input.
-
-_LONGEST: Final = 16 * 1024
-
-# Stands for every field that we do not know: its name may be a card number too.
-_UNKNOWN: Final = "(unknown)"
-
-
-def read_object(command: str, required: Sequence[str], optional: Sequence[str]) -> Mapping[str, SecretStr]:
-    """The fields of the object on standard input; one that is null or absent is left out.
-
-    Raises:
-        WalletError: standard input is a terminal, or holds something else.
-    """
-    if sys.stdin.isatty():
-        raise WalletError(f"`{command} --stdin` reads from a pipe; leave out --stdin to be asked in the terminal.")
-    known = [*required, *optional]
-    found = _fields_in(secret(sys.stdin.buffer.read(_LONGEST + 1).decode("utf-8", "replace")), known)
-    if found is None:
-        raise WalletError(
-            f"`{command} --stdin` takes one JSON object of texts on standard input, of at most {_LONGEST} bytes; "
-            f"what came is something else. Its fields: {', '.join(known)}."
-        )
-    missing = [field for field in required if field not in found]
-    if missing:
-        raise WalletError(f"The object on standard input lacks {', '.join(missing)}.")
-    if _UNKNOWN in found:
-        raise WalletError(f"The object on standard input has a field other than {', '.join(known)}.")
-    return found
-
-
-def text_of(fields: Mapping[str, SecretStr], field: str) -> str | None:
-    """A field that is no secret."""
-    found = fields.get(field)
-    return None if found is None else found.get_secret_value()
-
-
-def _fields_in(text: SecretStr, known: Sequence[str]) -> dict[str, SecretStr] | None:
-    if len(text) > _LONGEST:
-        return None
-    try:
-        read = json.loads(text.get_secret_value())
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(read, dict) or not all(_is_text(value) for value in read.values()):
-        return None
-    return {
-        field if field in known else _UNKNOWN: secret(str(value)) for field, value in read.items() if value is not None
-    }
-
-
-def _is_text(value: object) -> bool:
-    """A whole number will do: `"month": 8`."""
-    return value is None or (isinstance(value, str | int) and not isinstance(value, bool))
+    for decimal_mark, thousands in ((".", f",{_SPACES}"), (",", f".{_SPACES}")):
+        fraction = rf"(?:{re.escape(decimal_mark)}(?P<fraction>[0-9]{{0,{minor_units(currency)}}}))?"
+        for mark in thousands:
+            grouped = rf"[0-9]{{1,3}}(?:{re.escape(mark)}[0-9]{{3}})+"
+            found = re.fullmatch(rf"(?P<whole>{grouped}|[0-9]{{1,15}}){fraction}", digits)
+            if found is not None:
+                whole = "".join(filter(str.isdigit, found["whole"]))
+                yield Decimal(f"{whole}.{found['fraction'] or '0'}")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmly_mcp.cli.approve import is_amount
+from firmly_mcp.cli.prompt import is_amount
 from firmly_mcp.money import Money
 
 AGREE = [
