@@ -5,7 +5,6 @@ Only our own entry is shown: the rest of a client's file may hold other programs
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -19,16 +18,16 @@ import click
 
 from firmly_mcp import __version__
 from firmly_mcp.errors import FirmlyError, NotAllowed, SettingsError
+from firmly_mcp.install.clients import CLIENTS, Machine
 
-from .output import changed_lines, examples, json_option, show, visible
+from .output import changed_lines, examples, json_option, print_json, run_in_app, show, visible
 from .stdin import confirm
 
 if TYPE_CHECKING:
+    from firmly_mcp.app import Services
     from firmly_mcp.install.change import Change
-    from firmly_mcp.install.clients import Client, Machine
+    from firmly_mcp.install.clients import Client
 
-# The keys of `firmly_mcp.install.clients.CLIENTS`, without importing it at every start.
-CLIENT_NAMES: Final = ("claude-desktop", "claude-code", "vscode", "cursor", "codex", "gemini-cli")
 _COLUMNS: Final = {"host": "Client", "found": "Found here", "installed": "Starts firmly-mcp", "file": "File"}
 _STEPS: Final = {
     "addresses": (("addresses", "add"), "an address to ship to"),
@@ -74,7 +73,7 @@ _print = click.option("--print", "only_print", is_flag=True, help="Show what wou
         "firmly-mcp install codex --yes --json",
     )
 )
-@click.argument("client", required=False, type=click.Choice(CLIENT_NAMES))
+@click.argument("client", required=False, type=click.Choice(tuple(CLIENTS)))
 @_name
 @_yes
 @_print
@@ -95,7 +94,7 @@ def install(*, client: str | None, name: str, only_list: bool, **options: Any) -
 
 
 @click.command(epilog=examples("firmly-mcp uninstall claude-desktop", "firmly-mcp uninstall codex --yes --json"))
-@click.argument("client", type=click.Choice(CLIENT_NAMES))
+@click.argument("client", type=click.Choice(tuple(CLIENTS)))
 @_name
 @_yes
 @_print
@@ -108,7 +107,6 @@ def uninstall(*, client: str, name: str, **options: Any) -> None:
 def _apply_change(client: str, name: str, options: InstallOptions, *, removes: bool) -> None:
     """Show a change, ask, write it, and name what a person still has to do."""
     from firmly_mcp.install.change import plan, write
-    from firmly_mcp.install.clients import CLIENTS, Machine
     from firmly_mcp.install.entry import entry_for, this_program
     from firmly_mcp.settings import command_line, read_settings
 
@@ -128,7 +126,7 @@ def _apply_change(client: str, name: str, options: InstallOptions, *, removes: b
     steps = _remaining_steps(change, machine) if not (removes or change.obstacle or options.only_print) else []
     if options.as_json:
         facts = _facts(change) | {"written": is_written, "next": [step._asdict() for step in steps]}
-        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        print_json(facts, indent=2)
     elif not (change.obstacle or options.only_print):
         undo = command_line(settings, "uninstall", client, *([] if name == "firmly" else ["--name", name]))
         click.echo("\n".join(_result_lines(change, steps, undo, is_written=is_written)))
@@ -213,7 +211,6 @@ def _result_lines(change: Change, steps: Sequence[RemainingStep], undo: str, *, 
 def _list_clients(name: str, *, as_json: bool) -> None:
     """Print each client: whether it is found here, and what it starts under this name."""
     from firmly_mcp.install.change import entry_in_file, is_ours, words
-    from firmly_mcp.install.clients import CLIENTS, Machine
 
     machine, rows = Machine(sys.platform, Path.home(), os.environ), []
     for client in CLIENTS.values():
@@ -237,29 +234,25 @@ def _is_here(client: Client, machine: Machine) -> bool:
 
 def _remaining_steps(change: Change, machine: Machine) -> list[RemainingStep]:
     """Return what a person still has to do before this client can buy; everything if the keyring does not answer."""
-    import anyio
-
-    from firmly_mcp.app import open_services
     from firmly_mcp.settings import command_line, read_settings
 
     env = change.new.get("env") if change.new is not None else None
     settings = read_settings({**machine.environ, **env} if isinstance(env, dict) else machine.environ)
 
-    async def remaining() -> list[str]:
-        async with open_services(settings) as services:
-            vault, accepted = await services.vault(), await services.accepted()
-            # A command of the person's own brings their cards; it is not run to find out.
-            has_card = bool(settings.card_command or await vault.cards())
-            is_open = {
-                "addresses": not await vault.addresses(),
-                "cards": not has_card,
-                "pin": has_card and not await vault.pin.is_set(),  # adding a card asks for the PIN too
-                "accept": bool((await accepted.standing()).unaccepted),
-            }
-            return [name for name in is_open if is_open[name]]
+    async def remaining(services: Services) -> list[str]:
+        wallet, accepted = await services.vault(), await services.accepted()
+        # A command of the person's own brings their cards; it is not run to find out.
+        has_card = bool(settings.card_command or await wallet.cards())
+        is_open = {
+            "addresses": not await wallet.addresses(),
+            "cards": not has_card,
+            "pin": has_card and not await wallet.pin.is_set(),  # adding a card asks for the PIN too
+            "accept": bool((await accepted.standing()).unaccepted),
+        }
+        return [name for name in is_open if is_open[name]]
 
     try:
-        names = anyio.run(remaining)
+        names = run_in_app(remaining, settings)
     except FirmlyError:
         names = ["addresses", "cards", *(["accept"] if settings.environment != "simulator" else [])]
     return [RemainingStep(command_line(settings, *_STEPS[name][0]), _STEPS[name][1]) for name in names]

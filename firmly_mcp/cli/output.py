@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from firmly_mcp.app import Services
     from firmly_mcp.pages.saving import Saving
+    from firmly_mcp.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,15 +64,15 @@ class Amount(click.ParamType[Decimal]):
 # The app: opened for one command, closed after it.
 
 
-def run_in_app(act: Callable[[Services], Awaitable[T]]) -> T:
-    """Open the app, run the act, close what the act opened."""
+def run_in_app(act: Callable[[Services], Awaitable[T]], settings: Settings | None = None) -> T:
+    """Open the app, with the settings in force or these, run the act, close what the act opened."""
     import anyio
 
     from firmly_mcp.app import open_services
     from firmly_mcp.settings import read_settings
 
     async def run() -> T:
-        async with open_services(read_settings()) as services:
+        async with open_services(settings or read_settings()) as services:
             return await act(services)
 
     return anyio.run(run)

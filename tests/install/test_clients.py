@@ -1,8 +1,9 @@
 from pathlib import Path
 
+import click
 import pytest
 
-from firmly_mcp.cli.install import CLIENT_NAMES
+from firmly_mcp.cli.install import install, uninstall
 from firmly_mcp.install.clients import CLIENTS, Machine
 
 HOME = Path("/home/ana")
@@ -28,7 +29,10 @@ FILES = {
 
 
 def test_the_command_offers_every_host_that_is_known() -> None:
-    assert tuple(CLIENTS) == CLIENT_NAMES
+    for command in (install, uninstall):
+        (client,) = (parameter.type for parameter in command.params if parameter.name == "client")
+        assert isinstance(client, click.Choice)
+        assert tuple(client.choices) == tuple(CLIENTS)
 
 
 @pytest.mark.parametrize(("platform", "host"), [(platform, host) for platform in FILES for host in FILES[platform]])
