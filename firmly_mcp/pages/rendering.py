@@ -1,4 +1,4 @@
-"""Templates to answers. Everything is escaped; a name that a template uses and nobody gave is an error.
+"""Templates to answers. Everything is escaped; a name that a template uses and that has no value is an error.
 
 Text from stores is cleaned before it comes here; nothing that a person typed as a secret does.
 """

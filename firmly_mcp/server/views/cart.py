@@ -17,7 +17,7 @@ from .view import MOST_LISTED, MoneyView, View, told, told_by_store, with_next
 
 
 class AddonView(BaseModel):
-    """An addon of a cart. `choices` are the ids of its children; `required` is there where the store says so."""
+    """An addon of a cart. `choices` are the ids of its children; `required` is set where the store states it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,6 +1,6 @@
 """What the person's rules ask and refuse, as a model sees it: no amounts, and nothing of what goes unasked.
 
-A model that a store has talked round must not learn here how much it could spend without anybody being asked.
+A model that follows a store's text must not learn here how much it could spend without a question to the person.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class RulesView(View):
-    """What is refused whoever asks, and what the person is asked about."""
+    """What the rules refuse, and what they ask the person about."""
 
     refused: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from firmly_mcp.untrusted import clean, clean_markup, named, quoted, suspicions
 
 from .view import MOST_LISTED, MoneyView, View, with_next
 
-# A calendar of months helps nobody to choose.
+# A calendar of months is too long to choose from.
 MOST_DATES = 21
 
 

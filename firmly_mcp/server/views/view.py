@@ -81,7 +81,7 @@ class CardView(BaseModel):
 
 
 class CardsView(View):
-    """The payment cards there are."""
+    """The payment cards in the wallet."""
 
     cards: tuple[CardView, ...]
     status: FormStatus | None = None
