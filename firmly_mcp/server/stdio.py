@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import AsyncIterable
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self, cast
 
 import anyio
 from mcp.server import MCPServer
@@ -40,7 +40,7 @@ from firmly_mcp.app import Services, open_services
 from firmly_mcp.settings import Settings
 
 from .app import CALL_SECONDS, build_server, leave, leave_in_time, let_calls_end, let_orders_end, settle_doubts
-from .pipes import KEPT, LONGEST_FRAME, standard_pipes
+from .pipes import KEPT, LONGEST_FRAME, standard_input
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream
@@ -270,19 +270,18 @@ async def _serve_pipes(server: MCPServer[Services], services: Services, conversa
     if lowlevel is None:
         await server.run_stdio_async()
         return
-    with standard_pipes() as pipes:
-        # Of an `AsyncFile` it reads the lines, and writes and flushes.
-        given = (None, None) if pipes is None else (pipes.lines, pipes.out)
-        async with stdio_server(*given) as (received, sent):
-            if pipes is not None:
-                pipes.lines.passed_over = partial(_refuse_long, sent)
+    with standard_input() as lines:
+        # Of an `AsyncFile` it reads the lines, and no more.
+        async with stdio_server(cast("anyio.AsyncFile[str] | None", lines)) as (received, sent):
+            if lines is not None:
+                lines.passed_over = partial(_refuse_long, sent)
             async with received, anyio.create_task_group() as listening:
                 listening.start_soon(_listen, services, conversation, received, sent)
                 outgoing = conversation.outgoing(sent)
                 await lowlevel.run(conversation.incoming, outgoing, lowlevel.create_initialization_options())
                 listening.cancel_scope.cancel()
-            if pipes is not None:
-                pipes.lines.close()
+            if lines is not None:
+                lines.close()
 
 
 async def _listen(
@@ -312,7 +311,7 @@ async def _leave_on_signal(services: Services, conversation: Conversation, serve
             leave_in_time()
             await let_calls_end(services, conversation.answered)
             conversation.end()
-            # The last answer is written once all is served, unless a terminal's input holds that up.
+            # The last answer is written once all is served, unless nothing reads it.
             with anyio.move_on_after(_LAST_WRITE):
                 await served.wait()
             await _let_orders_end(services)

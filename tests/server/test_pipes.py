@@ -1,4 +1,4 @@
-"""Standard input and output as the event loop's own: every byte in order, and nothing stands still meanwhile."""
+"""Standard input as bounded lines, and output by the SDK: every byte in order, and nothing stands still meanwhile."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from firmly_mcp.server.app import TOOLS
-from firmly_mcp.server.pipes import KEPT, LinesIn, TextOut
+from firmly_mcp.server.pipes import KEPT, LONGEST_FRAME, LinesIn
 from tests.raw_server import INITIALIZE, environment
 
 ROOT = Path(__file__).parents[2]
@@ -54,20 +54,14 @@ def ends(request: pytest.FixtureRequest) -> Iterator[Ends]:
             os.close(end)
 
 
-async def bytes_of(fd: int) -> bytes:
-    """Everything until the end, a little at a time."""
-    found = bytearray()
-    while True:
-        await anyio.wait_readable(fd)
-        if not (more := os.read(fd, 10_000)):
-            return bytes(found)
-        found += more
+def lines_of(fd: int, longest: int = LONGEST_FRAME) -> LinesIn:
+    return LinesIn(os.fdopen(fd, "rb", closefd=False), longest)
 
 
 @pytest.mark.anyio
 async def test_lines_come_whole_however_they_were_written(ends: Ends) -> None:
     reading, writing = ends
-    lines = LinesIn(reading)
+    lines = lines_of(reading)
     os.write(writing, b"one\ntwo\nth")
     assert [await anext(lines), await anext(lines)] == ["one\n", "two\n"]
     os.write(writing, b"ree\r\n\n")
@@ -82,7 +76,7 @@ async def test_lines_come_whole_however_they_were_written(ends: Ends) -> None:
 @pytest.mark.anyio
 async def test_nothing_at_all_is_no_line(ends: Ends) -> None:
     os.close(ends[1])
-    assert [line async for line in LinesIn(ends[0])] == []
+    assert [line async for line in lines_of(ends[0])] == []
 
 
 @pytest.mark.anyio
@@ -91,68 +85,38 @@ async def test_a_host_that_is_gone_with_answers_unread_has_ended_its_input() -> 
     with ours:
         ours.send(b"an answer")
         theirs.close()
-        assert [line async for line in LinesIn(ours.fileno())] == []
-
-
-@pytest.mark.anyio
-async def test_a_process_that_shares_the_input_and_was_faster_is_no_end(ends: Ends) -> None:
-    reading, writing = ends
-    os.set_blocking(reading, False)
-    other = os.dup(reading)
-    found: list[str] = []
-
-    async def read(fd: int) -> None:
-        found.append(await anext(LinesIn(fd)))
-
-    with anyio.fail_after(DEADLINE):
-        async with anyio.create_task_group() as tasks:
-            for fd in (reading, other):
-                tasks.start_soon(read, fd)
-            await anyio.wait_all_tasks_blocked()
-            for number in (1, 2):
-                os.write(writing, f"{number}\n".encode())
-                while len(found) < number:
-                    await anyio.lowlevel.checkpoint()
-    os.close(other)
-    assert found == ["1\n", "2\n"]
-
-
-@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "non-blocking"])
-@pytest.mark.anyio
-async def test_more_than_there_is_room_for_arrives_whole_and_holds_nobody_up(ends: Ends, blocking: bool) -> None:
-    reading, writing = ends
-    os.set_blocking(reading, blocking)
-    os.set_blocking(writing, blocking)
-
-    async def write() -> None:
-        with closing(TextOut(writing)) as out:
-            await out.write(LONG)
-            await out.write("\u20ac 1\n")
-            await out.flush()
-        assert os.get_blocking(writing) is blocking
-        os.close(writing)
-
-    with anyio.fail_after(DEADLINE):
-        async with anyio.create_task_group() as tasks:
-            # It is read by a task of the same loop: a write that blocked would wait for itself.
-            tasks.start_soon(write)
-            found = await bytes_of(reading)
-    assert found.decode() == LONG + "\u20ac 1\n"
+        assert [line async for line in lines_of(ours.fileno())] == []
 
 
 @pytest.mark.anyio
 async def test_a_long_line_is_read_whole_while_it_is_written(ends: Ends) -> None:
     reading, writing = ends
 
-    async def write() -> None:
-        with closing(TextOut(writing)) as out:
-            await out.write(LONG + "\n" + LONG)
-        os.close(writing)
+    def write() -> None:
+        with os.fdopen(writing, "wb") as out:
+            out.write((LONG + "\n" + LONG).encode())
 
     with anyio.fail_after(DEADLINE):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(write)
-            assert [line async for line in LinesIn(reading)] == [LONG + "\n", LONG]
+            tasks.start_soon(anyio.to_thread.run_sync, write)
+            assert [line async for line in lines_of(reading)] == [LONG + "\n", LONG]
+
+
+@pytest.mark.anyio
+async def test_lines_that_are_closed_end_while_more_is_waited_for_and_after_that(ends: Ends) -> None:
+    lines = lines_of(ends[0])
+    found: list[str] = []
+
+    async def read() -> None:
+        found.extend([line async for line in lines])
+
+    with anyio.fail_after(DEADLINE):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            await anyio.wait_all_tasks_blocked()
+            lines.close()
+        os.write(ends[1], b"more\n")
+        assert [line async for line in lines] == found == []
 
 
 @pytest.mark.parametrize("size", [100, 101, 10_000])
@@ -163,7 +127,7 @@ async def test_a_line_over_the_limit_is_passed_over_and_only_its_ends_are_kept(
 ) -> None:
     reading, writing = ends
     passed: list[tuple[bytes, bytes]] = []
-    lines = LinesIn(reading, longest=100)
+    lines = lines_of(reading, longest=100)
 
     async def passed_over(head: bytes, tail: bytes) -> None:
         passed.append((head, tail))
@@ -187,52 +151,31 @@ async def test_a_line_over_the_limit_is_passed_over_and_only_its_ends_are_kept(
         assert len(tail) <= KEPT
 
 
-@pytest.mark.anyio
-async def test_whoever_reads_no_more_is_an_error_at_once_and_while_room_is_waited_for(ends: Ends) -> None:
-    reading, writing = ends
-
-    async def write() -> None:
-        with pytest.raises(ConnectionError):
-            await out.write(LONG)
-
-    with closing(TextOut(writing)) as out, anyio.fail_after(DEADLINE):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(write)
-            await anyio.wait_all_tasks_blocked()
-            os.close(reading)
-        with pytest.raises(ConnectionError):
-            await out.write("more")
-
-
 # What a process finds on its descriptors while they are taken, and after.
 _TAKING = """
 import os, subprocess, sys
-from firmly_mcp.server.app import TOOLS
-from firmly_mcp.server.pipes import standard_pipes
-with standard_pipes() as pipes:
-    print("stray", flush=True)
-    subprocess.run([sys.executable, "-c", "import sys; print('child read', repr(sys.stdin.read()))"], check=True)
-    os.write(2, f"taken: {pipes is not None}\\n".encode())
-os.write(1, b"after: " + os.read(0, 100))
+import anyio
+from mcp.server.stdio import stdio_server
+from firmly_mcp.server.pipes import standard_input
+async def main():
+    with standard_input() as lines:
+        lines.close()
+        async with stdio_server(lines) as (received, sent), received, sent:
+            print("stray", flush=True)
+            child = "import sys; print('child read', repr(sys.stdin.read()))"
+            subprocess.run([sys.executable, "-c", child], check=True)
+    os.write(1, b"after: " + os.read(0, 100))
+anyio.run(main)
 """
 
 
-def taking(**streams: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", _TAKING], check=True, text=True, cwd=ROOT, timeout=DEADLINE, **streams)
-
-
 def test_meanwhile_nothing_else_reads_the_input_or_writes_to_the_output() -> None:
-    told = taking(input="for the server", capture_output=True)
+    taking = [sys.executable, "-c", _TAKING]
+    told = subprocess.run(
+        taking, input="for the server", capture_output=True, check=True, text=True, cwd=ROOT, timeout=DEADLINE
+    )
     assert told.stdout == "after: for the server"
-    assert told.stderr.splitlines() == ["stray", "child read ''", "taken: True"]
-
-
-def test_files_are_left_to_the_sdk(tmp_path: Path) -> None:
-    there = tmp_path / "there"
-    there.write_text("for the server")
-    with there.open() as lines:
-        told = taking(stdin=lines, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert "taken: False" in told.stderr
+    assert told.stderr.splitlines() == ["stray", "child read ''"]
 
 
 @contextmanager
