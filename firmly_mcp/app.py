@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .checkout.flow import Checkout
     from .checkout.journal.journal import Journal
     from .checkout.models import Attempt
-    from .checkout.policy.acceptance import AcceptedSettings, Policy
+    from .checkout.policy.acceptance import AcceptedSettings
     from .pages.server import Pages
     from .wallet.commands import CardCommand
     from .wallet.wallet import Wallet
@@ -191,15 +191,13 @@ class _Rooms:
         from .checkout.shopper_tokens import ShopperTokens
 
         vault = await self.services.vault()
-        tokens = ShopperTokens(vault.device_tokens, vault.attempt_tokens, self._journal_if_any)
+        tokens = ShopperTokens(vault.device_tokens, vault.attempt_tokens, self._opened_journal)
         return await self._device(self._settings.shopper, tokens, self._locks)
-
-    async def _journal_if_any(self) -> Journal | None:
-        return await self._opened_journal() if self.has_journal() else None
 
     def has_journal(self) -> bool:
         """Whether earlier orders are recorded; one that was removed while it is open here still has them."""
-        return self._opened_journal.made is not None or (self._settings.data_dir / JOURNAL).exists()
+        journal = self._opened_journal.made
+        return (self._settings.data_dir / JOURNAL).exists() if journal is None else journal.exists
 
     async def new_device(self) -> FirmlyClient:
         """Firmly for a device that lives in memory, and whose locks nobody else needs."""
@@ -240,32 +238,23 @@ class _Rooms:
         return Hosts(api=running.api_url, payment=running.payment_url), running.app_id
 
     async def placement(self) -> Checkout:
+        from .checkout.deps import Deps
         from .checkout.flow import Checkout
-        from .checkout.quoting import Quoting
         from .system.files import SenderLocks
 
         settings, services = self._settings, self.services
-        vault, devices = await services.vault(), _AttemptDevices(self)
-        quoting = Quoting(
-            environment=settings.environment,
-            shopper=settings.shopper,
-            vault=vault,
-            firmly=services.firmly,
-            new_device=self.new_device,
-            devices=devices,
-        )
         return Checkout(
-            vault=vault,
-            firmly=services.firmly,
-            quoting=quoting,
-            devices=devices,
-            journal=self._opened_journal,
-            rules=self._rules,
-            security_code=self._security_code if settings.cvv_command else None,
-            may_order=(await services.accepted()).refuse_orders_elsewhere,
-            senders=SenderLocks(self._locks),
-            order_ended=self._order_ended,
-            now=self._now,
+            Deps(
+                owner=settings.owner,
+                wallet=await services.vault(),
+                stores=_StoreClients(self),
+                journal=await self._opened_journal(),
+                policy=await services.accepted(),
+                locks=SenderLocks(self._locks),
+                order_ended=self._order_ended,
+                security_code=self._security_code if settings.cvv_command else None,
+                now=self._now,
+            )
         )
 
     async def _order_ended(self, attempt: Attempt) -> None:
@@ -300,23 +289,11 @@ class _Rooms:
         from .checkout.journal.journal import Journal
 
         settings, vault = self._settings, await self.services.vault()
-        journal = await Journal.open(
-            settings.data_dir / JOURNAL,
-            vault.journal_mark,
-            environment=settings.environment,
-            shopper=settings.shopper,
-            now=self._now,
-        )
+        journal = Journal(settings.data_dir / JOURNAL, vault.journal_mark, owner=settings.owner, now=self._now)
         return await self._stack.enter_async_context(journal)
 
     async def accepted(self) -> AcceptedSettings:
         return accepted_settings(self._settings, await self.services.vault())
-
-    async def _rules(self) -> Policy:
-        from .checkout.policy.acceptance import in_force
-
-        accepted = await self.services.accepted()
-        return in_force(await accepted.standing(), accepted.accept_command)
 
     async def _security_code(self) -> SecretStr:
         from .wallet.commands import security_code
@@ -339,11 +316,17 @@ class _Rooms:
         await (await self.services.vault()).attempt_tokens(attempt_id).forget()
 
 
-class _AttemptDevices:
-    """`SendingDevices`, made of the rooms."""
+class _StoreClients:
+    """`StoreClients`, made of the rooms."""
 
     def __init__(self, rooms: _Rooms) -> None:
         self._rooms = rooms
+
+    async def shopper(self) -> FirmlyClient:
+        return await self._rooms.services.firmly()
+
+    async def throwaway(self) -> FirmlyClient:
+        return await self._rooms.new_device()
 
     async def of_attempt(self, attempt_id: str) -> FirmlyClient:
         return await self._rooms.attempt_device(attempt_id)

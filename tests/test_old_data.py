@@ -97,13 +97,13 @@ async def test_the_old_doubt_and_the_send_of_a_killed_server_end_as_the_store_sa
 
 async def test_an_old_order_is_found_by_the_same_call(old_shopper: Services) -> None:
     placement = await old_shopper.placement()
-    answer = await placement.order(OrderIntent(STORE, (Item(TEE, 1),)), max_total=None)
+    answer = await placement.place(OrderIntent(STORE, (Item(TEE, 1),)), max_total=None)
     assert not isinstance(answer, Approval)
     assert (answer.number, answer.is_new) == (2, False)
 
 
 async def test_old_approvals_keep_their_answers(old_shopper: Services) -> None:
-    desk = (await old_shopper.placement()).desk
+    desk = await old_shopper.placement()
     waiting = await desk.open_approvals()
     assert [(approval.lines, str(approval.total)) for approval in waiting] == [
         (("8 x Radiant Tee (Color: Orange, Size: XS)",), "198.60 USD")
@@ -137,4 +137,4 @@ async def test_settings_that_were_accepted_stay_accepted(old_home: Path) -> None
     async with open_services(settings, now=now) as services:
         accepted = accepted_settings(settings, await services.vault())
         assert (await accepted.standing()).unaccepted == ()
-        await accepted.refuse_orders_elsewhere()
+        await accepted.require_accepted_destination()

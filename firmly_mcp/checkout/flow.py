@@ -1,45 +1,41 @@
-"""What an order call gets: the attempt it belongs to, a question for a person, or an order by the person's own rules.
+"""A purchase from the call to the order: find, quote, decide, then ask the person or execute.
 
-A model cannot approve: nothing here that places an order takes a consent from a tool. The yes comes from rules that a
-person wrote, or from a desk.
+No tool can approve: an order is sent because rules that a person accepted allow it, or because a person approved the
+quote on a page or in a terminal. Their approval places the order, in the process that took it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import secrets
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-import anyio
 from pydantic import SecretStr
 
-from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.encoding import store_name
 from firmly_mcp.api.models import Cart
-from firmly_mcp.errors import CardRefused, FirmlyError, NotAllowed
+from firmly_mcp.errors import CardRefused, CartNotFound, FirmlyError, NotAllowed, RuleDenied, WalletError
 from firmly_mcp.money import Money
 from firmly_mcp.redaction import OneUse, code_problem
-from firmly_mcp.system.files import SenderLocks
 from firmly_mcp.wallet.pin import ApprovalProof, require_person
-from firmly_mcp.wallet.wallet import Wallet
 
-from .earlier import Earlier, Lookup, earlier_order, stating_earlier
-from .execution import Executor, Yes, new_attempt
-from .journal.journal import PLACED_WINDOW, Journal, Permit
-from .models import Approval, Attempt, OrderIntent, ProgressLog, State
-from .policy.acceptance import Policy
-from .policy.evaluate import Allow, Ask, Deny, History, Order, Verdict
-from .quote import Quote
-from .quoting import Quoting, tidied_on_error
-from .requests import OrderRequest, SendingDevices
-from .review import LOOK_EVERY, Desk
-from .ruling import Decision, Ruling, in_practice, refuse_denied, refuse_unallowed
-from .settlement import WATCH, Settlement
+from .earlier import Earlier, stating_earlier
+from .journal.approvals import ANSWER_WITHIN
+from .journal.journal import ATTENDED_WINDOW, Authorization
+from .models import Approval, ApprovalStatus, Attempt, CardRef, OrderIntent
+from .policy.evaluate import Allow, Ask, Deny, History, Order, Verdict, in_practice, pin_required
+from .quote import PaymentMethod, Quote, Recipient, quote, recipient, shipping_of
+from .records import Records
+from .requests import ItemsOrder, OrderRequest, keys_of, new_attempt, request_for
+from .settlement import WATCH
 
-# Where rules say yes alone, a program may repeat a call for hours; a person would have said yes twice.
-_UNATTENDED_WINDOW: Final = timedelta(hours=24)
+# Where rules allow alone, a program may repeat a call for hours; a person would have approved twice.
+UNATTENDED_WINDOW: Final = timedelta(hours=24)
+# The same, bought this short a time ago, is shown next to what is to be approved.
+_A_SHORT_WHILE: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,298 +50,322 @@ class Preview:
     earlier: Earlier | None = None
 
 
-class Checkout:
-    """Places orders, each at most once. `desk` is where a person answers what it asks.
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a person sees before the answer: the quote as it is now, doubts at the store, what was bought just before.
 
-    What is handed in as a function is asked for when it is first needed. `firmly` is the shopper's own device;
-    `security_code` is None where no command prints it; `may_order` raises where no order may be placed at all.
+    `recipient` is what the address book knows of the shipping address. `pin_set`: there is a PIN, which ending an
+    earlier doubt takes. `pin_required`: approving takes it too. `alarms` are orders, at any store, of which the store
+    shows something else than was recorded.
     """
 
-    def __init__(
-        self,
-        *,
-        vault: Wallet,
-        firmly: Callable[[], Awaitable[FirmlyClient]],
-        quoting: Quoting,
-        devices: SendingDevices,
-        journal: Callable[[], Awaitable[Journal]],
-        rules: Callable[[], Awaitable[Policy]],
-        security_code: Callable[[], Awaitable[SecretStr]] | None,
-        may_order: Callable[[], Awaitable[None]],
-        senders: SenderLocks,
-        order_ended: Callable[[Attempt], Awaitable[None]],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._pin = vault.pin
-        self._quoting = quoting
-        self._journal = journal
-        self._security_code = security_code
-        self._may_order = may_order
-        self._ruling = Ruling(rules, quoting)
-        self._sending = Executor(vault=vault, firmly=firmly, journal=journal, senders=senders, order_ended=order_ended)
-        self._settling = Settlement(firmly=firmly, senders=devices, journal=journal)
-        self._lookup = Lookup(
-            journal=journal, sending=self._sending, settling=self._settling, may_order=may_order, now=now
-        )
-        self.desk = Desk(
-            vault=vault,
-            quoting=quoting,
-            sending=self._sending,
-            ruling=self._ruling,
-            journal=journal,
-            may_order=may_order,
-            now=now,
-        )
+    approval: Approval
+    quote: Quote
+    request: OrderRequest
+    cart: Cart
+    in_doubt: tuple[Attempt, ...]
+    previous: Attempt | None
+    recipient: Recipient
+    pin_set: bool
+    pin_required: bool
+    alarms: tuple[Attempt, ...] = ()
 
-    async def order(self, wish: OrderIntent, *, max_total: Decimal | None = None) -> Attempt | Approval:
-        """Place what is wished for if the rules say yes, ask if they say so, or find the attempt it belongs to.
+    def check_code(self, code: SecretStr) -> str | None:
+        """Return why this cannot be the security code of the card that pays; None when it can. It uses nothing up."""
+        return code_problem(code, self.quote.payer.card.brand)
 
-        The attempt is looked up first, by the store and the refs: whatever fails after that hides no earlier order.
+
+class Checkout(Records):
+    """Places orders, each at most once, and takes a person's answers. What is on record is read by `Records`."""
+
+    async def place(self, intent: OrderIntent, *, max_total: Decimal | None = None) -> Attempt | Approval:
+        """Place an order if the rules allow it, ask the person if they do not, or return the attempt that exists.
+
         `max_total` is in the cart's currency and can only refuse.
 
         Raises:
             RuleDenied, NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was
             sent. An earlier order at the store is stated.
         """
-        wish = replace(wish, store=store_name(wish.store))
-        if (earlier := await self._lookup.of_call(wish, PLACED_WINDOW)) is not None:
-            return earlier
-        async with stating_earlier(self._journal, wish.store):
+        intent = replace(intent, store=store_name(intent.store))
+        # Before anything is read or sent: whatever fails after this hides no earlier order.
+        if (existing := await self.find_by_intent(intent, ATTENDED_WINDOW)) is not None:
+            return existing
+        async with stating_earlier(self.journal, intent.store):
             try:
-                return await self._ordered(wish, max_total)
+                return await self._place(intent, max_total)
             except FirmlyError:
-                # What failed may be what would have said that rules allow alone, and then the order counts for longer.
-                alone = self._security_code is not None
-                if not alone or (earlier := await self._lookup.of_call(wish, _UNATTENDED_WINDOW)) is None:
+                # What failed may have kept rules from allowing alone, and then a placed order counts for longer.
+                unattended = self._deps.security_code is not None
+                if not unattended or (existing := await self.find_by_intent(intent, UNATTENDED_WINDOW)) is None:
                     raise
-                return earlier
+                return existing
 
-    async def preview(self, wish: OrderIntent) -> Preview:
-        """What the order would be. It charges nothing; for items it builds a cart, so the store learns the address.
+    async def _place(self, intent: OrderIntent, max_total: Decimal | None) -> Attempt | Approval:
+        await self._deps.policy.require_accepted_destination()
+        if await self.order_turns_up(intent.store):
+            found = await self.find_by_intent(intent, ATTENDED_WINDOW)
+            if found is not None:
+                return found
+        request = await request_for(intent, self._deps)
+        async with AsyncExitStack() as cleanup:
+            cleanup.push_async_callback(request.discard_cart)
+            cart = await _price(request)
+            if intent.items is None and (cart is None or cart.is_empty or cart.submitted):
+                return await self.order_of_cart(intent.store, cart)
+            cart = cart or Cart()
+            # Neither a cart that cannot be paid nor a card or keyring that cannot be read hides an earlier order.
+            keys = keys_of(request, intent, cart, self._deps.owner)
+            if (found := await self.journal.find(keys, ATTENDED_WINDOW, repeat=intent.repeat)) is not None:
+                return await self.settled(found)
+            quoted = await self._quote(request, intent, cart)
+            new = new_attempt("", request, quoted, intent.reference)
+            known = await self.journal.lookup(new, ATTENDED_WINDOW, repeat=intent.repeat)
+            if isinstance(known, Attempt):
+                return await self.settled(known)
+            decided = await self._decide(intent, cart, quoted, new, known, max_total=max_total)
+            if not isinstance(decided, Authorization):
+                return decided
+            # The executor uses the request from here on, and discards its cart.
+            cleanup.pop_all()
+            return await self._executor.start(request, decided)
+
+    async def _decide(
+        self,
+        intent: OrderIntent,
+        cart: Cart,
+        quoted: Quote,
+        new: Attempt,
+        history: History,
+        *,
+        max_total: Decimal | None,
+    ) -> Authorization | Approval | Attempt:
+        """Return the rules' authorization, or else what the person is asked; or what this order was before."""
+        # The rules are read after the lookups: rules that cannot be read hide no earlier order.
+        policy, facts = await self._deps.policy.load(), await self._facts(intent, cart, quoted)
+        verdict = in_practice(policy.decide(facts, history), prints_code=self._deps.security_code is not None)
+        unattended = isinstance(verdict, Allow)
+        if unattended and (found := await self.journal.find(new, UNATTENDED_WINDOW, repeat=intent.repeat)) is not None:
+            return await self.settled(found)
+        _refuse_above(max_total, quoted)
+        _refuse_denied(verdict)
+        if (declined := await self.journal.approvals.declined(quoted.digest)) is not None:
+            return declined
+        if isinstance(verdict, Ask):
+            return await self._ask(intent, quoted, verdict)
+        _require_max_total(max_total, quoted)
+        return Authorization(
+            quote=quoted,
+            security_code=await self._printed_code(quoted),
+            recheck=lambda history: _refuse_unallowed(policy.decide(facts, history)),
+            window=UNATTENDED_WINDOW,
+            reference=intent.reference,
+        )
+
+    async def _ask(self, intent: OrderIntent, quoted: Quote, ask: Ask) -> Approval:
+        """Record what the person is asked, or return the open approval for the same quote and intent."""
+        now = self._deps.now()
+        approval = Approval(
+            id="ap_" + secrets.token_hex(8),
+            intent=intent,
+            digest=quoted.digest,
+            total=quoted.total,
+            lines=quoted.lines,
+            card=quoted.payer.card,
+            rule=ask.rule,
+            reason=ask.reason,
+            status=ApprovalStatus.OPEN,
+            asked_at=now,
+            expires_at=now + ANSWER_WITHIN,
+        )
+        return await self.journal.approvals.ask(approval, quoted.purchase_key)
+
+    async def preview(self, intent: OrderIntent) -> Preview:
+        """Return what the order would be. It charges nothing; for items it builds a cart: the store gets the address.
 
         Raises:
             NotAllowed: what is missing, and the tool that supplies it.
         """
-        async with stating_earlier(self._journal, wish.store):
-            purchase = await self._quoting.purchase(wish)
-            try:
-                cart = await self._quoting.priced(purchase)
-                quoted = await self._quoting.quoted(purchase, wish, cart)
-                verdict = await self._foreseen(purchase, quoted, wish, cart)
-                return Preview(quoted, verdict, await self.earlier_at(purchase.store))
-            finally:
-                await purchase.tidy()
+        async with stating_earlier(self.journal, intent.store), AsyncExitStack() as cleanup:
+            request = await request_for(intent, self._deps)
+            cleanup.push_async_callback(request.discard_cart)
+            cart = await _price(request) or Cart()
+            quoted = await self._quote(request, intent, cart)
+            verdict = await self._foresee(request, quoted, intent, cart)
+            return Preview(quoted, verdict, await self.earlier_at(request.store))
 
-    async def earlier_at(self, store: str | None) -> Earlier | None:
-        """The order at this store (None: at any) that is in doubt or was placed within a day, if there is one."""
-        return await earlier_order(self._journal, store)
-
-    async def store_of(self, attempt_id: str) -> str | None:
-        """The store of an attempt, or of the question of this id; the journal alone is read."""
-        journal = await self._journal()
-        if (found := await journal.attempt(attempt_id)) is not None:
-            return found.store
-        asked = await journal.approvals.get(attempt_id)
-        return None if asked is None else asked.store
-
-    async def read_before_change(self, store: str | None) -> None:
-        """Read what became of orders that were sent with the shopper's cart here (None: anywhere) before it changes.
-
-        Raises:
-            OrderInProgress, NotAllowed: the cart must not be changed now.
-        """
-        await self._lookup.before_change(store)
-
-    async def _foreseen(self, purchase: OrderRequest, quoted: Quote, wish: OrderIntent, cart: Cart | None) -> Verdict:
-        """What an order of this would meet now, in the order in which `order` looks at it."""
-        decision = await self._ruling.over(wish, cart, quoted)
+    async def _foresee(self, request: OrderRequest, quoted: Quote, intent: OrderIntent, cart: Cart) -> Verdict:
+        """Return what an order of this quote would meet now, in the order in which `place` looks at it."""
+        policy, facts = await self._deps.policy.load(), await self._facts(intent, cart, quoted)
         try:
-            await self._may_order()
+            await self._deps.policy.require_accepted_destination()
         except NotAllowed as stopped:
             return Deny("not_accepted", stopped.message)
-        history = await (await self._journal()).history(new_attempt("", purchase, quoted, wish.reference))
-        verdict = in_practice(decision(history), prints_code=self._security_code is not None)
-        declined = None if isinstance(verdict, Deny) else await self.desk.declined(quoted)
-        if declined is not None:
-            until = f"{declined.expires_at:%H:%M} UTC"
-            return Deny("declined", f"The person declined this order; their no holds until {until}.")
-        return verdict
+        history = await self.journal.history(new_attempt("", request, quoted, intent.reference))
+        verdict = in_practice(policy.decide(facts, history), prints_code=self._deps.security_code is not None)
+        if isinstance(verdict, Deny) or (declined := await self.journal.approvals.declined(quoted.digest)) is None:
+            return verdict
+        until = f"{declined.expires_at:%H:%M} UTC"
+        return Deny("declined", f"The person declined this order; their no holds until {until}.")
 
-    async def history(self, order: Order) -> History:
-        """What the rules would look back at, were this ordered now."""
-        return await (await self._journal()).history(order)
+    # The person answers.
 
-    async def attempt(self, attempt_id: str, *, asks_store: bool = True) -> Attempt | None:
-        """An attempt as it now stands; one in doubt is read again at the store, unless there is no time for that."""
-        unrecorded = await self._sending.unrecorded(attempt_id)
-        if unrecorded is not None:
-            return unrecorded
-        found = await (await self._journal()).attempt(attempt_id)
-        if found is None:
-            return None
-        return await (self._lookup.settled(found) if asks_store else self._sending.as_it_stands(found))
-
-    async def outcome_elsewhere(self, attempt_id: str) -> None:
-        """Wait until an attempt that another program sends has its outcome in the journal, or that program is gone."""
-        while True:
-            found = await self.attempt(attempt_id, asks_store=False)
-            if found is None or found.state is not State.SENDING:
-                return
-            await anyio.sleep(LOOK_EVERY)
-
-    async def of_approval(self, approval_id: str) -> Attempt | None:
-        """What a person's yes to this question began, as it now stands."""
-        found = await (await self._journal()).of_approval(approval_id)
-        return None if found is None else await self._sending.as_it_stands(found)
-
-    def progress(self, attempt: Attempt) -> ProgressLog | None:
-        """Return the progress of an attempt that this process is sending; None for any other."""
-        return self._sending.progress_of(attempt.id)
-
-    async def attempts(self, *, limit: int, before: int | None = None) -> Sequence[Attempt]:
-        """Attempts, newest first; `before` is the number of the last one that was seen."""
-        journal = await self._journal()
-        return [await self._sending.as_it_stands(found) for found in await journal.attempts(limit=limit, before=before)]
-
-    async def require_last_journal(self) -> None:
-        """Raise NotAllowed where earlier orders may be missing from the journal: it is another one or an older copy."""
-        await (await self._journal()).require_last()
-
-    async def settle_all(self, told: Callable[[int, int], None] | None = None) -> Sequence[Attempt]:
-        """Read every attempt in doubt again, and those that a person ended; those in doubt afterwards.
-
-        `told` learns before each one how many were read, of how many.
-        """
-        await self._settling.let_go()
-        doubts = await (await self._journal()).read_further()
-        settled: list[Attempt] = []
-        for found in doubts:
-            if told is not None:
-                told(len(settled), len(doubts))
-            settled.append(await self._lookup.settled(found))
-        return [attempt for attempt in settled if attempt.money_moved == "unknown"]
-
-    async def settle_by_hand(
-        self, attempt: Attempt, order_number: str | None, charged: Money | None = None, *, proof: ApprovalProof
-    ) -> Attempt:
-        """End a doubt as a person says: placed under this number, for this amount if they know it; or not placed.
+    async def review(self, approval_id: str) -> Review:
+        """Read everything that a person has to see before they approve, as it is now.
 
         Raises:
-            NotAllowed: it is being sent at this moment, here or by another program; or the number is blank.
-            PinRefused: a PIN is set, and the proof does not hold it. Nothing was changed.
+            NotAllowed: no open approval has this id.
         """
-        if order_number is not None and not order_number.strip():
-            raise NotAllowed("The order number is blank. Nothing was changed.", money_moved="unknown")
-        await require_person(proof, self._pin, money_moved=attempt.money_moved)
-        stands = await self._sending.as_it_stands(attempt)
-        if stands.state is State.SENDING:
+        approval = await self.journal.approvals.get(approval_id)
+        if approval is None or not self.is_open(approval):
             raise NotAllowed(
-                "This order is being sent at this moment, and the store's answer will say how it ended. Look again "
-                "in a few minutes.",
-                money_moved="unknown",
-                next="firmly-mcp orders list",
+                "There is no open approval of this id: it was answered, another took its place, or its ten minutes are "
+                "over."
             )
-        return await self._settling.by_hand(stands, order_number, charged)
+        # It may have been ordered since it was asked: no error hides that.
+        async with stating_earlier(self.journal, approval.store), AsyncExitStack() as cleanup:
+            request = await request_for(approval.intent, self._deps)
+            cleanup.push_async_callback(request.discard_cart)
+            cart = await _price(request) or Cart()
+            quoted = await self._quote(request, approval.intent, cart)
+            keys, pin_set = (
+                keys_of(request, approval.intent, cart, self._deps.owner),
+                await self._deps.wallet.pin.is_set(),
+            )
+            review = Review(
+                approval,
+                quoted,
+                request,
+                cart,
+                in_doubt=tuple(one for one in await self.journal.in_doubt() if one.store == request.store),
+                previous=await self.journal.bought(keys, within=_A_SHORT_WHILE),
+                recipient=await self._recipient(approval.intent, cart, quoted.payer),
+                pin_set=pin_set,
+                pin_required=pin_set and await self._pin_required(quoted.total),
+                alarms=tuple(await self.journal.alarms(within=WATCH)),
+            )
+            # What a person looks at is kept until they answer.
+            cleanup.pop_all()
+            return review
 
-    async def accept_journal(self, proof: ApprovalProof) -> None:
-        """Take the journal that is there as the right one, as a person says.
+    async def approve(self, review: Review, code: SecretStr, proof: ApprovalProof) -> Attempt:
+        """Place the order that a person approved, here and now.
+
+        Whether the PIN is required is decided again, and not by what was shown.
 
         Raises:
-            PinRefused: a PIN is set, and the proof does not hold it. Nothing was changed.
+            CardRefused: the security code has not the form that the card's brand has. The approval stays open.
+            PinRefused: the PIN is missing or wrong. The approval stays open.
+            RuleDenied: the rules now refuse what they asked about.
+            NotAllowed, QuoteChanged, WalletError, StoreError, Unreachable, UnexpectedAnswer: nothing was sent.
         """
-        await require_person(proof, self._pin)
-        await (await self._journal()).accept()
+        intent = review.approval.intent
+        async with stating_earlier(self.journal, review.quote.store):
+            await self._deps.policy.require_accepted_destination()
+            if problem := review.check_code(code):
+                raise CardRefused(f"{problem} Nothing was sent.")
+            if await self._pin_required(review.quote.total):
+                await require_person(proof, self._deps.wallet.pin)
+            policy, facts = await self._deps.policy.load(), await self._facts(intent, review.cart, review.quote)
+            authorization = Authorization(
+                quote=review.quote,
+                security_code=OneUse(code, "a security code"),
+                recheck=lambda history: _refuse_denied(policy.decide(facts, history)),
+                approval_id=review.approval.id,
+                channel=proof.channel,
+                # The doubt and the earlier order were shown: to approve next to them is to want one more.
+                repeat=intent.repeat or review.previous is not None,
+                reference=intent.reference,
+            )
+            attempt = await self._executor.start(review.request, authorization)
+            if attempt.is_new and (entry := review.recipient.shipped_to) is not None:
+                # The order goes on, whatever happens to the address book: at worst the next one asks again.
+                with suppress(WalletError):
+                    await self._deps.wallet.accept_address(entry)
+            return attempt
 
-    async def unlock_card(self, label: str, proof: ApprovalProof) -> bool:
-        """Let a card pay again after two declined payments, as a person says; False if it was not locked.
+    async def decline(self, review: Review, channel: str) -> bool:
+        """Record that the person declines, until the approval would have expired; False if it was not open any more."""
+        is_new = await self.journal.approvals.decline(review.approval.id, channel)
+        await review.request.discard_cart()
+        return is_new
 
-        Raises:
-            PinRefused: a PIN is set, and the proof does not hold it. Nothing was changed.
-        """
-        await require_person(proof, self._pin)
-        return await (await self._journal()).unlock_card(label)
+    # From an intent to a quote, and what the rules are asked about it.
 
-    async def drain(self, seconds: float) -> None:
-        """Let sends in flight end, for at most this long; what has not ended by then stays in doubt."""
-        await self._sending.drain(seconds)
+    async def _quote(self, request: OrderRequest, intent: OrderIntent, cart: Cart) -> Quote:
+        wallet = self._deps.wallet
+        card = await wallet.card_summary(intent.card)
+        billing = await wallet.address(card.billing_address)
+        firmly = await self._deps.stores.shopper()
+        payment = PaymentMethod(
+            environment=self._deps.owner.environment,
+            shopper=self._deps.owner.shopper,
+            payment_host=firmly.session.hosts.payment,
+            card=CardRef(card.label, card.brand, card.last_four),
+            billing=billing.as_firmly(),
+            address_key=await wallet.address_key(),
+            ships_to=request.shipping if isinstance(request, ItemsOrder) else None,
+        )
+        return quote(request.store, cart, payment)
 
-    async def let_end(self, seconds: float) -> None:
-        """Let the sends that are in flight now end, for at most this long; others may begin meanwhile."""
-        await self._sending.let_end(seconds)
+    async def _recipient(self, intent: OrderIntent, cart: Cart, payment: PaymentMethod) -> Recipient:
+        label = None if intent.items is None else (await self._deps.wallet.address(intent.address)).label
+        return recipient(await self._deps.wallet.addresses(), shipping_of(cart, payment), label)
 
-    async def alarms(self) -> Sequence[Attempt]:
-        """The attempts of which the store shows something else than a person recorded, newest first."""
-        return await (await self._journal()).alarms(within=WATCH)
+    async def _facts(self, intent: OrderIntent, cart: Cart, quoted: Quote) -> Order:
+        known = await self._recipient(intent, cart, quoted.payer)
+        return Order(
+            store=quoted.store,
+            total=quoted.total,
+            card_label=quoted.payer.card.label,
+            # What is sent is the call's, whatever the store's cart states: both count.
+            quantities=(*quoted.quantities, *intent.quantities),
+            tool=intent.tool,
+            address_hash=quoted.address_hash,
+            known_address=known.is_own,
+            repeat=intent.repeat,
+        )
 
-    async def _ordered(self, wish: OrderIntent, max_total: Decimal | None) -> Attempt | Approval:
-        await self._may_order()
-        if await self._lookup.turns_up(wish.store):
-            late = await self._lookup.of_call(wish, PLACED_WINDOW)
-            if late is not None:
-                return late
-        purchase = await self._quoting.purchase(wish)
-        cart = await self._quoting.priced(purchase)
-        if wish.items is None and (cart is None or cart.is_empty or cart.submitted):
-            return await self._lookup.of_cart(wish.store, cart)
-        async with tidied_on_error(purchase):
-            return await self._found_or_decided(purchase, wish, cart or Cart(), max_total)
+    async def _pin_required(self, total: Money) -> bool:
+        policy = await self._deps.policy.load()
+        return policy.pin_required(lambda rules: pin_required(rules, total))
 
-    async def _found_or_decided(
-        self, purchase: OrderRequest, wish: OrderIntent, cart: Cart, max_total: Decimal | None
-    ) -> Attempt | Approval:
-        journal, keys = await self._journal(), self._quoting.keys(purchase, wish, cart)
-        # Neither a cart that cannot be paid nor a card, keyring or rules that cannot be read hide what was sent before.
-        if (found := await journal.find(keys, PLACED_WINDOW, repeat=wish.repeat)) is not None:
-            return await self._existing(purchase, found)
-        quoted = await self._quoting.quoted(purchase, wish, cart)
-        new = new_attempt("", purchase, quoted, wish.reference)
-        standing = await journal.standing(new, PLACED_WINDOW, repeat=wish.repeat)
-        if isinstance(standing, Attempt):
-            return await self._existing(purchase, standing)
-        decision = await self._ruling.over(wish, cart, quoted)
-        verdict = in_practice(decision(standing), prints_code=self._security_code is not None)
-        alone = isinstance(verdict, Allow)
-        if alone and (found := await journal.find(new, _UNATTENDED_WINDOW, repeat=wish.repeat)) is not None:
-            return await self._existing(purchase, found)
-        _refuse_above(quoted, max_total)
-        refuse_denied(verdict)
-        declined = await self.desk.declined(quoted)
-        if declined is not None:
-            await purchase.tidy()
-            return declined
-        if isinstance(verdict, Allow):
-            _refuse_unbounded(quoted, max_total)
-            return await self._sent_by_rules(purchase, quoted, wish, decision)
-        await purchase.tidy()
-        assert isinstance(verdict, Ask)
-        return await self.desk.ask(quoted, wish, verdict)
-
-    async def _existing(self, purchase: OrderRequest, found: Attempt) -> Attempt:
-        attempt = await self._lookup.settled(found)
-        await purchase.tidy()
-        return attempt
-
-    async def _sent_by_rules(
-        self, purchase: OrderRequest, quoted: Quote, wish: OrderIntent, decision: Decision
-    ) -> Attempt:
-        assert self._security_code is not None
-        permit = Permit(lambda history: refuse_unallowed(decision(history)), window=_UNATTENDED_WINDOW)
-        code = await self._security_code()
+    async def _printed_code(self, quoted: Quote) -> OneUse[SecretStr]:
+        assert self._deps.security_code is not None, "without a command that prints the code, a person is asked"
+        code = await self._deps.security_code()
         if problem := code_problem(code, quoted.payer.card.brand):
             raise CardRefused(f"{problem} The cvv_command printed another one. Nothing was sent.")
-        yes = Yes(quoted, permit, OneUse(code, "a security code"), reference=wish.reference)
-        return await self._sending.start(purchase, yes)
+        return OneUse(code, "a security code")
 
 
-def _refuse_above(quoted: Quote, max_total: Decimal | None) -> None:
+async def _price(request: OrderRequest) -> Cart | None:
+    """Return the cart with the store's total, or None where there is no cart."""
+    try:
+        return await request.price()
+    except CartNotFound:
+        return None
+
+
+def _refuse_above(max_total: Decimal | None, quoted: Quote) -> None:
     if max_total is not None and quoted.total.amount > max_total:
         limit = Money(max_total, quoted.total.currency)
         raise NotAllowed(f"The total is {quoted.total}, above the {limit} that max_total allows. Nothing was sent.")
 
 
-def _refuse_unbounded(quoted: Quote, max_total: Decimal | None) -> None:
+def _require_max_total(max_total: Decimal | None, quoted: Quote) -> None:
     if max_total is None:
         raise NotAllowed(
             "Your rules allow this without asking, and then max_total is required: the most it may cost. "
             f"The total is {quoted.total}. Nothing was sent."
         )
+
+
+def _refuse_denied(verdict: Verdict) -> None:
+    if isinstance(verdict, Deny):
+        raise RuleDenied(f"{verdict.reason} Nothing was sent.", rule=verdict.rule)
+
+
+def _refuse_unallowed(verdict: Verdict) -> None:
+    _refuse_denied(verdict)
+    if not isinstance(verdict, Allow):
+        raise NotAllowed("Your rules no longer allow this without asking. Nothing was sent; order again to ask.")

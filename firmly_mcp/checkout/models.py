@@ -56,6 +56,11 @@ class OrderIntent:
         return "complete_order" if self.items is None else "place_order"
 
     @property
+    def quantities(self) -> tuple[int, ...]:
+        """How many of each variant the call names; none where it means the cart."""
+        return tuple(_wanted(self.items or ()).values())
+
+    @property
     def intent_key(self) -> str | None:
         """What finds attempts of the same items before anything is read; None where the cart says what is meant."""
         return None if self.items is None else intent_key(self.items)
@@ -88,10 +93,14 @@ class OrderIntent:
 
 def intent_key(items: Sequence[Item]) -> str:
     """A digest of what items name: refs with quantities, in no order; equal refs are one."""
+    return hashlib.sha256(json.dumps(sorted(_wanted(items).items())).encode()).hexdigest()
+
+
+def _wanted(items: Sequence[Item]) -> Mapping[str, int]:
     wanted: Counter[str] = Counter()
     for item in items:
         wanted[item.ref] += item.quantity
-    return hashlib.sha256(json.dumps(sorted(wanted.items())).encode()).hexdigest()
+    return wanted
 
 
 # An attempt: our record of trying to order, and the table of how it may move.

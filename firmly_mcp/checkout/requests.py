@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from firmly_mcp.api import encoding
 from firmly_mcp.api.client import FirmlyClient
+from firmly_mcp.api.encoding import store_name
 from firmly_mcp.api.locks import CartLock
 from firmly_mcp.api.models import Cart, Order
 from firmly_mcp.api.payments import (
@@ -29,8 +30,12 @@ from firmly_mcp.api.payments import (
 )
 from firmly_mcp.api.transport import LastLook
 from firmly_mcp.errors import FirmlyError, WalletError
+from firmly_mcp.settings import Owner
 
-from .models import Item, ProgressEvent, intent_key
+from .deps import Deps, StoreClients
+from .journal.lookup import PurchaseKeys
+from .models import Attempt, Item, OrderIntent, ProgressEvent, intent_key
+from .quote import Quote, purchase_key
 
 Tell = Callable[[ProgressEvent], None]
 
@@ -40,19 +45,6 @@ _NOT_PRICED: Final = (
 )
 # A token that is at hand when the price is read last is still good for the order that follows.
 _SPARE_SECONDS: Final = 60.0
-
-
-class SendingDevices(Protocol):
-    """Devices at Firmly that live for one attempt; their tokens are kept until the attempt's outcome is certain."""
-
-    async def of_attempt(self, attempt_id: str) -> FirmlyClient:
-        """The attempt's own device, made at the first call and found again at any later one."""
-
-    async def kept(self, attempt_id: str) -> FirmlyClient | None:
-        """The attempt's own device as it was made; None where its token is not kept."""
-
-    async def forget(self, attempt_id: str) -> None:
-        """Delete the attempt's token."""
 
 
 class OrderRequest(Protocol):
@@ -106,7 +98,7 @@ class OrderRequest(Protocol):
         sent.
         """
 
-    async def tidy(self) -> None:
+    async def discard_cart(self) -> None:
         """Leave nothing behind that was made only to learn a price."""
 
 
@@ -148,7 +140,7 @@ class CartOrder:
         answer = await self.firmly.complete_order(self.store, sealed, billing, hold=hold, last_look=last_look)
         return answer if isinstance(answer, Order) else None
 
-    async def tidy(self) -> None:
+    async def discard_cart(self) -> None:
         return None
 
 
@@ -160,7 +152,7 @@ class ItemsOrder:
     items: Sequence[Item]
     shipping: Mapping[str, str]
     pricing: FirmlyClient
-    senders: SendingDevices
+    stores: StoreClients
     tool: str = "place_order"
     sends_cart: bool = False
     _sender: FirmlyClient | None = None
@@ -197,7 +189,7 @@ class ItemsOrder:
         return self._sender is not None and self._sender.session.has_token
 
     async def prepare(self, attempt_id: str) -> None:
-        self._sender = await self.senders.of_attempt(attempt_id)
+        self._sender = await self.stores.of_attempt(attempt_id)
         await self._session_at_hand()
 
     async def _session_at_hand(self) -> None:
@@ -209,7 +201,7 @@ class ItemsOrder:
             )
 
     async def settled(self, attempt_id: str) -> None:
-        await self.senders.forget(attempt_id)
+        await self.stores.forget(attempt_id)
 
     async def send(
         self, sealed: EncryptedCard, billing: Mapping[str, str], hold: CartLock | None, tell: Tell, last_look: LastLook
@@ -220,7 +212,7 @@ class ItemsOrder:
         async with order as events:
             return await read_to_end(events, lambda event: tell(_in_words(event)))
 
-    async def tidy(self) -> None:
+    async def discard_cart(self) -> None:
         with suppress(FirmlyError):
             await self.pricing.clear_cart(self.store)
 
@@ -239,3 +231,46 @@ def _in_words(happened: OrderEvent) -> ProgressEvent:
             return ProgressEvent("error", "The store reported a problem. No outcome is confirmed.", "unknown")
         case _:
             return ProgressEvent("store-event", "The store reported a step that is not known here.", "unknown")
+
+
+async def request_for(intent: OrderIntent, deps: Deps) -> OrderRequest:
+    """Return the way to order that an intent means.
+
+    Raises:
+        InvalidRequest: the store is no host name.
+        AddressNotFound: no address has this label.
+    """
+    store = store_name(intent.store)
+    if intent.items is None:
+        return CartOrder(store, await deps.stores.shopper())
+    address = await deps.wallet.address(intent.address)
+    return ItemsOrder(store, intent.items, address.as_firmly(), await deps.stores.throwaway(), deps.stores)
+
+
+def keys_of(request: OrderRequest, intent: OrderIntent, cart: Cart, owner: Owner) -> PurchaseKeys:
+    """Return what finds the attempts of this purchase once its cart was read; it takes no card and no keyring."""
+    return PurchaseKeys(
+        store=request.store,
+        intent_key=request.intent_key,
+        purchase_key=purchase_key(owner.environment, owner.shopper, request.store, cart),
+        cart_id=cart.cart_id if request.sends_cart else None,
+        reference=intent.reference,
+    )
+
+
+def new_attempt(attempt_id: str, purchase: OrderRequest, quoted: Quote, reference: str | None) -> Attempt:
+    """Return the attempt that an order of this quote would be, before it is written."""
+    return Attempt(
+        id=attempt_id,
+        store=quoted.store,
+        tool=purchase.tool,
+        purchase_key=quoted.purchase_key,
+        digest=quoted.digest,
+        cart_id=quoted.cart_id if purchase.sends_cart else None,
+        total=quoted.total,
+        lines=quoted.lines,
+        card=quoted.payer.card,
+        reference=reference,
+        address_hash=quoted.address_hash,
+        intent_key=purchase.intent_key,
+    )

@@ -8,21 +8,18 @@ order that turns up is there, whatever a person said of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from firmly_mcp.api.client import FirmlyClient
 from firmly_mcp.api.models import Cart
 from firmly_mcp.errors import CartNotFound, FirmlyError, WalletError
 from firmly_mcp.money import Money
 
-from .journal.journal import Journal
+from .deps import Deps
 from .models import BY_A_PERSON, Attempt, Outcome, State, plain_number
 from .proof import outcome_of_answer
-from .requests import SendingDevices
 
 # How long the store is read after a person ended an attempt. Firmly's sessions live no longer.
 WATCH: Final = timedelta(days=30)
@@ -51,16 +48,9 @@ class Reading:
 class Settlement:
     """Reads what became of attempts, each on the device that sent it."""
 
-    def __init__(
-        self,
-        *,
-        firmly: Callable[[], Awaitable[FirmlyClient]],
-        senders: SendingDevices,
-        journal: Callable[[], Awaitable[Journal]],
-    ) -> None:
-        self._firmly = firmly
-        self._senders = senders
-        self._journal = journal
+    def __init__(self, deps: Deps) -> None:
+        self._stores = deps.stores
+        self._journal = deps.journal
 
     async def read(self, attempt: Attempt) -> Reading:
         """Read the attempt's cart, and write down what that proves. What proves nothing leaves it as it was."""
@@ -68,12 +58,12 @@ class Settlement:
             return Reading(attempt)
         elsewhere = False
         try:
-            kept = await self._senders.kept(attempt.id)
+            kept = await self._stores.kept(attempt.id)
             elsewhere = kept is not None
             if kept is None and attempt.on_own_device:
                 # A new device would see a cart of its own.
                 return Reading(await self._unreadable(attempt))
-            cart = await (kept or await self._firmly()).get_cart(attempt.store)
+            cart = await (kept or await self._stores.shopper()).get_cart(attempt.store)
         except CartNotFound:
             return Reading(await self._explained(attempt, _CART_GONE))
         except FirmlyError as error:
@@ -90,50 +80,49 @@ class Settlement:
         ended = await self._placed(attempt, outcome)
         if ended.state is State.PLACED and ended.watched_until is None:
             with suppress(WalletError):
-                await self._senders.forget(attempt.id)
+                await self._stores.forget(attempt.id)
         return ended
 
-    async def by_hand(self, attempt: Attempt, order_number: str | None, charged: Money | None = None) -> Attempt:
+    async def settle_manually(
+        self, attempt: Attempt, order_number: str | None, charged: Money | None = None
+    ) -> Attempt:
         """End a doubt as a person says: with the order's number and amount, or without a number as not placed.
 
         Firmly tells no amount for an order number, so without the person's word it stays not known until the cart
         shows it. What reading it takes is kept until then.
         """
-        journal = await self._journal()
         state = State.NOT_PLACED if order_number is None else State.PLACED
         outcome = Outcome(state, order_number=order_number, charged=charged, reason=BY_A_PERSON)
-        return await journal.end(attempt, outcome, watch=WATCH)
+        return await self._journal.end(attempt, outcome, watch=WATCH)
 
     async def let_go(self) -> None:
         """Forget what reads attempts that a person ended so long ago that the store is read no further for them."""
-        journal = await self._journal()
-        for attempt in await journal.no_longer_read():
+        for attempt in await self._journal.no_longer_read():
             # A keyring that is locked now is asked again by the next start.
             with suppress(WalletError):
-                await self._senders.forget(attempt.id)
-                await journal.unwatch(attempt)
+                await self._stores.forget(attempt.id)
+                await self._journal.unwatch(attempt)
 
     async def _placed(self, attempt: Attempt, outcome: Outcome) -> Attempt:
-        journal = await self._journal()
         if attempt.state is State.PLACED:
-            return await journal.note(attempt, *_noted(attempt, outcome)) if attempt.watched_until else attempt
-        ended = await journal.end(attempt, outcome, is_reading=True)
+            return await self._journal.note(attempt, *_noted(attempt, outcome)) if attempt.watched_until else attempt
+        ended = await self._journal.end(attempt, outcome, is_reading=True)
         if ended.alarm:
             _log.warning("attempt %s was recorded as not placed, and the store has the order", attempt.id)
         elif ended.state is State.NOT_PLACED and ended.watched_until is not None:
             # The number is another attempt's: this cart has shown all that it can.
-            ended = await journal.unwatch(ended)
+            ended = await self._journal.unwatch(ended)
         return ended
 
     async def _explained(self, attempt: Attempt, reason: str) -> Attempt:
         if attempt.state is not State.UNKNOWN or attempt.outcome.reason == reason:
             return attempt
-        return await (await self._journal()).explain(attempt, reason)
+        return await self._journal.explain(attempt, reason)
 
     async def _unreadable(self, attempt: Attempt) -> Attempt:
         if attempt.state is State.UNKNOWN:
             return await self._explained(attempt, _DEVICE_GONE)
-        return await (await self._journal()).unwatch(attempt)
+        return await self._journal.unwatch(attempt)
 
 
 def _noted(attempt: Attempt, shown: Outcome) -> tuple[Money | None, str]:

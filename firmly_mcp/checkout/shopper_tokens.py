@@ -22,7 +22,7 @@ class ShopperTokens:
         self,
         kept: StoredText,
         of_attempt: Callable[[str], StoredText],
-        journal: Callable[[], Awaitable[Journal | None]],
+        journal: Callable[[], Awaitable[Journal]],
     ) -> None:
         self._kept = kept
         self._of_attempt = of_attempt
@@ -46,7 +46,7 @@ class ShopperTokens:
     async def _hand_over(self, before: str) -> None:
         try:
             journal = await self._journal()
-            attempts = [] if journal is None else await journal.read_further()
+            attempts = await journal.read_further() if journal.exists else []
         except NotAllowed as error:
             raise WalletError(f"The session's token was not replaced: {error.message}") from error
         for attempt in attempts:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from firmly_mcp.checkout.flow import Checkout
     from firmly_mcp.checkout.models import Approval, Attempt
     from firmly_mcp.checkout.quote import Term
-    from firmly_mcp.checkout.review import Review
+    from firmly_mcp.checkout.flow import Review
 
 _LEFT_OPEN: Final = "Nothing was sent, and the question stays open: run `firmly-mcp approve` again to answer it."
 
@@ -56,7 +56,7 @@ async def _approve(services: Services, approval_id: str | None, *, as_json: bool
 
 
 async def _open_approval(checkout: Checkout, approval_id: str | None) -> Approval:
-    waiting = await checkout.desk.open_approvals()
+    waiting = await checkout.open_approvals()
     found = next((approval for approval in waiting if approval_id in {None, approval.id}), None)
     if found is None:
         raise NotAllowed(
@@ -70,7 +70,7 @@ async def _answer(checkout: Checkout, approval: Approval) -> Attempt | None:
     """Ask until the person approves or declines these terms; return the ended attempt, or None if they declined."""
     with controlling_terminal("Approving an order") as terminal:
         while True:
-            review = await checkout.desk.review(approval.id)
+            review = await checkout.review(approval.id)
             _show(review, terminal.write)
             terminal.flush()
             try:
@@ -83,7 +83,7 @@ async def _answer(checkout: Checkout, approval: Approval) -> Attempt | None:
 
 
 async def _decline(checkout: Checkout, review: Review, terminal: TextIO) -> None:
-    if not await checkout.desk.decline(review, CHANNEL):
+    if not await checkout.decline(review, CHANNEL):
         raise NotAllowed(
             "This question was answered elsewhere, replaced, or has expired meanwhile, so it was not declined here. "
             "`firmly-mcp orders list` shows what came of it.",
@@ -98,7 +98,7 @@ async def _place(checkout: Checkout, review: Review, terminal: TextIO) -> Attemp
     code = await _ask_code(review, terminal)
 
     async def place(pin: SecretStr | None) -> Attempt:
-        return await checkout.desk.approve(review, code, proof_at(terminal, pin))
+        return await checkout.approve(review, code, proof_at(terminal, pin))
 
     return await ask_pin(terminal, place, consequence=_LEFT_OPEN) if review.pin_required else await place(None)
 
@@ -149,11 +149,11 @@ def _show(review: Review, write: Callable[[str], object]) -> None:
     write(f"An assistant wants to order at {quote.store}. You are asked because: {review.approval.reason}\n\n")
     for late in review.alarms:
         write(f"WARNING about {'; '.join(late.lines)} at {late.store}: {late.alarm}\n")
-    for doubt in review.doubts:
+    for doubt in review.in_doubt:
         write(f"IN DOUBT at this store since {doubt.begun_at:%Y-%m-%d %H:%M} UTC: {doubt.total}, ")
         write(f"{'; '.join(doubt.lines)}. It may have been placed.\n")
-    if review.just_bought is not None:
-        bought = review.just_bought
+    if review.previous is not None:
+        bought = review.previous
         write(f"THE SAME WAS BOUGHT at {bought.begun_at:%H:%M} UTC: order {bought.outcome.order_number}.\n")
     for line in quote.lines:
         write(f"  {line}\n")

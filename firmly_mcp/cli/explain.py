@@ -20,7 +20,6 @@ from firmly_mcp.app import Services
 from firmly_mcp.checkout.policy.acceptance import WHERE, AcceptedSettings, in_force
 from firmly_mcp.checkout.policy.evaluate import Allow, Ask, Deny, Order, Step, Verdict, decide, explain
 from firmly_mcp.checkout.quote import address_hash, as_sent, recipient
-from firmly_mcp.checkout.ruling import in_practice
 from firmly_mcp.errors import CardNotFound, NotAllowed
 from firmly_mcp.money import CURRENCIES, Money, nearest_currency
 from firmly_mcp.settings import Settings

@@ -205,7 +205,7 @@ async def _settle_manually(
         return await run_as_person(
             wallet.pin,
             terminal,
-            lambda proof: checkout.settle_by_hand(attempt, number, charged, proof=proof),
+            lambda proof: checkout.settle_manually(attempt, number, charged, proof=proof),
             without_pin=_SETTLE,
             money_moved=attempt.money_moved,
         )

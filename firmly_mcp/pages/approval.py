@@ -22,10 +22,9 @@ from .rendering import Rendering
 from .sessions import Asking
 
 if TYPE_CHECKING:
-    from firmly_mcp.checkout.flow import Checkout
+    from firmly_mcp.checkout.flow import Checkout, Review
     from firmly_mcp.checkout.models import Approval, Attempt, ProgressLog
     from firmly_mcp.checkout.quote import Quote
-    from firmly_mcp.checkout.review import Review
 
 _LONGEST_PIN: Final = 200
 
@@ -69,7 +68,7 @@ class Ending:
 
 def read_ending(form: Form, review: Review) -> Ending | None:
     """What a form says of a doubt that stands on the page; None where the form is about no such doubt."""
-    attempt = next((doubt for doubt in review.doubts if doubt.id == form.text("doubt")), None)
+    attempt = next((doubt for doubt in review.in_doubt if doubt.id == form.text("doubt")), None)
     answer = form.text("answer")
     if attempt is None or answer not in {"was_placed", "was_not_placed"}:
         return None
@@ -235,26 +234,26 @@ class ApprovalPage:
 
     async def _closed(self) -> Response | None:
         """What became of a question that cannot be answered any more; None where it still can."""
-        desk = self._placement.desk
-        if any(waiting.id == self._approval.id for waiting in await desk.open_approvals()):
+        placement = self._placement
+        if any(waiting.id == self._approval.id for waiting in await placement.open_approvals()):
             return None
-        stands = await desk.answered(self._approval.id) or self._approval
+        stands = await placement.answered(self._approval.id) or self._approval
         words = closed_text(stands)
         return self._rendering.page("closed", status=410, title=words.title, words=words.person, approval=stands)
 
     async def _read(self) -> Review:
         """The order as it is now, in the place of what was shown before."""
-        review = await self._placement.desk.review(self._approval.id)
+        review = await self._placement.review(self._approval.id)
         before = self._review
         if self._paying is None and not self._declined:
             self._review = review
-            await _tidy(before)
+            await _discard(before)
         else:
-            await _tidy(review)
+            await _discard(review)
         return review
 
     async def _pay(self, asking: Asking, review: Review, answer: Answer) -> Attempt:
-        return await self._placement.desk.approve(review, answer.code, asking.proof(answer.pin))
+        return await self._placement.approve(review, answer.code, asking.proof(answer.pin))
 
     async def _paid(self, paying: asyncio.Task[Attempt]) -> None:
         """Wait until the order is on its way or was refused; a second click waits for the same."""
@@ -295,13 +294,13 @@ class ApprovalPage:
                 self._tell(problems, review, without_secrets(ending))
             elif self._review is review:
                 self._review = None
-                await _tidy(review)
+                await _discard(review)
 
     async def _settled(self, asking: Asking, ending: Ending) -> list[Problem]:
         """Why a doubt was not ended; nothing when it was."""
         proof = asking.proof(ending.pin)
         try:
-            self._ended = await self._placement.settle_by_hand(ending.attempt, ending.order_number, proof=proof)
+            self._ended = await self._placement.settle_manually(ending.attempt, ending.order_number, proof=proof)
         except PinRefused as refused:
             return [Problem(refused.message, field=PIN + ending.attempt.id)]
         except FirmlyError as refused:
@@ -310,7 +309,7 @@ class ApprovalPage:
 
     async def _decline(self, review: Review) -> None:
         self._declined = True
-        if await self._placement.desk.decline(review, CHANNEL):
+        if await self._placement.decline(review, CHANNEL):
             self._closes_at = self._now() + READABLE
         else:
             # Answered elsewhere, replaced or expired: the next look says which.
@@ -344,9 +343,9 @@ class ApprovalPage:
         """Let go of a review that nobody will answer."""
         if self._paying is None and not self._declined:
             review, self._review = self._review, None
-            await _tidy(review)
+            await _discard(review)
 
 
-async def _tidy(review: Review | None) -> None:
+async def _discard(review: Review | None) -> None:
     if review is not None:
-        await review.purchase.tidy()
+        await review.request.discard_cart()

@@ -13,7 +13,7 @@ from firmly_mcp.redaction import code_length
 from firmly_mcp.untrusted import clean
 
 if TYPE_CHECKING:
-    from firmly_mcp.checkout.review import Review
+    from firmly_mcp.checkout.flow import Review
 
 
 @dataclass(frozen=True, slots=True)

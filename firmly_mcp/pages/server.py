@@ -85,7 +85,7 @@ class Pages:
         from .approval import ApprovalPage
 
         placement = await self._placement()
-        waiting = await placement.desk.open_approvals()
+        waiting = await placement.open_approvals()
         approval = next((approval for approval in waiting if approval.id == approval_id), None)
         if approval is None:
             raise NotAllowed("There is no open approval of this id: it was answered, or its ten minutes are over.")

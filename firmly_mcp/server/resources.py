@@ -107,12 +107,11 @@ def add_resources(server: MCPServer[Any], services: Services) -> None:
 
 
 async def _rules(services: Services) -> View:
-    from firmly_mcp.checkout.policy.acceptance import in_force
 
     from .views.rules import RulesView
 
     accepted = await services.accepted()
-    rules = in_force(await accepted.standing(), accepted.accept_command)
+    rules = await accepted.load()
     return RulesView.of(rules, prints_code=bool(services.settings.cvv_command))
 
 

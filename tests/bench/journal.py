@@ -10,6 +10,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from firmly_mcp.checkout.journal.journal import Journal
+from firmly_mcp.settings import Owner
 from tests.checkout.journal.test_journal import DRAFT, PERMIT, Kept
 
 from .figures import ms, p99
@@ -21,9 +22,7 @@ async def committed_attempts() -> dict[str, float]:
     """Milliseconds, on the disk of the temporary directory; `Kept` stands for the keyring."""
     with TemporaryDirectory(prefix="firmly-mcp-bench-") as folder:
         path = Path(folder) / "journal.sqlite3"
-        journal = await Journal.open(
-            path, Kept(), environment="simulator", shopper="bench", now=lambda: datetime.now(UTC)
-        )
+        journal = Journal(path, Kept(), owner=Owner("simulator", "bench"), now=lambda: datetime.now(UTC))
         async with journal:
             seconds = [await _timed(journal, number) for number in range(ATTEMPTS)]
     return {

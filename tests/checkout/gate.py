@@ -14,9 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.app import Services, open_services, simulator_dir
-from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.flow import Checkout, Review
 from firmly_mcp.checkout.models import Approval, Attempt, Item, OrderIntent
-from firmly_mcp.checkout.review import Review
 from firmly_mcp.settings import Settings
 from firmly_mcp.simulator import Simulator
 from firmly_mcp.wallet.memory import MemoryKeychain, fill
@@ -87,17 +86,17 @@ class Gate:
 
     async def asked(self, wish: OrderIntent) -> Approval:
         """The question that an order becomes."""
-        answer = await self.placement.order(wish)
+        answer = await self.placement.place(wish)
         assert isinstance(answer, Approval)
         return answer
 
     async def reviewed(self, wish: OrderIntent) -> Review:
         """What a person is shown of an order."""
-        return await self.placement.desk.review((await self.asked(wish)).id)
+        return await self.placement.review((await self.asked(wish)).id)
 
     async def bought(self, wish: OrderIntent) -> Attempt:
         """An order that a person said yes to."""
-        return await self.ended(await self.placement.desk.approve(await self.reviewed(wish), CODE, BY_PERSON))
+        return await self.ended(await self.placement.approve(await self.reviewed(wish), CODE, BY_PERSON))
 
     async def ended(self, placing: Attempt, at: Checkout | None = None) -> Attempt:
         """Wait for the outcome, and read it as anyone later would, in the program that sends it."""

@@ -25,7 +25,7 @@ EXACT = Decimal("53.40")
 
 async def placed(gate: Gate, wish: OrderIntent, max_total: Decimal = MUCH) -> Attempt:
     """An order that the rules allow, or the one it belongs to."""
-    placing = await gate.placement.order(wish, max_total=max_total)
+    placing = await gate.placement.place(wish, max_total=max_total)
     assert isinstance(placing, Attempt)
     assert (await gate.ended(placing)).state is State.PLACED
     return placing
@@ -37,7 +37,7 @@ async def test_what_the_rules_allow_is_placed_without_a_question(gate: Gate, wis
     gate.rules('[USD]\nask_above = "53.40"\nask_above_a_day = "53.40"')
     await placed(gate, wish, EXACT)
     assert gate.charges == [5340]
-    assert not await gate.placement.desk.open_approvals()
+    assert not await gate.placement.open_approvals()
 
 
 @BOTH
@@ -56,9 +56,9 @@ async def test_a_cent_above_what_is_allowed_asks(
 async def test_where_rules_allow_alone_the_call_has_to_say_the_most_it_may_cost(gate: Gate, wish: OrderIntent) -> None:
     gate.rules(ALLOW)
     with pytest.raises(NotAllowed, match=r"max_total is required.*53\.40 USD"):
-        await gate.placement.order(wish)
+        await gate.placement.place(wish)
     with pytest.raises(NotAllowed, match=r"above the 53\.39 USD that max_total allows"):
-        await gate.placement.order(wish, max_total=Decimal("53.39"))
+        await gate.placement.place(wish, max_total=Decimal("53.39"))
     assert not gate.orders_sent()
     await placed(gate, wish, EXACT)
 
@@ -85,10 +85,10 @@ async def test_what_the_rules_refuse_is_denied_by_name_whatever_the_call_says(
     gate.rules(f'[USD]\n{rule} = "53.39"')
     for asked in (wish, replace(wish, repeat=True), replace(wish, reference="mine")):
         with pytest.raises(RuleDenied, match="Nothing was sent") as caught:
-            await gate.placement.order(asked, max_total=MUCH)
+            await gate.placement.place(asked, max_total=MUCH)
         assert caught.value.rule == f"USD.{rule}"
     assert not gate.orders_sent()
-    assert not await gate.placement.desk.open_approvals()
+    assert not await gate.placement.open_approvals()
 
 
 @BOTH
@@ -98,16 +98,16 @@ async def test_rules_that_cannot_be_read_let_nothing_be_ordered_or_asked(gate: G
     for broken in ("[USD", "[USD]\nask_abov = 1", "[USD]\nask_above = 2\nrefuse_above = 1"):
         gate.rules(broken)
         with pytest.raises(SettingsError, match="No order is sent"):
-            await gate.placement.order(wish, max_total=MUCH)
+            await gate.placement.place(wish, max_total=MUCH)
     rules.write_bytes(b"\xff\xfe[USD]")
     with pytest.raises(SettingsError, match=str(rules)):
-        await gate.placement.order(wish, max_total=MUCH)
+        await gate.placement.place(wish, max_total=MUCH)
     rules.unlink()
     rules.mkdir()
     with pytest.raises(SettingsError, match=str(rules)):
-        await gate.placement.order(wish, max_total=MUCH)
+        await gate.placement.place(wish, max_total=MUCH)
     assert not gate.orders_sent()
-    assert not await gate.placement.desk.open_approvals()
+    assert not await gate.placement.open_approvals()
 
 
 @BOTH
@@ -116,7 +116,7 @@ async def test_rules_that_cannot_be_read_do_not_hide_what_was_sent(gate: Gate, w
     gate.simulator.faults.add("reset-after-body", "*_order_v2")
     doubt = await gate.bought(wish)
     gate.rules("[USD")
-    found = await gate.placement.order(wish, max_total=MUCH)
+    found = await gate.placement.place(wish, max_total=MUCH)
     assert isinstance(found, Attempt)
     assert (found.id, found.state) == (doubt.id, State.UNKNOWN)
 
@@ -125,9 +125,9 @@ async def test_rules_that_cannot_be_read_do_not_hide_what_was_sent(gate: Gate, w
 @pytest.mark.anyio
 async def test_what_a_person_declined_is_not_placed_by_rules_that_allow_it_since(gate: Gate, wish: OrderIntent) -> None:
     review = await gate.reviewed(wish)
-    await gate.placement.desk.decline(review, "test")
+    await gate.placement.decline(review, "test")
     gate.rules(ALLOW)
-    declined = await gate.placement.order(wish, max_total=MUCH)
+    declined = await gate.placement.place(wish, max_total=MUCH)
     assert isinstance(declined, Approval)
     assert declined.status is ApprovalStatus.DECLINED
     assert not gate.orders_sent()
@@ -140,7 +140,7 @@ async def test_what_a_person_declined_is_not_placed_by_rules_that_allow_it_since
 async def test_without_a_command_that_prints_the_code_what_is_allowed_is_asked(gate: Gate, wish: OrderIntent) -> None:
     gate.rules(ALLOW)
     async with gate.another(cvv_command=()) as other:
-        asked = await other.order(wish, max_total=MUCH)
+        asked = await other.place(wish, max_total=MUCH)
     assert isinstance(asked, Approval)
     assert asked.rule == "security_code"
     assert not gate.orders_sent()
@@ -151,7 +151,7 @@ async def test_a_command_that_prints_no_code_sends_nothing(gate: Gate) -> None:
     gate.rules(ALLOW)
     async with gate.another(cvv_command=(sys.executable, "-c", "print('none')")) as other:
         with pytest.raises(WalletError):
-            await other.order(ITEMS, max_total=MUCH)
+            await other.place(ITEMS, max_total=MUCH)
     assert not gate.orders_sent()
 
 
@@ -163,10 +163,10 @@ async def test_the_same_once_more_goes_to_a_person_whatever_the_rules_allow(gate
     await gate.fill_cart()
     review = await gate.reviewed(replace(wish, repeat=True))
     assert review.approval.rule == "repeat"
-    assert review.just_bought is not None
-    assert review.just_bought.id == first.id
+    assert review.previous is not None
+    assert review.previous.id == first.id
     assert gate.orders_sent() == 1
-    again = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+    again = await gate.ended(await gate.placement.approve(review, CODE, BY_PERSON))
     assert again.id != first.id
     assert gate.charges == [5340, 5340]
 
@@ -176,7 +176,7 @@ async def test_what_rules_allowed_alone_is_the_answer_to_the_same_call_for_a_day
     gate.rules(ALLOW)
     first = await placed(gate, ITEMS)
     gate.clock.time += timedelta(hours=23, minutes=59)
-    found = await gate.placement.order(ITEMS)
+    found = await gate.placement.place(ITEMS)
     assert isinstance(found, Attempt)
     assert found.id == first.id
     gate.clock.time += timedelta(minutes=2)
@@ -228,7 +228,7 @@ async def test_of_two_allowed_at_once_that_are_too_much_together_one_is_refused_
 
         async def order(placement: Checkout, quantity: int) -> None:
             try:
-                placing = await placement.order(replace(ITEMS, items=(Item(TEE, quantity),)), max_total=MUCH)
+                placing = await placement.place(replace(ITEMS, items=(Item(TEE, quantity),)), max_total=MUCH)
             except NotAllowed as no:
                 refused.append(no)
             else:
@@ -250,7 +250,7 @@ async def test_a_yes_that_passes_a_limit_with_what_was_spent_since_is_refused(ga
     review = await gate.reviewed(ITEMS)
     await placed(gate, replace(ITEMS, items=(Item(TEE, 1),)))
     with pytest.raises(RuleDenied) as caught:
-        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        await gate.placement.approve(review, CODE, BY_PERSON)
     assert caught.value.rule == "USD.refuse_above_a_day"
     assert len(gate.charges) == 1
 
@@ -266,7 +266,7 @@ async def test_a_preview_says_what_would_become_of_the_order_and_not_what_the_ru
         asks = (await without_code.preview(wish)).verdict
         assert (type(asks), asks.rule) == (Ask, "security_code")
     gate.rules("")
-    await gate.placement.desk.decline(await gate.reviewed(wish), "test")
+    await gate.placement.decline(await gate.reviewed(wish), "test")
     gate.rules(ALLOW)
     assert (await gate.placement.preview(wish)).verdict.rule == "declined"
     assert not gate.orders_sent()
@@ -277,9 +277,9 @@ async def test_a_rules_file_that_is_named_and_gone_lets_nothing_be_ordered_or_as
     gate.rules(ALLOW)
     gate.settings.rules_file.unlink()
     with pytest.raises(SettingsError, match=r"does not exist\. Orders are blocked"):
-        await gate.placement.order(ITEMS, max_total=MUCH)
+        await gate.placement.place(ITEMS, max_total=MUCH)
     assert not gate.orders_sent()
-    assert not await gate.placement.desk.open_approvals()
+    assert not await gate.placement.open_approvals()
 
 
 @pytest.mark.anyio
@@ -304,14 +304,14 @@ async def test_a_security_code_of_another_brand_uses_up_neither_a_question_nor_a
     review = await gate.reviewed(wish)
     await (await gate.services.vault()).pin.set(SecretStr("8305-7"), BY_PERSON)
     with pytest.raises(CardRefused, match=r"it has 3 digits\. Nothing was sent"):
-        await gate.placement.desk.approve(review, SecretStr("1234"), with_pin("9416"))
-    assert [asked.id for asked in await gate.placement.desk.open_approvals()] == [review.approval.id]
+        await gate.placement.approve(review, SecretStr("1234"), with_pin("9416"))
+    assert [asked.id for asked in await gate.placement.open_approvals()] == [review.approval.id]
     kept = await (await gate.services.vault()).pin._kept()
     assert kept is not None
     assert kept.misses == 0
     gate.rules(ALLOW)
     async with gate.another(cvv_command=(sys.executable, "-c", "print(1234)")) as alone:
         with pytest.raises(CardRefused, match="The cvv_command printed another one"):
-            await alone.order(wish, max_total=MUCH)
+            await alone.place(wish, max_total=MUCH)
     assert not await gate.placement.attempts(limit=1)
     assert not gate.orders_sent()

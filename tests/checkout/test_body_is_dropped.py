@@ -128,7 +128,7 @@ async def test_nothing_holds_the_sealed_card_while_the_store_is_silent(
         abroad.rules(ALLOW)
         async with paying_at(abroad, host.url) as services:
             before = kept_secrets()
-            placing = await (await services.placement()).order(wish, max_total=MUCH)
+            placing = await (await services.placement()).place(wish, max_total=MUCH)
             assert isinstance(placing, Attempt)
             with anyio.fail_after(30):
                 await host.has_order.wait()

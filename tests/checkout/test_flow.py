@@ -20,14 +20,14 @@ Order = Callable[[Shop], Awaitable[Attempt]]
 
 
 async def pay_cart(shop: Shop, *, max_total: Decimal = Decimal(1000), **wish: Any) -> Attempt:
-    placing = await (await shop.services.placement()).order(OrderIntent(STORE, **wish), max_total=max_total)
+    placing = await (await shop.services.placement()).place(OrderIntent(STORE, **wish), max_total=max_total)
     assert isinstance(placing, Attempt)
     return placing
 
 
 async def buy_items(shop: Shop, quantity: int = 2, *, max_total: Decimal = Decimal(1000), **wish: Any) -> Attempt:
     items = (Item(TEE, quantity),)
-    placing = await (await shop.services.placement()).order(OrderIntent(STORE, items, **wish), max_total=max_total)
+    placing = await (await shop.services.placement()).place(OrderIntent(STORE, items, **wish), max_total=max_total)
     assert isinstance(placing, Attempt)
     return placing
 
@@ -171,7 +171,7 @@ async def test_a_charge_that_the_cart_never_shows_stays_a_doubt_until_a_person_e
     placement = await ready.services.placement()
     assert [attempt.id for attempt in await placement.settle_all()] == [placing.id]
     assert len(ready.charges) == 1
-    settled = await placement.settle_by_hand(placing, ready.charges[0][0], proof=BY_PERSON)
+    settled = await placement.settle_manually(placing, ready.charges[0][0], proof=BY_PERSON)
     assert settled.state is State.PLACED
     assert len(ready.orders_sent()) == 1
 
@@ -380,7 +380,7 @@ async def test_outside_the_simulator_no_order_is_sent(settings: Settings, enviro
         placement = await services.placement()
         for wish in (OrderIntent(STORE), OrderIntent(STORE, (Item(TEE, 1),))):
             with pytest.raises(NotAllowed, match="approval PIN"):
-                await placement.order(wish)
+                await placement.place(wish)
 
 
 @pytest.mark.parametrize("store", ["", "a b", "staging.luma.gift/../x", "https://staging.luma.gift", "x" * 300])
@@ -388,7 +388,7 @@ async def test_outside_the_simulator_no_order_is_sent(settings: Settings, enviro
 async def test_what_is_no_host_name_is_no_store(ready: Shop, store: str) -> None:
     placement = await ready.services.placement()
     with pytest.raises(InvalidRequest):
-        await placement.order(OrderIntent(store))
+        await placement.place(OrderIntent(store))
 
 
 @pytest.mark.anyio

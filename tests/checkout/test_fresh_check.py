@@ -20,9 +20,9 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import event
 
+from firmly_mcp.checkout.execution import FRESH
+from firmly_mcp.checkout.flow import Review
 from firmly_mcp.checkout.models import Attempt, OrderIntent, State
-from firmly_mcp.checkout.price_check import FRESH
-from firmly_mcp.checkout.review import Review
 from firmly_mcp.errors import FirmlyError, QuoteChanged, Unreachable
 from firmly_mcp.wallet.commands import CardCommand
 from firmly_mcp.wallet.memory import MemoryKeychain
@@ -113,7 +113,7 @@ class Slow:
 
     def is_sent(self) -> bool:
         """Whether an order request is on its way: what the store does with it then is its own."""
-        live = self.gate.placement._sending._live.values()
+        live = self.gate.placement._executor._live.values()
         return any(step.name == "sending" for feed in live for step in feed.steps)
 
     async def once_more(self) -> None:
@@ -125,14 +125,14 @@ class Slow:
 
     async def by_rules(self, wish: OrderIntent) -> Attempt:
         """An order that the rules allow, for what it costs now and not more."""
-        placing = await self.gate.placement.order(wish, max_total=UP_TO_IT)
+        placing = await self.gate.placement.place(wish, max_total=UP_TO_IT)
         assert isinstance(placing, Attempt)
         return await self.gate.ended(placing)
 
     async def by_approval(self, review: Review) -> Attempt:
         """An order that a person approves, of what was shown."""
         assert review.quote.total.amount == UP_TO_IT
-        return await self.gate.ended(await self.gate.placement.desk.approve(review, CODE, BY_PERSON))
+        return await self.gate.ended(await self.gate.placement.approve(review, CODE, BY_PERSON))
 
 
 @asynccontextmanager
@@ -141,7 +141,7 @@ async def slow(folder: Path) -> AsyncIterator[Slow]:
     async with open_gate(folder, keychain, cvv_command=CVV_COMMAND) as gate:
         await gate.fill_cart()
         made = Slow(gate, keychain)
-        gate.placement._sending._clock = made.seconds
+        gate.placement._executor._clock = made.seconds
         keychain.is_over = made.is_sent
         yield made
 
@@ -184,7 +184,7 @@ async def number_kept(shop: Slow) -> None:
 
 async def row_written(shop: Slow) -> None:
     """The disk is slow when the attempt's row is written."""
-    journal, rise = await shop.gate.placement._journal(), shop.a_rise()
+    journal, rise = shop.gate.placement.journal, shop.a_rise()
 
     def inserted(*call: Any) -> None:
         if "INSERT INTO attempts" in call[2]:
@@ -336,7 +336,7 @@ async def test_another_card_under_the_label_that_was_shown_is_not_charged(shop: 
     assert "ending 1111 → " in caught.value.difference[0]
     assert not shop.gate.orders_sent()
     assert not await shop.gate.placement.attempts(limit=5)
-    assert [one.id for one in await shop.gate.placement.desk.open_approvals()] == [review.approval.id]
+    assert [one.id for one in await shop.gate.placement.open_approvals()] == [review.approval.id]
 
 
 @BOTH
@@ -419,13 +419,13 @@ async def test_a_price_that_rises_while_the_connection_of_the_order_opens_is_not
         where = tmp_path / "data/simulator/simulator.json"
         where.write_text(json.dumps(json.loads(where.read_text("utf-8")) | {"payment_url": door.url}), "utf-8")
         beside.start_soon(door.run)
-        gate.placement._sending._clock = seconds
+        gate.placement._executor._clock = seconds
         await gate.fill_cart()
         review = await gate.reviewed(wish)
         assert review.quote.payer.payment_host == door.url
         shop = Slow(gate, SlowKeychain(), seconds)
         before = shop.reads()
-        placing = await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        placing = await gate.placement.approve(review, CODE, BY_PERSON)
         shop.a_rise()()
         door.let_in()
         ended = await gate.ended(placing)

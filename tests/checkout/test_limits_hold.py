@@ -12,7 +12,7 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmly_mcp.checkout.journal.journal import Journal, Permit
+from firmly_mcp.checkout.journal.journal import Authorization, Journal
 from firmly_mcp.checkout.models import Attempt, CardRef, Outcome, State
 from firmly_mcp.checkout.policy.evaluate import WINDOWS, Allow, Ask, Deny, History, Order, Spent, decide, explain
 from firmly_mcp.checkout.policy.rules import (
@@ -26,7 +26,8 @@ from firmly_mcp.checkout.policy.rules import (
 )
 from firmly_mcp.errors import NotAllowed, RuleDenied
 from firmly_mcp.money import Money
-from tests.checkout.journal.test_journal import DRAFT, Clock, Kept
+from firmly_mcp.settings import Owner
+from tests.checkout.journal.test_journal import DRAFT, Clock, Kept, permit
 
 STORES = ("a.example", "b.example")
 CARDS = ("Visa", "Other")
@@ -75,8 +76,8 @@ HOURS = st.sampled_from([0, 1, 20, 30, 160, 170, 700, -1, -30, -170, -730])
 STEPS = st.lists(st.tuples(HOURS, st.lists(TRY, min_size=1, max_size=3)), min_size=3, max_size=8)
 
 
-def asked(journal: Journal, rules: Rules, made: Try, draft: Attempt) -> Permit:
-    """The permit of an order: by the rules alone, or by a person where they ask for one who says yes."""
+def asked(journal: Journal, rules: Rules, made: Try, draft: Attempt) -> Authorization:
+    """The authorization of an order: by the rules alone, or by a person where they ask for one who says yes."""
     order = Order(store=draft.store, total=draft.total, card_label=draft.card_label, known_address=True)
 
     def check(history: History) -> None:
@@ -87,7 +88,7 @@ def asked(journal: Journal, rules: Rules, made: Try, draft: Attempt) -> Permit:
         if isinstance(verdict, Ask) and not made.says_yes:
             raise NotAllowed(verdict.reason)
 
-    return Permit(check)
+    return permit(check)
 
 
 def sums(before: Sequence[Attempt], at: datetime, store: str | None, card: str | None) -> dict[str, Decimal]:
@@ -123,11 +124,11 @@ async def ordered(limits: CurrencyRules, steps: list[tuple[int, list[Try]]], dir
     rules, clock, number = Rules(limits={"USD": limits}), Clock(), 0
     counted: list[Attempt] = []
     newest = datetime.min.replace(tzinfo=UTC)
-    names = {"environment": "simulator", "shopper": "local"}
+    owner = Owner("simulator", "local")
     path, kept = directory / "journal.sqlite3", Kept()
     async with (
-        await Journal.open(path, kept, **names, now=clock) as one,
-        await Journal.open(path, kept, **names, now=clock) as other,
+        Journal(path, kept, owner=owner, now=clock) as one,
+        Journal(path, kept, owner=owner, now=clock) as other,
     ):
         for hours, tries in steps:
             clock.time += timedelta(hours=hours)

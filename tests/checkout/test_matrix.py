@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import cast
@@ -153,7 +154,7 @@ async def test_a_cart_that_a_second_host_changed_between_the_quote_and_the_check
             return SecretStr("123")
 
         placement = await buying.host_one.services.placement()
-        placement._security_code = code_while_the_cart_changes
+        placement._deps = replace(placement._deps, security_code=code_while_the_cart_changes)
         assert (await ordered(buying, "complete_order")).status == "quote_changed"
         assert not buying.rows()
         assert buying.verdict().charges == 0

@@ -241,5 +241,5 @@ async def test_a_cart_that_does_not_state_a_quantity_is_refused_in_words_and_not
     line(quantity=None)(sent)
     gate.simulator.faults.add("not-json", "*cart*" if wish.items is None else "*shipping_info*", body=json.dumps(sent))
     with pytest.raises(NotAllowed, match="does not say how many of a line are bought"):
-        await gate.placement.order(wish)
+        await gate.placement.place(wish)
     assert not gate.orders_sent()

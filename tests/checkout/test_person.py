@@ -33,7 +33,7 @@ Act = Callable[[Services, ApprovalProof], Awaitable[None]]
 async def settle(services: Services, proof: ApprovalProof) -> None:
     placement = await services.placement()
     (doubt,) = await placement.attempts(limit=1)
-    await placement.settle_by_hand(doubt, None, proof=proof)
+    await placement.settle_manually(doubt, None, proof=proof)
 
 
 async def accept_journal(services: Services, proof: ApprovalProof) -> None:
@@ -97,7 +97,7 @@ async def test_a_yes_without_the_pin_places_nothing(gate: Gate) -> None:
     await vault.pin.set(PIN, BY_PERSON)
     for proof in (BY_PERSON, with_pin("tulip 48")):
         with pytest.raises(PinRefused):
-            await gate.placement.desk.approve(review, CODE, proof)
+            await gate.placement.approve(review, CODE, proof)
     assert gate.orders_sent() == 0
 
 

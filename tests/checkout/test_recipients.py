@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from firmly_mcp.api.models import Address as CartAddress
 from firmly_mcp.app import open_services, simulator_dir
+from firmly_mcp.checkout.flow import Review
 from firmly_mcp.checkout.models import Approval, Attempt, Item, OrderIntent
 from firmly_mcp.checkout.quote import address_hash, as_sent, recipient
-from firmly_mcp.checkout.review import Review
 from firmly_mcp.settings import Settings
 from firmly_mcp.wallet.addresses import FIELDS, Address, new_address
 from tests.proofs import BY_PERSON, until_recorded
@@ -70,11 +70,11 @@ BOTH = pytest.mark.parametrize("wish_for", [fill_cart_for, items_for])
 @pytest.mark.anyio
 async def test_an_address_from_a_tool_is_asked_about_and_a_persons_is_not(lent: Shop, wish_for: WishFor) -> None:
     placement = await lent.services.placement()
-    asked = await placement.order(await wish_for(lent, "Rosa"), max_total=MAX)
+    asked = await placement.place(await wish_for(lent, "Rosa"), max_total=MAX)
     assert isinstance(asked, Approval)
     assert asked.rule == "addresses.unknown"
     assert not lent.orders_sent()
-    placed = await placement.order(await wish_for(lent, "home"), max_total=MAX)
+    placed = await placement.place(await wish_for(lent, "home"), max_total=MAX)
     assert isinstance(placed, Attempt)
 
 
@@ -84,21 +84,21 @@ async def test_once_a_person_approved_an_order_to_it_the_rules_may_allow_the_nex
     lent: Shop, wish_for: WishFor
 ) -> None:
     placement = await lent.services.placement()
-    asked = await placement.order(await wish_for(lent, "Rosa"), max_total=MAX)
+    asked = await placement.place(await wish_for(lent, "Rosa"), max_total=MAX)
     assert isinstance(asked, Approval)
-    placing = await placement.desk.approve(await placement.desk.review(asked.id), SecretStr("123"), BY_PERSON)
+    placing = await placement.approve(await placement.review(asked.id), SecretStr("123"), BY_PERSON)
     await until_recorded(placement, placing)
     assert (await (await lent.services.vault()).address("Rosa")).origin == "person"
     more = OrderIntent(STORE, (Item(TEE, 2),), address="Rosa")
-    assert isinstance(await placement.order(more, max_total=MAX), Attempt)
+    assert isinstance(await placement.place(more, max_total=MAX), Attempt)
 
 
 @pytest.mark.anyio
 async def test_a_declined_order_leaves_the_address_a_tools(lent: Shop) -> None:
     placement = await lent.services.placement()
-    asked = await placement.order(await items_for(lent, "Rosa"), max_total=MAX)
+    asked = await placement.place(await items_for(lent, "Rosa"), max_total=MAX)
     assert isinstance(asked, Approval)
-    await placement.desk.decline(await placement.desk.review(asked.id), "terminal")
+    await placement.decline(await placement.review(asked.id), "terminal")
     assert (await (await lent.services.vault()).address("Rosa")).origin == "tool"
 
 
@@ -207,9 +207,9 @@ def test_a_tools_twin_of_the_persons_own_makes_it_unknown(label: str | None) -> 
 async def approved(shop: Shop, wish: OrderIntent) -> None:
     """A person's yes to an order that is asked about, to its end."""
     placement = await shop.services.placement()
-    asked = await placement.order(wish, max_total=MAX)
+    asked = await placement.place(wish, max_total=MAX)
     assert isinstance(asked, Approval)
-    placing = await placement.desk.approve(await placement.desk.review(asked.id), SecretStr("123"), BY_PERSON)
+    placing = await placement.approve(await placement.review(asked.id), SecretStr("123"), BY_PERSON)
     await until_recorded(placement, placing)
 
 
@@ -230,7 +230,7 @@ async def test_a_tools_address_near_the_persons_own_is_asked_about(
     lent: Shop, wish_for: WishFor, changed: dict[str, str]
 ) -> None:
     await add_near(lent, "Near", **changed)
-    asked = await (await lent.services.placement()).order(await wish_for(lent, "Near"), max_total=MAX)
+    asked = await (await lent.services.placement()).place(await wish_for(lent, "Near"), max_total=MAX)
     assert isinstance(asked, Approval)
     assert asked.rule == "addresses.unknown"
     assert not lent.orders_sent()
@@ -274,16 +274,16 @@ async def test_an_order_of_items_goes_where_it_is_sent_whatever_the_stores_cart_
     cart = review.cart
     assert cart is not None
     lying = cart.model_copy(update={"shipping_info": as_sent(await (await lent.services.vault()).address("home"))})
-    quoted = await placement._quoting.quoted(review.purchase, review.approval.intent, lying)
+    quoted = await placement._quote(review.request, review.approval.intent, lying)
     assert quoted.terms["ship to address1"] == "2 Oak Lane"
     assert (quoted.address_hash, quoted.digest) == (review.quote.address_hash, review.quote.digest)
-    found = await placement._quoting.recipient(review.approval.intent, lying, quoted.payer)
+    found = await placement._recipient(review.approval.intent, lying, quoted.payer)
     assert (found.is_own, found.shipped_to) == (False, await (await lent.services.vault()).address("Rosa"))
 
 
 async def reviewed(shop: Shop, wish: OrderIntent) -> Review:
     """What a person is shown of an order."""
     placement = await shop.services.placement()
-    asked = await placement.order(wish, max_total=MAX)
+    asked = await placement.place(wish, max_total=MAX)
     assert isinstance(asked, Approval)
-    return await placement.desk.review(asked.id)
+    return await placement.review(asked.id)

@@ -31,7 +31,7 @@ async def in_doubt(gate: Gate, wish: OrderIntent, *faults: Fault) -> Attempt:
     """An order that was sent and whose outcome is not known yet; nothing read it again since."""
     for action, options in faults:
         gate.simulator.faults.add(action, "*_order_v2", **options)
-    placing = await gate.placement.desk.approve(await gate.reviewed(wish), CODE, BY_PERSON)
+    placing = await gate.placement.approve(await gate.reviewed(wish), CODE, BY_PERSON)
     log = gate.placement.progress(placing)
     assert log is not None
     with anyio.fail_after(30):
@@ -58,7 +58,7 @@ async def test_a_submitted_cart_with_a_number_is_an_order(gate: Gate, wish: Orde
 async def test_another_program_settles_what_one_that_ended_left(gate: Gate, wish: OrderIntent) -> None:
     doubt = await in_doubt(gate, wish, CHARGED)
     async with gate.another() as later:
-        found = await later.order(wish)
+        found = await later.place(wish)
         assert isinstance(found, Attempt)
         assert (found.is_new, found.id, found.state) == (False, doubt.id, State.PLACED)
     assert gate.charges == [5340]
@@ -79,10 +79,10 @@ async def test_a_cart_that_reads_active_proves_nothing(
     assert (left.state, left.money_moved) == (State.UNKNOWN, "unknown")
     assert gate.orders_sent() == 1
     async with gate.another() as later:
-        asked = await later.order(replace(ITEMS, items=(Item(TEE, 1),)))
+        asked = await later.place(replace(ITEMS, items=(Item(TEE, 1),)))
         assert isinstance(asked, Approval)
         assert asked.rule == "doubt"
-        assert [one.id for one in (await later.desk.review(asked.id)).doubts] == [doubt.id]
+        assert [one.id for one in (await later.review(asked.id)).in_doubt] == [doubt.id]
 
 
 @pytest.mark.anyio
@@ -111,11 +111,11 @@ async def test_an_order_that_shows_later_is_found_later(gate: Gate, wish: OrderI
 @pytest.mark.anyio
 async def test_a_person_ends_a_doubt(gate: Gate, wish: OrderIntent, number: str | None, state: State) -> None:
     doubt = await in_doubt(gate, wish, NOTHING_DONE)
-    settled = await gate.placement.settle_by_hand(doubt, number, proof=BY_PERSON)
+    settled = await gate.placement.settle_manually(doubt, number, proof=BY_PERSON)
     assert (settled.state, settled.outcome.order_number) == (state, number)
     assert settled.outcome.reason == "settled by a person"
     assert not await gate.placement.settle_all()
-    answer = await gate.placement.order(wish)
+    answer = await gate.placement.place(wish)
     assert isinstance(answer, Attempt if number else Approval)
     assert gate.orders_sent() == 1
 
@@ -125,7 +125,7 @@ async def test_a_person_ends_a_doubt(gate: Gate, wish: OrderIntent, number: str 
 async def test_a_person_who_ends_a_doubt_can_say_what_was_charged(gate: Gate, wish: OrderIntent) -> None:
     doubt = await in_doubt(gate, wish, NOTHING_DONE)
     charged = Money.parse("61.00", "USD")
-    settled = await gate.placement.settle_by_hand(doubt, "A-1", charged, proof=BY_PERSON)
+    settled = await gate.placement.settle_manually(doubt, "A-1", charged, proof=BY_PERSON)
     assert (settled.total, settled.outcome.charged) == (Money.parse("53.40", "USD"), charged)
 
 
@@ -135,7 +135,7 @@ async def test_a_blank_order_number_ends_no_doubt(gate: Gate, wish: OrderIntent)
     doubt = await in_doubt(gate, wish, NOTHING_DONE)
     for number in ("", "  "):
         with pytest.raises(NotAllowed, match="blank"):
-            await gate.placement.settle_by_hand(doubt, number, proof=BY_PERSON)
+            await gate.placement.settle_manually(doubt, number, proof=BY_PERSON)
     assert [one.id for one in await gate.placement.settle_all()] == [doubt.id]
 
 
@@ -145,12 +145,12 @@ async def test_what_a_person_called_not_placed_becomes_placed_when_its_number_tu
     gate: Gate, wish: OrderIntent
 ) -> None:
     doubt = await in_doubt(gate, wish, HIDDEN, CHARGED)
-    await gate.placement.settle_by_hand(doubt, None, proof=BY_PERSON)
+    await gate.placement.settle_manually(doubt, None, proof=BY_PERSON)
     found = await gate.placement.attempt(doubt.id)
     assert found is not None
-    settled = await gate.placement.settle_by_hand(found, gate.simulator.books.charges[0].order_number, proof=BY_PERSON)
+    settled = await gate.placement.settle_manually(found, gate.simulator.books.charges[0].order_number, proof=BY_PERSON)
     assert (settled.state, settled.money_moved) == (State.PLACED, "yes")
-    back = await gate.placement.settle_by_hand(settled, None, proof=BY_PERSON)
+    back = await gate.placement.settle_manually(settled, None, proof=BY_PERSON)
     assert back.state is State.PLACED
 
 
@@ -161,12 +161,12 @@ async def test_an_order_that_is_being_sent_is_judged_by_nobody(gate: Gate, wish:
     gate.simulator.faults.add("delay", "*_order_v2", seconds=1.5)
     async with gate.another() as other:
         await other.attempts(limit=1)
-        placing = await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        placing = await gate.placement.approve(review, CODE, BY_PERSON)
         for desk in (gate.placement, other):
             assert [one.state for one in await desk.settle_all()] == [State.SENDING]
             for number in (None, "A-1"):
                 with pytest.raises(NotAllowed, match="being sent") as caught:
-                    await desk.settle_by_hand(placing, number, proof=BY_PERSON)
+                    await desk.settle_manually(placing, number, proof=BY_PERSON)
                 assert caught.value.money_moved == "unknown"
     log = gate.placement.progress(placing)
     assert log is not None
@@ -186,7 +186,7 @@ async def test_the_device_of_an_attempt_is_kept_while_it_is_in_doubt(
 ) -> None:
     for action, options in faults:
         gate.simulator.faults.add(action, "*_order_v2", **options)
-    placing = await gate.placement.desk.approve(await gate.reviewed(ITEMS), CODE, BY_PERSON)
+    placing = await gate.placement.approve(await gate.reviewed(ITEMS), CODE, BY_PERSON)
     await until_recorded(gate.placement, placing)
     assert len(gate.kept_devices()) == kept
 
@@ -196,11 +196,11 @@ async def by_reading(gate: Gate, doubt: Attempt) -> None:
 
 
 async def by_asking_again(gate: Gate, doubt: Attempt) -> None:
-    await gate.placement.order(ITEMS)
+    await gate.placement.place(ITEMS)
 
 
 async def by_hand_and_by_reading(gate: Gate, doubt: Attempt) -> None:
-    await gate.placement.settle_by_hand(doubt, None, proof=BY_PERSON)
+    await gate.placement.settle_manually(doubt, None, proof=BY_PERSON)
     assert gate.kept_devices()
     await gate.placement.settle_all()
 

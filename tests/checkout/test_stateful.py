@@ -241,16 +241,16 @@ class Shopping(RuleBasedStateMachine):
         """Answer the newest question, in full view of doubts and of what was just bought."""
         placement = await self._hosts[2].services.placement()
         try:
-            for approval in (await placement.desk.open_approvals())[:1]:
-                review = await placement.desk.review(approval.id)
+            for approval in (await placement.open_approvals())[:1]:
+                review = await placement.review(approval.id)
                 if not yes:
-                    await placement.desk.decline(review, "terminal")
+                    await placement.decline(review, "terminal")
                     return
                 key = (STORE, sum(int(line.partition(" x ")[0]) for line in review.quote.lines))
                 self._approved[key] = max(cents(review.quote.total.amount) or 0, self._approved.get(key, 0))
-                if review.just_bought is not None:
+                if review.previous is not None:
                     self._informed.add(approval.id)
-                placing = await placement.desk.approve(review, CODE, BY_PERSON)
+                placing = await placement.approve(review, CODE, BY_PERSON)
                 await until_recorded(placement, placing)
         except FirmlyError:
             return
@@ -263,7 +263,7 @@ class Shopping(RuleBasedStateMachine):
                 key = (STORE, sum(int(line.partition(" x ")[0]) for line in doubt.lines))
                 told = {row.order_number for row in self._rows()}
                 booked = [c.order_number for c in self._charges() if key_of(c) == key and c.order_number not in told]
-                await placement.settle_by_hand(doubt, booked[0] if booked else None, proof=BY_PERSON)
+                await placement.settle_manually(doubt, booked[0] if booked else None, proof=BY_PERSON)
 
 
 def _allowed(row: Row, rows: list[Row]) -> bool:

@@ -68,7 +68,7 @@ async def paying_at(abroad: Abroad, url: str) -> AsyncIterator[Services]:
 async def refused(services: Services, wish: OrderIntent) -> str:
     """Why an order that everything else allows is not placed."""
     try:
-        answer = await (await services.placement()).order(wish, max_total=MUCH)
+        answer = await (await services.placement()).place(wish, max_total=MUCH)
     except FirmlyError as error:
         return f"{error.message} {error.money_moved}"
     assert isinstance(answer, Attempt)
@@ -140,7 +140,7 @@ async def test_a_redirect_leads_no_card_and_no_question_for_the_key_elsewhere(
             return [good_key if asked.path == KEY else away]
 
         async with loopback(at_the_order) as host, paying_at(abroad, host.url) as services:
-            answer = await (await services.placement()).order(wish, max_total=MUCH)
+            answer = await (await services.placement()).place(wish, max_total=MUCH)
             assert isinstance(answer, Attempt)
             assert not await placed(services, answer)
             assert len([asked for asked in host.asked if asked.path != KEY]) == 1
@@ -177,7 +177,7 @@ async def test_no_proxy_in_the_environment_sees_an_order(
         async with abroad.rooms() as services:
             await abroad.accept(services)
             await abroad.fill_cart(services)
-            assert await placed(services, await (await services.placement()).order(wish, max_total=MUCH))
+            assert await placed(services, await (await services.placement()).place(wish, max_total=MUCH))
         assert proxy.connections == 0
     assert len(abroad.simulator.books.charges) == 1
 
@@ -206,7 +206,7 @@ async def test_a_card_that_belongs_elsewhere_pays_nothing_here(abroad: Abroad, c
         await put(abroad.settings, entry | {"billing_address": "home"} | changes)
         for wish in (CART, ITEMS):
             with pytest.raises(WalletError, match="does not hold this card"):
-                await (await services.placement()).order(wish, max_total=MUCH)
+                await (await services.placement()).place(wish, max_total=MUCH)
     assert abroad.nothing_was_paid()
 
 
@@ -216,15 +216,15 @@ async def test_a_card_that_changed_places_after_the_yes_is_not_sealed(abroad: Ab
         await abroad.accept(services)
         await abroad.fill_cart(services)
         placement = await services.placement()
-        asked = await placement.order(wish)
+        asked = await placement.place(wish)
         assert isinstance(asked, Approval)
-        review = await placement.desk.review(asked.id)
+        review = await placement.review(asked.id)
         entry = json.loads(entry_of(a_card(label="test-visa")).get_secret_value())
         await put(abroad.settings, entry | {"environment": "sandbox", "number": REAL_LOOKING})
         with pytest.raises(WalletError, match="does not hold this card"):
-            await placement.desk.approve(review, CODE, with_pin(PIN))
+            await placement.approve(review, CODE, with_pin(PIN))
         assert not await placement.attempts(limit=5)
-        assert await placement.desk.open_approvals()
+        assert await placement.open_approvals()
     assert not abroad.orders_sent()
     assert not abroad.simulator.books.charges
 
@@ -243,5 +243,5 @@ async def test_a_card_of_the_simulator_is_not_even_listed_where_money_moves(
 async def test_a_payment_host_that_is_not_there_gets_nothing(abroad: Abroad) -> None:
     async with paying_at(abroad, "http://127.0.0.1:1") as services:
         with pytest.raises(Unreachable):
-            await (await services.placement()).order(CART, max_total=MUCH)
+            await (await services.placement()).place(CART, max_total=MUCH)
     assert abroad.nothing_was_paid()

@@ -104,7 +104,7 @@ class Assistant:
         """The ids of the questions that can still be answered."""
 
         async def ids(placement: Checkout) -> list[str]:
-            return [approval.id for approval in await placement.desk.open_approvals()]
+            return [approval.id for approval in await placement.open_approvals()]
 
         return self.with_placement(ids)
 

@@ -50,7 +50,7 @@ def total_on(terminal: Terminal) -> str:
 
 def terms(assistant: Assistant, approval: str) -> Mapping[str, Term]:
     async def of_review(placement: Checkout) -> Mapping[str, Term]:
-        return (await placement.desk.review(approval)).quote.terms
+        return (await placement.review(approval)).quote.terms
 
     return assistant.with_placement(of_review)
 
@@ -164,7 +164,7 @@ def test_a_no_to_what_was_approved_elsewhere_meanwhile_is_not_called_a_no(assist
     approval = assistant.asked()
 
     async def approved(placement: Checkout) -> None:
-        desk = placement.desk
+        desk = placement
         placing = await desk.approve(await desk.review(approval), SecretStr(SECRET), BY_PERSON)
         await until_recorded(placement, placing)
 

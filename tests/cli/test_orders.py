@@ -52,7 +52,7 @@ def sent(assistant: Assistant, quantity: int, *faults: str) -> Attempt:
         assistant.fault(fault)
 
     async def approve(placement: Checkout) -> Attempt:
-        placing = await placement.desk.approve(await placement.desk.review(approval), SecretStr("123"), BY_PERSON)
+        placing = await placement.approve(await placement.review(approval), SecretStr("123"), BY_PERSON)
         await until_recorded(placement, placing)
         return placing
 

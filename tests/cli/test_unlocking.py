@@ -34,7 +34,7 @@ def shopper(keyring_bus: SecretService, tmp_path: Path) -> dict[str, str]:
 
     async def lock_the_card(services: Services) -> None:
         await fill(await services.vault())
-        journal = await (await services.placement())._journal()
+        journal = (await services.placement()).journal
         for number in (1, 2):
             draft = replace(DRAFT, purchase_key=f"k{number}", cart_id=None, card=CardRef(CARD_LABEL, "visa", "1111"))
             await journal.end(await journal.begin(replace(draft, id=f"att_{number}"), PERMIT), DECLINED)

@@ -221,10 +221,10 @@ async def test_a_client_that_shows_links_brings_the_question_to_the_person_and_t
 async def say_yes(placement: Checkout) -> None:
     """A person who answers the first question that there is."""
     with anyio.fail_after(DEADLINE):
-        while not (asked := await placement.desk.open_approvals()):
+        while not (asked := await placement.open_approvals()):
             await anyio.lowlevel.checkpoint()
-    review = await placement.desk.review(asked[0].id)
-    await placement.desk.approve(review, SecretStr("123"), BY_PERSON)
+    review = await placement.review(asked[0].id)
+    await placement.approve(review, SecretStr("123"), BY_PERSON)
 
 
 def test_every_client_has_a_script_an_exact_version_and_says_what_it_lacks() -> None:

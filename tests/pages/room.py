@@ -69,7 +69,7 @@ class Room:
 
     async def asked(self, wish: OrderIntent | None = None) -> str:
         """The approval that an order of some tees needs."""
-        answer = await self.placement.order(wish or OrderIntent(STORE, (Item(TEE, 2),)))
+        answer = await self.placement.place(wish or OrderIntent(STORE, (Item(TEE, 2),)))
         assert isinstance(answer, Approval)
         return answer.id
 

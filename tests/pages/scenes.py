@@ -158,7 +158,7 @@ async def pay(window: Page, code: str = CODE) -> None:
 
 async def bought(room: Room, wish: OrderIntent) -> None:
     """An order that a person said yes to elsewhere, to its end."""
-    desk = room.placement.desk
+    desk = room.placement
     await to_its_end(
         room.placement, await desk.approve(await desk.review(await room.asked(wish)), SecretStr(CODE), BY_PERSON)
     )

@@ -40,8 +40,8 @@ async def test_a_yes_places_the_order_and_the_page_follows_it_to_its_end(
 
 async def test_every_term_that_a_yes_is_bound_to_is_on_the_page(room: Room, window: Page) -> None:
     await scenes.asking(room, window)
-    (asked,) = await room.placement.desk.open_approvals()
-    quote = (await room.placement.desk.review(asked.id)).quote
+    (asked,) = await room.placement.open_approvals()
+    quote = (await room.placement.review(asked.id)).quote
     shown = await window.locator("main").inner_text()
     for fact in (
         STORE, "Radiant Tee", "Color: Orange, Size: XS", "2 \N{MULTIPLICATION SIGN} $22.00", "$44.00", "Hero Hoodie",
@@ -61,7 +61,7 @@ async def test_every_term_that_a_yes_is_bound_to_is_on_the_page(room: Room, wind
 async def test_a_no_sends_nothing_and_holds(room: Room, window: Page) -> None:
     await scenes.declined(room, window)
     assert not room.orders_sent()
-    answer = await room.placement.order(OrderIntent(STORE, (Item(TEE, 2),)))
+    answer = await room.placement.place(OrderIntent(STORE, (Item(TEE, 2),)))
     assert isinstance(answer, Approval)
     assert answer.status is ApprovalStatus.DECLINED
     await window.reload()
@@ -133,13 +133,13 @@ async def test_a_slip_in_the_security_code_costs_neither_the_question_nor_a_try_
         await window.reload()
         await expect(window.locator("#security_code-problem")).to_contain_text("it has 3 digits")
     assert await tries_left(room) == 5
-    assert len(await room.placement.desk.open_approvals()) == 1
+    assert len(await room.placement.open_approvals()) == 1
 
 
 async def test_a_no_to_what_was_approved_elsewhere_is_not_shown_as_a_no(room: Room, window: Page) -> None:
     asked = await room.asked()
     await window.goto(await room.pages.approval_link(asked))
-    desk = room.placement.desk
+    desk = room.placement
     await scenes.to_its_end(room.placement, await desk.approve(await desk.review(asked), SecretStr(CODE), BY_PERSON))
     await window.get_by_role("button", name="Decline").click()
     await expect(window.get_by_role("heading", name="This order was approved elsewhere")).to_be_visible()
@@ -339,7 +339,7 @@ async def test_a_doubt_and_what_was_just_bought_stand_above_the_question(room: R
 async def test_what_was_answered_elsewhere_is_no_question_any_more(room: Room, window: Page) -> None:
     asked = await room.asked()
     await window.goto(await room.pages.approval_link(asked))
-    await room.placement.desk.decline(await room.placement.desk.review(asked), "terminal")
+    await room.placement.decline(await room.placement.review(asked), "terminal")
     await pay(window)
     await expect(window.get_by_role("heading", name="This order was declined")).to_be_visible()
     assert not room.orders_sent()

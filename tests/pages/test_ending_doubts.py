@@ -96,7 +96,7 @@ async def test_a_form_about_another_attempt_ends_nothing(room: Room, window: Pag
 
 async def test_an_order_that_is_being_sent_is_ended_by_nobody(room: Room, window: Page) -> None:
     gate = room.hold_events()
-    desk = room.placement.desk
+    desk = room.placement
     review = await desk.review(await room.asked(OrderIntent(STORE, (Item(HOODIE, 1),))))
     placing = await desk.approve(review, SecretStr(CODE), BY_PERSON)
     await at_the_doubt(room, window)

@@ -178,7 +178,7 @@ async def test_a_form_of_one_visit_is_nothing_at_another(room: Room) -> None:
     one, two = await room.link(), ""
     first = wire_to(one)
     page = await first.enter(one)
-    two = await room.pages.approval_link((await room.placement.desk.open_approvals())[0].id)
+    two = await room.pages.approval_link((await room.placement.open_approvals())[0].id)
     second = wire_to(two)
     await second.enter(two)
     assert (await second.post(a_yes(page))).status == 403
@@ -277,7 +277,7 @@ async def test_no_form_is_answered_with_a_page_and_one_showing_tries_the_pin_onc
             tasks.start_soon(wire.post, a_yes(page, pin="9017"))
     assert await misses(pin) == 2
     assert (await wire.post(a_yes(page, pin=PIN.get_secret_value(), answer="decline"))).status == 303
-    assert len(await room.placement.desk.open_approvals()) == 1, "an old form is no decision"
+    assert len(await room.placement.open_approvals()) == 1, "an old form is no decision"
     page = await wire.get()
     assert "7193" not in page.body
     assert (await wire.post(a_yes(page, pin=PIN.get_secret_value()))).status == 303

@@ -66,7 +66,7 @@ async def doubted(gate: Gate, wish: OrderIntent = CART, *actions: str) -> str:
     """An order that may be placed and may not; the attempt's id."""
     for action in actions or ("reset-after-body",):
         gate.simulator.faults.add(action, "*_order_v2")
-    placing = await gate.placement.desk.approve(await gate.reviewed(wish), CODE, BY_PERSON)
+    placing = await gate.placement.approve(await gate.reviewed(wish), CODE, BY_PERSON)
     with anyio.fail_after(30):
         await until_recorded(gate.placement, placing)
     return placing.id
@@ -186,10 +186,10 @@ async def test_repeat_asks_the_person_who_sees_what_was_bought_and_sends_nothing
     assert (asked["status"], asked["money_moved"]) == ("approval_required", "no")
     assert f"was placed at 2026-11-21 12:00 UTC (number {order['order_number']}, 53.40 USD)" in asked["warnings"][0]
     assert gate.orders_sent() == 1
-    review = await gate.placement.desk.review(asked["approval"])
-    assert review.just_bought is not None
-    assert review.just_bought.outcome.order_number == order["order_number"]
-    await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+    review = await gate.placement.review(asked["approval"])
+    assert review.previous is not None
+    assert review.previous.outcome.order_number == order["order_number"]
+    await gate.ended(await gate.placement.approve(review, CODE, BY_PERSON))
     assert len(gate.charges) == 2
 
 
@@ -339,10 +339,10 @@ async def test_a_question_whose_cart_was_ordered_meanwhile_tells_of_the_order(ga
         # As two programs leave it that asked at the same moment: both questions are open.
         row = journal.execute("SELECT * FROM approvals").fetchone()
         journal.execute(f"INSERT INTO approvals VALUES ({', '.join('?' * len(row))})", ("ap_other", *row[1:]))
-    review = await gate.placement.desk.review("ap_other")
-    order = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+    review = await gate.placement.review("ap_other")
+    order = await gate.ended(await gate.placement.approve(review, CODE, BY_PERSON))
     with pytest.raises(NotAllowed, match=f"was placed at .*number {order.outcome.order_number}"):
-        await gate.placement.desk.review(question.id)
+        await gate.placement.review(question.id)
 
 
 @pytest.mark.parametrize(("tool", "arguments"), CHANGES.items())

@@ -54,8 +54,8 @@ async def test_an_order_asks_the_person_and_after_their_yes_the_same_call_tells_
     assert await call(client, tool, store=STORE, **arguments) == asked
 
     async with gate.another() as other:
-        review = await other.desk.review(asked["approval"])
-        await gate.ended(await other.desk.approve(review, CODE, BY_PERSON), other)
+        review = await other.review(asked["approval"])
+        await gate.ended(await other.approve(review, CODE, BY_PERSON), other)
     order = await call(client, tool, store=STORE, **arguments)
     assert (order["status"], order["money_moved"]) == ("placed", "yes")
     assert order["order_number"] == gate.simulator.books.charges[0].order_number
@@ -78,7 +78,7 @@ async def test_a_persons_no_is_told_and_asking_again_does_not_help(
     client: Client, gate: Gate, tool: str, arguments: dict[str, Any]
 ) -> None:
     asked = await call(client, tool, store=STORE, **arguments)
-    await gate.placement.desk.decline(await gate.placement.desk.review(asked["approval"]), "test")
+    await gate.placement.decline(await gate.placement.review(asked["approval"]), "test")
     declined = await call(client, tool, store=STORE, **arguments)
     assert (declined["status"], declined["money_moved"]) == ("declined", "no")
     assert "Do not ask for it again" in declined["next"]
@@ -152,7 +152,7 @@ async def test_no_tool_approves_whatever_it_is_given(gate: Gate) -> None:
             for consent in ({"approval": approval}, {"approved": True}, {"confirm": "yes"}, {"code": "123"}):
                 error = await refused(client, tool.name, **consent)
                 assert error["code"] == "invalid_arguments"
-    stands = await (await gate.placement._journal()).approvals.get(approval)
+    stands = await gate.placement.journal.approvals.get(approval)
     assert stands is not None
     assert stands.status in {ApprovalStatus.OPEN, ApprovalStatus.REPLACED}
     assert not gate.orders_sent()
@@ -179,7 +179,7 @@ async def test_a_preview_shows_every_amount_and_what_the_rules_say(
     assert preview["card"] == "test-visa, visa ending 1111"
     assert preview["reason"]
     assert not gate.orders_sent()
-    assert not await gate.placement.desk.open_approvals()
+    assert not await gate.placement.open_approvals()
 
 
 @pytest.mark.anyio

@@ -61,7 +61,7 @@ async def test_no_tool_accepts_a_setting_whatever_it_is_given(abroad: Abroad, *,
         assert not (abroad.settings.data_dir / "accepted").exists()
         assert files == {path: path.read_bytes() for path in abroad.settings.rules_file.parent.glob("*.toml")}
         placement = await services.placement()
-        assert not await placement.desk.open_approvals()
+        assert not await placement.open_approvals()
         assert not await placement.attempts(limit=50)
     assert abroad.nothing_was_paid()
 

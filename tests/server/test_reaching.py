@@ -63,14 +63,14 @@ class Host:
 
 async def yes(gate: Gate) -> None:
     async with gate.another() as other:
-        for approval in await other.desk.open_approvals():
-            await gate.ended(await other.desk.approve(await other.desk.review(approval.id), CODE, BY_PERSON), other)
+        for approval in await other.open_approvals():
+            await gate.ended(await other.approve(await other.review(approval.id), CODE, BY_PERSON), other)
 
 
 async def no(gate: Gate) -> None:
     async with gate.another() as other:
-        for approval in await other.desk.open_approvals():
-            await other.desk.decline(await other.desk.review(approval.id), "test")
+        for approval in await other.open_approvals():
+            await other.decline(await other.review(approval.id), "test")
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ async def test_a_question_that_was_answered_while_its_link_was_declined_keeps_it
 
 async def test_a_no_is_a_no_to_the_newer_question_of_the_same_call(gate: Gate, era: Any, browser: Path) -> None:
     async def another(gate: Gate) -> None:
-        await gate.placement.order(_items(1))
+        await gate.placement.place(_items(1))
 
     host = Host(gate, "decline", another)
     async with host.client(era) as client:
@@ -216,10 +216,10 @@ async def test_without_a_host_that_shows_links_the_browser_opens_once(gate: Gate
 
 async def test_nobody_is_worn_down_by_pages(gate: Gate, browser: Path) -> None:
     for quantity in range(1, PAGES_AN_HOUR + 3):
-        asked = await gate.placement.order(_items(quantity))
+        asked = await gate.placement.place(_items(quantity))
         assert isinstance(asked, Approval)
-        assert await gate.placement.desk.may_open_page() is (quantity <= PAGES_AN_HOUR)
-    assert len(await gate.placement.desk.open_approvals()) == 1
+        assert await gate.placement.may_open_page() is (quantity <= PAGES_AN_HOUR)
+    assert len(await gate.placement.open_approvals()) == 1
 
 
 async def test_no_tool_brings_more_than_six_pages_before_a_person_in_an_hour(
@@ -244,7 +244,7 @@ async def test_without_any_way_to_reach_the_person_the_call_returns_at_once(gate
 
 async def test_a_question_that_another_took_the_place_of_is_told_as_unanswered(gate: Gate, era: Any) -> None:
     async def another(gate: Gate) -> None:
-        await gate.placement.order(_items(1))
+        await gate.placement.place(_items(1))
 
     async with Host(gate, "accept", another).client(era) as client:
         replaced = await call(client, "complete_order", **PAY)

@@ -131,8 +131,8 @@ async def test_a_host_is_told_of_an_order_that_ends_when_no_call_waits_for_it(tm
             await tasks.start(of_a_listener, client)
         await fill_cart(client)
         asked = await call(client, "complete_order", store=STORE)
-        review = await gate.placement.desk.review(asked["approval"])
-        await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+        review = await gate.placement.review(asked["approval"])
+        await gate.ended(await gate.placement.approve(review, CODE, BY_PERSON))
         with anyio.fail_after(20):
             while await hear.receive() != "firmly://orders":
                 pass

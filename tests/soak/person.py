@@ -39,11 +39,11 @@ class Person:
         """Say yes to a question, mostly; the total that was said yes to, in cents, or None."""
         placement = await self._desk.placement()
         try:
-            review = await placement.desk.review(approval)
-            if review.just_bought is not None or self._rng.random() < 0.2:
-                await placement.desk.decline(review, "terminal")
+            review = await placement.review(approval)
+            if review.previous is not None or self._rng.random() < 0.2:
+                await placement.decline(review, "terminal")
                 return None
-            placing = await placement.desk.approve(review, CODE, BY_PERSON)
+            placing = await placement.approve(review, CODE, BY_PERSON)
         except FirmlyError:
             return None
         async with asyncio.timeout(OUTCOME_SECONDS):
@@ -62,7 +62,7 @@ class Person:
         for doubt in doubts[-BEARABLE:]:
             if self._appears_late(doubt) and self._rng.random() < 0.5:
                 self.mistaken.add((doubt.store, _quantity(doubt)))
-                await placement.settle_by_hand(doubt, None, proof=BY_PERSON)
+                await placement.settle_manually(doubt, None, proof=BY_PERSON)
 
     async def unlock_the_card(self) -> None:
         """Let it pay again, where payments that stores declined have locked it."""
@@ -82,10 +82,10 @@ class Person:
         )
         charge = next(known, None)
         if charge is None:
-            await placement.settle_by_hand(doubt, None, proof=BY_PERSON)
+            await placement.settle_manually(doubt, None, proof=BY_PERSON)
         else:
             charged = Money.from_minor(charge.amount, doubt.total.currency)
-            await placement.settle_by_hand(doubt, charge.order_number, charged, proof=BY_PERSON)
+            await placement.settle_manually(doubt, charge.order_number, charged, proof=BY_PERSON)
 
     def _appears_late(self, doubt: Attempt) -> bool:
         """Whether the store has the order, does not show it yet, and will show it on the attempt's own device."""

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -83,7 +84,7 @@ class Rooms:
         rooms.__self__._http._made = self._client()
         self._services.vault._made = vault_over(self._keychain, self._settings, self._now)
         placement = await self._services.placement()
-        placement._security_code = _security_code
+        placement._deps = replace(placement._deps, security_code=_security_code)
 
     async def close(self) -> None:
         """Close them as a server does that ends in peace."""
@@ -95,7 +96,7 @@ class Rooms:
     async def kill(self) -> None:
         """Drop calls and sends where they are: locks go, rows stay as they were. Then let go of sockets and files."""
         placement = await self.services.placement()
-        doomed = [*self._calls, *placement._sending._tasks]
+        doomed = [*self._calls, *placement._executor._tasks]
         for task in doomed:
             task.cancel()
         await asyncio.gather(*doomed, return_exceptions=True)
@@ -140,7 +141,7 @@ class Rooms:
         call = asyncio.create_task(self.order(wish, tool, max_total))
         services = self.services
         placement = await services.placement()
-        while not call.done() and not placement._sending._live:
+        while not call.done() and not placement._executor._live:
             await asyncio.wait([call], timeout=PAUSE)
         await placement.drain(DRAIN_SECONDS)
         answer = await call
@@ -168,7 +169,7 @@ class Rooms:
     async def _ordered(self, wish: OrderIntent, max_total: Decimal) -> Answer:
         placement = await self.services.placement()
         try:
-            answer = await placement.order(wish, max_total=max_total)
+            answer = await placement.place(wish, max_total=max_total)
         except FirmlyError as error:
             return Answer(ErrorView.of(error).structured())
         if isinstance(answer, Approval):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 from sqlalchemy import Connection, Engine, create_engine, event, select
@@ -113,32 +113,34 @@ _READS: Final = "firmly_mcp_reads"
 
 
 class Database:
-    """One SQLite file and the thread that works on it. Every commit is on the disk when it returns."""
+    """One SQLite file and the thread that works on it, opened by its first transaction. Every commit is on the disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._opened: FileIds = ()
+        self._journal_id = ""
         engine = self._engine = _engine(path)
         self._reading = engine.execution_options(**{_READS: True})
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="firmly-mcp-journal")
 
-    @classmethod
-    async def open(cls, path: Path) -> tuple[Self, str]:
-        """Open the file, or make it (0600), and bring its tables up to date; the file, and its journal's id.
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction has opened the file."""
+        return bool(self._opened)
+
+    async def journal_id(self) -> str:
+        """Return which journal the file holds.
 
         Raises:
-            NotAllowed: it cannot be written, is damaged, or is a newer version's.
+            NotAllowed: as for `write`.
         """
-        file = cls(path)
-        try:
-            return file, await file._run(file._prepared, "no")
-        except NotAllowed:
-            await file.close()
-            raise
+        await self._run(lambda: None, "no")
+        return self._journal_id
 
     async def close(self) -> None:
         """Close the file, and end its thread."""
-        self._thread.submit(self._engine.dispose)
+        if self.is_open:
+            self._thread.submit(self._engine.dispose)
         self._thread.shutdown(wait=True)
 
     async def write(self, transaction: Callable[[Connection], T], *, money_moved: MoneyMoved = "no") -> T:
@@ -180,21 +182,42 @@ class Database:
                 next="firmly-mcp orders accept-journal",
             )
 
-    def _prepared(self) -> str:
+    def _open(self) -> None:
+        """Open the file, or make it (0600), and bring its tables up to date.
+
+        Raises:
+            NotAllowed: it was replaced meanwhile, or a newer version wrote it.
+        """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.touch(mode=0o600, exist_ok=True)
         before = file_ids(self.path)
         with self._engine.begin() as connection:
             migrate(connection)
-            journal_id = str(connection.execute(select(schema.identity.c.id)).scalar_one())
+            self._journal_id = str(connection.execute(select(schema.identity.c.id)).scalar_one())
         # SQLite makes its log at the first transaction, and keeps it for as long as a program has the journal open.
-        self._opened = file_ids(self.path)
-        if self._opened[0] is None or self._opened[0] != before[0]:
+        opened = file_ids(self.path)
+        if opened[0] is None or opened[0] != before[0]:
             raise NotAllowed("The order journal was replaced while it was being opened. Nothing was sent; try again.")
-        return journal_id
+        self._opened = opened
+
+    def _require_open(self) -> None:
+        if self.is_open:
+            return
+        try:
+            self._open()
+        except (SQLAlchemyError, UnreadableRow, OSError) as error:
+            self._engine.dispose()
+            raise _unusable(error, "no") from None
+        except NotAllowed:
+            self._engine.dispose()
+            raise
 
     async def _run(self, work: Callable[[], T], money_moved: MoneyMoved) -> T:
-        done = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        def in_thread() -> T:
+            self._require_open()
+            return work()
+
+        done = asyncio.get_running_loop().run_in_executor(self._thread, in_thread)
         with anyio.CancelScope(shield=True):
             try:
                 await asyncio.wait([done])

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
+from pydantic import SecretStr
 from sqlalchemy import Connection, Select, and_, bindparam, func, insert, select, update
 
 from firmly_mcp.checkout.models import LEGAL, Attempt, Outcome, State, StoredText, contradiction, contradicts
 from firmly_mcp.checkout.policy.evaluate import History
+from firmly_mcp.checkout.quote import Quote
 from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.money import Money
+from firmly_mcp.redaction import OneUse
+from firmly_mcp.settings import Owner
 
 from . import lookup
 from .approvals import Approvals
@@ -43,54 +47,52 @@ from .schema import (
 T = TypeVar("T")
 
 # A finished order answers the same wish for this long instead of being placed again.
-PLACED_WINDOW = timedelta(minutes=10)
+ATTENDED_WINDOW = timedelta(minutes=10)
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """By what right an attempt is made: `check` raises if the rules now say no; `approval` is the yes that is used up.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """What authorizes one attempt: an approval that is consumed, or rules that are checked again in the transaction.
 
-    `check` is called in the journal's own thread, inside the transaction, and only computes. `channel` is how the yes
-    came: `rules`, `terminal`, a page. A finished order answers the same wish for `window` instead of being placed
-    again.
+    `quote` is what was approved or allowed; nothing above it is sent. `recheck` raises if the rules now refuse; it is
+    called in the journal's own thread, and only computes. `channel` is where it came from: `rules`, `terminal`, `page`.
+    An order that was placed within `window` is returned instead of being placed again, unless `repeat`.
     """
 
-    check: Callable[[History], None]
-    approval: str | None = None
+    quote: Quote
+    security_code: OneUse[SecretStr]
+    recheck: Callable[[History], None]
+    approval_id: str | None = None
     channel: str = "rules"
-    window: timedelta = PLACED_WINDOW
+    window: timedelta = ATTENDED_WINDOW
+    repeat: bool = False
+    reference: str | None = None
 
 
 class Journal:
-    """The attempts of one shopper in one environment. Open it with `async with await Journal.open(...)`."""
+    """The attempts and approvals of one shopper in one environment.
 
-    def __init__(
-        self, file: Database, journal_id: str, kept: StoredText, owner: dict[str, str], now: Callable[[], datetime]
-    ) -> None:
-        self._file = file
-        self._id = journal_id
-        self._kept = kept
-        self._owner = owner
-        self._mine = owned(attempts, owner)
+    Its file is opened, or made (0600), and brought up to date by the first transaction. `guard` holds the journal's id
+    and last number outside of the file.
+    """
+
+    def __init__(self, path: Path, guard: StoredText, *, owner: Owner, now: Callable[[], datetime]) -> None:
+        self._file = Database(path)
+        self._guard = guard
+        self._owner = asdict(owner)
+        self._mine = owned(attempts, self._owner)
         self._now = now
-        self.approvals = Approvals(file, owner, now)
+        self.approvals = Approvals(self._file, self._owner, now)
 
-    @classmethod
-    async def open(
-        cls, path: Path, kept: StoredText, *, environment: str, shopper: str, now: Callable[[], datetime]
-    ) -> Self:
-        """Open the journal file, or make it (0600), and bring its tables up to date. `kept` is where its mark is.
-
-        Raises:
-            NotAllowed: it cannot be written or is damaged; no order may be sent without it.
-        """
-        file, journal_id = await Database.open(path)
-        return cls(file, journal_id, kept, {"environment": environment, "shopper": shopper}, now)
+    @property
+    def exists(self) -> bool:
+        """Whether earlier orders are recorded; a file that was removed while it is open here still has them."""
+        return self._file.is_open or self._file.path.exists()
 
     async def close(self) -> None:
-        """Close the file."""
+        """Close the file, if it was opened."""
         await self._file.close()
 
     async def __aenter__(self) -> Self:
@@ -105,7 +107,7 @@ class Journal:
         Raises:
             NotAllowed, WalletError: what the keyring has cannot be read.
         """
-        return kept_mark(await self._kept.load()) or GuardEntry(self._id, 0)
+        return kept_mark(await self._guard.load()) or GuardEntry(await self._file.journal_id(), 0)
 
     async def require_last(self) -> None:
         """Let nothing be concluded from what is missing in a journal that is not the last one.
@@ -126,32 +128,32 @@ class Journal:
             raise
 
     async def begin(
-        self, attempt: Attempt, permit: Permit, *, repeat: bool = False, kept: GuardEntry | None = None
+        self, attempt: Attempt, authorization: Authorization, *, guard: GuardEntry | None = None
     ) -> Attempt:
         """Write a new attempt as `sending`, or return the attempt that this wish already belongs to.
 
         The search, the permission and the insert are one `BEGIN IMMEDIATE` transaction: of two processes with the same
         wish, one writes and the other finds; of two that spend the last of a limit, one is refused. In it the file is
-        compared with the one at the path, and with `kept`, which is `last_kept` of a moment before.
+        compared with the one at the path, and with `guard`, which is `last_kept` of a moment before.
 
         Raises:
             NotAllowed: the permission does not hold any more, or the journal cannot be written or is not the last one.
             WalletError: the keyring did not keep the attempt's number.
         """
-        last_kept = kept or await self.last_kept()
+        last_kept = guard or await self.last_kept()
         count = 0
 
         def transaction(connection: Connection) -> Attempt:
             nonlocal count
             self._file.refuse_unless_in_place()
             refuse_unless_continued(last_kept, self._mark(connection))
-            found = self._find(connection, attempt, permit.window, repeat=repeat)
+            found = self._find(connection, attempt, authorization.window, repeat=authorization.repeat)
             if found is not None:
                 return found
             beside = history_of(connection, self._owner, attempt, self._now())
-            permit.check(beside.history)
-            if permit.approval is not None:
-                self.approvals.use(connection, permit.approval, permit.channel)
+            authorization.recheck(beside.history)
+            if authorization.approval_id is not None:
+                self.approvals.use(connection, authorization.approval_id, authorization.channel)
             new = replace(
                 attempt,
                 number=beside.last_number + 1,
@@ -159,7 +161,7 @@ class Journal:
                 begun_at=beside.history.now,
                 is_new=True,
             )
-            self._insert(connection, new, permit.approval)
+            self._insert(connection, new, authorization.approval_id)
             count = connection.execute(_UP_TO, {"number": new.number}).scalar_one()
             return new
 
@@ -169,7 +171,7 @@ class Journal:
             await self._remember(begun)
         return begun
 
-    async def find(self, keys: Keys, window: timedelta = PLACED_WINDOW, *, repeat: bool = False) -> Attempt | None:
+    async def find(self, keys: Keys, window: timedelta = ATTENDED_WINDOW, *, repeat: bool = False) -> Attempt | None:
         """The attempt that this wish already belongs to: one in doubt, or one placed within the window.
 
         With `repeat`, one that is placed does not count: the same is wished once more.
@@ -208,7 +210,7 @@ class Journal:
         since = self._now() - within
         return await self._read(lambda connection: lookup.with_alarm(connection, self._owner, since=since))
 
-    async def standing(self, new: Attempt, window: timedelta, *, repeat: bool) -> Attempt | History:
+    async def lookup(self, new: Attempt, window: timedelta, *, repeat: bool) -> Attempt | History:
         """`find`, or where there is nothing `history`: an attempt that begins between the two would be missed."""
 
         def transaction(connection: Connection) -> Attempt | History:
@@ -297,7 +299,7 @@ class Journal:
         """
         mark = await self._file.read(self._mark)
         self._file.refuse_unless_in_place()
-        await self._kept.save(mark.to_text())
+        await self._guard.save(mark.to_text())
 
     async def end(
         self, attempt: Attempt, outcome: Outcome, *, watch: timedelta | None = None, is_reading: bool = False
@@ -338,7 +340,7 @@ class Journal:
 
     async def _refuse_unless_seen(self, attempt: Attempt, count: int) -> None:
         """Read the row back as another program would; an attempt that none would find is not sent."""
-        expected = (self._id, count, State.SENDING)
+        expected = (await self._file.journal_id(), count, State.SENDING)
         if await self._file.look(lambda path: as_others_see(path, attempt.id, attempt.number)) == expected:
             return
         reason = (
@@ -355,12 +357,12 @@ class Journal:
         Another process may have kept a later number while this one was being written. Its row was there before that,
         so the journal is looked at afterwards, and the number never stays below its last attempt's.
         """
-        mark = GuardEntry(self._id, attempt.number)
+        mark = GuardEntry(await self._file.journal_id(), attempt.number)
         try:
-            await keep(self._kept, mark)
+            await keep(self._guard, mark)
             while (last := await self._file.read(self._mark)).number > mark.number:
                 mark = last
-                await keep(self._kept, mark)
+                await keep(self._guard, mark)
         except (NotAllowed, WalletError) as error:
             await self._unsent(attempt, Outcome(State.NOT_PLACED, reason=error.message, error_name=error.code))
             raise

@@ -25,7 +25,7 @@ from firmly_mcp.settings import PAGES_AT
 from firmly_mcp.system.files import write_whole
 from firmly_mcp.wallet.pin import ApprovalPin, ApprovalProof, require_person
 
-from .evaluate import Allow, Ask, Deny, Verdict
+from .evaluate import Allow, Ask, Deny, History, Order, Verdict, decide
 from .file import read_rules
 from .rules import Rules
 
@@ -137,6 +137,14 @@ class AcceptedSettings:
         before = {name: text for name, text in texts.items() if kept.has(self._whose, name, text)}
         return Standing(declared, unaccepted, before)
 
+    async def load(self) -> Policy:
+        """Return the rules in force now.
+
+        Raises:
+            SettingsError: they cannot be read, or contradict themselves; while they do, no order may be sent.
+        """
+        return in_force(await self.standing(), self.accept_command)
+
     async def accept(self, shown: Standing, proof: ApprovalProof) -> None:
         """Let all that a person was shown count from now on: that, and not what the files say by then.
 
@@ -168,7 +176,7 @@ class AcceptedSettings:
             f"at this machine's own address alone: run `{self.accept_command}` in a terminal."
         )
 
-    async def refuse_orders_elsewhere(self) -> None:
+    async def require_accepted_destination(self) -> None:
         """Let orders through where a person accepted to where they go, and can say yes to them.
 
         Raises:
@@ -269,6 +277,10 @@ class Policy:
     written: Rules
     unaccepted: str | None = None
     before: Rules | None = None
+
+    def decide(self, order: Order, history: History) -> Verdict:
+        """What they say of an order, given what the journal says."""
+        return self.verdict(lambda rules: decide(rules, order, history))
 
     def verdict(self, decide: Callable[[Rules], Verdict]) -> Verdict:
         """What they say of an order; `decide` is what given rules say of it."""

@@ -352,3 +352,13 @@ def pin_required(rules: Rules, total: Money) -> bool:
     """
     limits = rules.limits.get(total.currency)
     return limits is None or limits.pin_above is None or not 0 < total.amount <= limits.pin_above
+
+
+_NO_CODE: Final = Ask(
+    "security_code", "Your rules allow it, and no cvv_command is set that prints the card's security code."
+)
+
+
+def in_practice(verdict: Verdict, *, prints_code: bool) -> Verdict:
+    """Return what becomes of an order by this verdict: without a command that prints the code, a person is asked."""
+    return _NO_CODE if isinstance(verdict, Allow) and not prints_code else verdict

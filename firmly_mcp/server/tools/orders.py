@@ -51,7 +51,7 @@ async def ordered(ctx: Ctx, wish: OrderIntent, max_total: Decimal | None) -> Ord
     async with Progress.of(ctx) as progress:
         until = anyio.current_time() + WAIT_SECONDS
         await progress.say(_CHECKING)
-        answer = await placement.order(wish, max_total=max_total)
+        answer = await placement.place(wish, max_total=max_total)
         if isinstance(answer, Approval):
             return await _asked(ctx, answer, progress, until)
         # A host that showed the link makes the call again, and means the same order.
@@ -71,8 +71,8 @@ async def _asked(ctx: Ctx, approval: Approval, progress: Progress, until: float)
         placement = await services.placement()
         if invited.reach == "declined":
             # Where the question was answered elsewhere meanwhile, that answer stands.
-            await placement.desk.decline_unseen(approval.id, _CHANNEL)
-        answer = unless_ending(services, placement.desk.answered(approval.id))
+            await placement.decline_unseen(approval.id, _CHANNEL)
+        answer = unless_ending(services, placement.answered(approval.id))
         answered = await progress.until(answer, until, _WAITING)
         if invited.reach == "shown":
             await page_done(ctx, approval.id)
@@ -100,7 +100,7 @@ async def _asked(ctx: Ctx, approval: Approval, progress: Progress, until: float)
 async def question_view(services: Services, approval: Approval) -> OrderView:
     """How a question stands that began no order."""
     environment, earlier = services.settings.environment, await _earlier(services, approval)
-    if not (await services.placement()).desk.is_open(approval):
+    if not (await services.placement()).is_open(approval):
         return OrderView.unanswered(approval, environment=environment, earlier=earlier)
     command = approve_command(services.settings, approval.id)
     return OrderView.asking(approval, environment=environment, command=command, earlier=earlier)
@@ -142,7 +142,7 @@ async def _invited(ctx: Ctx, approval: Approval, until: float) -> _Invited | Inp
         # The command in a terminal is left.
         return _Invited("not_reached")
     message = f"Approve or decline {approval.total} at {approval.store}"
-    may_open = await (await services.placement()).desk.may_open_page()
+    may_open = await (await services.placement()).may_open_page()
     reached = await reach_once(ctx, Invitation(link, message, approval.id, may_open), until)
     if isinstance(reached, InputRequiredResult):
         return reached
@@ -249,7 +249,7 @@ async def get_order_status(
         firmly = await services.firmly()
         return StatusView.of(store, await firmly.order_status(store, order_number))
     placement = await services.placement()
-    question = await placement.desk.approval(attempt)
+    question = await placement.approval(attempt)
     if question is not None:
         began = await placement.of_approval(question.id)
         if began is None:

@@ -10,10 +10,9 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
-from firmly_mcp.checkout.flow import Checkout
+from firmly_mcp.checkout.flow import Checkout, Review
 from firmly_mcp.checkout.journal.approvals import ANSWER_WITHIN
 from firmly_mcp.checkout.models import Approval, ApprovalStatus, Attempt, Item, OrderIntent, Outcome, State
-from firmly_mcp.checkout.review import Review
 from firmly_mcp.errors import CardNotFound, FirmlyError, NotAllowed, QuoteChanged, RuleDenied, SettingsError
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
 from tests.checkout.journal.test_journal import DRAFT, PERMIT
@@ -32,7 +31,7 @@ async def test_without_rules_an_order_asks_and_sends_nothing(gate: Gate, wish: O
         ("2 x Radiant Tee (Color: Orange, Size: XS)",),
     )
     assert asked.expires_at - asked.asked_at == timedelta(minutes=10)
-    assert [one.id for one in await gate.placement.desk.open_approvals()] == [asked.id]
+    assert [one.id for one in await gate.placement.open_approvals()] == [asked.id]
     assert not gate.orders_sent()
     assert not await gate.placement.attempts(limit=5)
 
@@ -44,7 +43,7 @@ async def test_the_same_quote_is_asked_about_once_whoever_asks(gate: Gate, wish:
     gate.clock.time += timedelta(minutes=9)
     assert await gate.asked(wish) == asked
     async with gate.another() as other:
-        again = await other.order(wish)
+        again = await other.place(wish)
     assert isinstance(again, Approval)
     assert again == asked
 
@@ -60,10 +59,10 @@ async def test_another_quote_is_another_question_and_takes_the_place_of_the_firs
     assert cheaper.id != first.id
     assert cheaper.total < first.total
     with pytest.raises(NotAllowed, match="no open approval"):
-        await gate.placement.desk.review(first.id)
+        await gate.placement.review(first.id)
     again = await gate.asked(replace(wish, repeat=True))
     assert again.id not in {first.id, cheaper.id}
-    assert await gate.placement.desk.open_approvals() == [again]
+    assert await gate.placement.open_approvals() == [again]
 
 
 @BOTH
@@ -71,14 +70,14 @@ async def test_another_quote_is_another_question_and_takes_the_place_of_the_firs
 async def test_a_question_can_be_answered_for_ten_minutes(gate: Gate, wish: OrderIntent) -> None:
     asked = await gate.asked(wish)
     gate.clock.time += ANSWER_WITHIN - timedelta(seconds=1)
-    review = await gate.placement.desk.review(asked.id)
+    review = await gate.placement.review(asked.id)
     gate.clock.time += timedelta(seconds=1)
     with pytest.raises(NotAllowed, match="ten minutes are over"):
-        await gate.placement.desk.review(asked.id)
+        await gate.placement.review(asked.id)
     with pytest.raises(NotAllowed, match="expired"):
-        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        await gate.placement.approve(review, CODE, BY_PERSON)
     assert not gate.orders_sent()
-    assert not await gate.placement.desk.open_approvals()
+    assert not await gate.placement.open_approvals()
     assert (await gate.asked(wish)).id != asked.id
 
 
@@ -86,11 +85,11 @@ async def test_a_question_can_be_answered_for_ten_minutes(gate: Gate, wish: Orde
 @pytest.mark.anyio
 async def test_a_yes_places_the_order_and_is_used_up(gate: Gate, wish: OrderIntent) -> None:
     review = await gate.reviewed(wish)
-    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+    placed = await gate.ended(await gate.placement.approve(review, CODE, BY_PERSON))
     assert (placed.state, gate.charges) == (State.PLACED, [5340])
     with pytest.raises(NotAllowed, match="no open approval"):
-        await gate.placement.desk.review(review.approval.id)
-    again = await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        await gate.placement.review(review.approval.id)
+    again = await gate.placement.approve(review, CODE, BY_PERSON)
     assert (again.is_new, again.id) == (False, placed.id)
     assert gate.orders_sent() == 1
 
@@ -99,10 +98,10 @@ async def test_a_yes_places_the_order_and_is_used_up(gate: Gate, wish: OrderInte
 async def test_a_yes_to_once_more_is_used_up_too(gate: Gate) -> None:
     await gate.bought(ITEMS)
     review = await gate.reviewed(replace(ITEMS, repeat=True))
-    beside = await gate.placement.desk.review(review.approval.id)
-    await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+    beside = await gate.placement.review(review.approval.id)
+    await gate.ended(await gate.placement.approve(review, CODE, BY_PERSON))
     with pytest.raises(NotAllowed, match="was answered"):
-        await gate.placement.desk.approve(beside, CODE, BY_PERSON)
+        await gate.placement.approve(beside, CODE, BY_PERSON)
     assert gate.charges == [5340, 5340]
 
 
@@ -110,13 +109,13 @@ async def test_a_yes_to_once_more_is_used_up_too(gate: Gate) -> None:
 @pytest.mark.anyio
 async def test_a_no_holds_until_the_question_would_have_expired(gate: Gate, wish: OrderIntent) -> None:
     review = await gate.reviewed(wish)
-    beside = await gate.placement.desk.review(review.approval.id)
-    await gate.placement.desk.decline(review, "test")
+    beside = await gate.placement.review(review.approval.id)
+    await gate.placement.decline(review, "test")
     for now in (timedelta(0), ANSWER_WITHIN - timedelta(seconds=1)):
         gate.clock.time = review.approval.asked_at + now
         assert (await gate.asked(wish)).status is ApprovalStatus.DECLINED
     with pytest.raises(NotAllowed, match="was answered, replaced"):
-        await gate.placement.desk.approve(beside, CODE, BY_PERSON)
+        await gate.placement.approve(beside, CODE, BY_PERSON)
     gate.clock.time += timedelta(seconds=1)
     assert (await gate.asked(wish)).id != review.approval.id
     assert not gate.orders_sent()
@@ -125,9 +124,9 @@ async def test_a_no_holds_until_the_question_would_have_expired(gate: Gate, wish
 @pytest.mark.anyio
 async def test_a_no_does_not_undo_a_yes(gate: Gate) -> None:
     review = await gate.reviewed(CART)
-    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
-    await gate.placement.desk.decline(review, "test")
-    found = await gate.placement.order(CART)
+    placed = await gate.ended(await gate.placement.approve(review, CODE, BY_PERSON))
+    await gate.placement.decline(review, "test")
+    found = await gate.placement.place(CART)
     assert isinstance(found, Attempt)
     assert found == placed
 
@@ -141,12 +140,12 @@ async def test_of_two_desks_that_say_yes_at_once_one_orders(gate: Gate, wish: Or
 
     async def yes(placement: Checkout, review: Review) -> None:
         try:
-            attempts.add((await gate.ended(await placement.desk.approve(review, CODE, BY_PERSON))).id)
+            attempts.add((await gate.ended(await placement.approve(review, CODE, BY_PERSON))).id)
         except NotAllowed:
             return
 
     async with gate.another() as other:
-        reviews = [(rooms, await rooms.desk.review(asked.id)) for rooms in (gate.placement, other)]
+        reviews = [(rooms, await rooms.review(asked.id)) for rooms in (gate.placement, other)]
         async with anyio.create_task_group() as tasks:
             for desk, review in reviews:
                 tasks.start_soon(yes, desk, review)
@@ -159,13 +158,13 @@ async def test_of_two_desks_that_say_yes_at_once_one_orders(gate: Gate, wish: Or
 @pytest.mark.anyio
 async def test_a_yes_places_the_order_though_the_program_that_asked_is_gone(gate: Gate, wish: OrderIntent) -> None:
     async with gate.another() as asking:
-        asked = await asking.order(wish)
+        asked = await asking.place(wish)
         assert isinstance(asked, Approval)
-    placing = await gate.placement.desk.approve(await gate.placement.desk.review(asked.id), CODE, BY_PERSON)
+    placing = await gate.placement.approve(await gate.placement.review(asked.id), CODE, BY_PERSON)
     placed = await gate.ended(placing)
     assert placed.state is State.PLACED
     async with gate.another() as later:
-        found = await later.order(wish)
+        found = await later.place(wish)
         assert isinstance(found, Attempt)
         assert (found.is_new, found) == (False, placed)
 
@@ -177,9 +176,9 @@ async def test_a_price_that_rose_since_the_question_is_shown_and_the_yes_is_to_i
 ) -> None:
     asked = await gate.asked(wish)
     gate.simulator.set_price(STORE, TEE, 3000)
-    review = await gate.placement.desk.review(asked.id)
+    review = await gate.placement.review(asked.id)
     assert review.quote.total > asked.total
-    placed = await gate.ended(await gate.placement.desk.approve(review, CODE, BY_PERSON))
+    placed = await gate.ended(await gate.placement.approve(review, CODE, BY_PERSON))
     assert placed.total == review.quote.total
     assert gate.charges == [int(review.quote.total.amount * 100)]
 
@@ -192,11 +191,11 @@ async def test_a_price_that_rises_after_it_was_shown_stops_the_order_and_leaves_
     review = await gate.reviewed(wish)
     gate.simulator.set_price(STORE, TEE, 2201)
     with pytest.raises(QuoteChanged) as caught:
-        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        await gate.placement.approve(review, CODE, BY_PERSON)
     assert f"line {TEE}: price: 22.00 USD → 22.01 USD" in caught.value.difference
     assert not gate.orders_sent()
-    again = await gate.placement.desk.review(review.approval.id)
-    assert (await gate.ended(await gate.placement.desk.approve(again, CODE, BY_PERSON))).state is State.PLACED
+    again = await gate.placement.review(review.approval.id)
+    assert (await gate.ended(await gate.placement.approve(again, CODE, BY_PERSON))).state is State.PLACED
     assert gate.charges == [int(again.quote.total.amount * 100)]
 
 
@@ -205,10 +204,10 @@ async def test_a_cart_that_was_changed_after_it_was_shown_stops_the_order(gate: 
     review = await gate.reviewed(CART)
     await (await gate.services.firmly()).add_line_item(STORE, {"variant_id": TEE}, 1)
     with pytest.raises(QuoteChanged, match="Nothing was sent"):
-        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        await gate.placement.approve(review, CODE, BY_PERSON)
     await (await gate.services.firmly()).clear_cart(STORE)
     with pytest.raises(NotAllowed, match="empty"):
-        await gate.placement.desk.review(review.approval.id)
+        await gate.placement.review(review.approval.id)
     assert not gate.orders_sent()
 
 
@@ -228,9 +227,9 @@ async def test_rules_that_turned_to_refuse_stop_a_yes(
     review = await gate.reviewed(wish)
     gate.rules(rules)
     with pytest.raises(error):
-        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        await gate.placement.approve(review, CODE, BY_PERSON)
     assert not gate.orders_sent()
-    assert [one.id for one in await gate.placement.desk.open_approvals()] == [review.approval.id]
+    assert [one.id for one in await gate.placement.open_approvals()] == [review.approval.id]
     assert not gate.kept_devices()
 
 
@@ -239,7 +238,7 @@ async def test_rules_that_turned_to_refuse_stop_a_yes(
 async def test_a_yes_that_finds_the_order_placed_already_leaves_no_device_behind(gate: Gate, wish: OrderIntent) -> None:
     review = await gate.reviewed(replace(wish, reference="mine"))
     placed = await gate.bought(wish)
-    joined = await gate.placement.desk.approve(review, CODE, BY_PERSON)
+    joined = await gate.placement.approve(review, CODE, BY_PERSON)
     assert (joined.is_new, joined.id) == (False, placed.id)
     assert not gate.kept_devices()
 
@@ -253,24 +252,24 @@ async def test_a_desk_shows_every_doubt_at_the_store_and_what_was_bought_before(
     review = await gate.reviewed(replace(ITEMS, repeat=True))
     assert doubt.state is State.UNKNOWN
     assert review.approval.rule == "doubt"
-    assert [attempt.id for attempt in review.doubts] == [doubt.id]
-    assert review.just_bought == bought[1]
+    assert [attempt.id for attempt in review.in_doubt] == [doubt.id]
+    assert review.previous == bought[1]
     gate.clock.time += timedelta(days=1)
     later = await gate.reviewed(ITEMS)
-    assert later.just_bought is None
-    assert [attempt.id for attempt in later.doubts] == [doubt.id]
+    assert later.previous is None
+    assert [attempt.id for attempt in later.in_doubt] == [doubt.id]
 
 
 @pytest.mark.anyio
 async def test_a_doubt_is_shown_however_much_was_ordered_since(gate: Gate) -> None:
     gate.simulator.faults.add("reset-after-body", "*_order_v2")
     doubt = await gate.bought(ITEMS)
-    journal = await gate.placement._journal()
+    journal = gate.placement.journal
     for number in range(21):
         begun = await journal.begin(replace(DRAFT, id=f"att_{number}", store="s.example", cart_id=None), PERMIT)
         await journal.end(begun, Outcome(State.NOT_PLACED))
     review = await gate.reviewed(replace(ITEMS, items=(Item(TEE, 1),)))
-    assert [attempt.id for attempt in review.doubts] == [doubt.id]
+    assert [attempt.id for attempt in review.in_doubt] == [doubt.id]
 
 
 @pytest.mark.anyio
@@ -278,7 +277,7 @@ async def test_what_is_in_doubt_itself_is_not_asked_about_again(gate: Gate) -> N
     gate.simulator.faults.add("reset-after-body", "*_order_v2")
     doubt = await gate.bought(ITEMS)
     for again in (ITEMS, replace(ITEMS, repeat=True), CART, replace(CART, reference="other")):
-        found = await gate.placement.order(again)
+        found = await gate.placement.place(again)
         assert isinstance(found, Attempt)
         assert found.id == doubt.id
     assert gate.orders_sent() == 1
@@ -288,9 +287,9 @@ async def test_what_is_in_doubt_itself_is_not_asked_about_again(gate: Gate) -> N
 async def test_a_question_is_its_shoppers_own(gate: Gate) -> None:
     asked = await gate.asked(ITEMS)
     async with gate.another(shopper="ben") as bens:
-        assert not await bens.desk.open_approvals()
+        assert not await bens.open_approvals()
         with pytest.raises(NotAllowed, match="no open approval"):
-            await bens.desk.review(asked.id)
+            await bens.review(asked.id)
 
 
 @BOTH
@@ -307,11 +306,11 @@ async def test_a_question_holds_labels_and_no_address_and_no_card(gate: Gate, wi
 async def test_a_question_about_items_leaves_no_cart_at_the_store(gate: Gate) -> None:
     await gate.asked(ITEMS)
     review = await gate.reviewed(ITEMS)
-    await gate.placement.desk.decline(review, "test")
+    await gate.placement.decline(review, "test")
     asked = await gate.asked(replace(ITEMS, items=(Item(TEE, 1),)))
     await (await gate.services.vault()).remove_card("test-visa")
     with pytest.raises(CardNotFound):
-        await gate.placement.desk.review(asked.id)
+        await gate.placement.review(asked.id)
     made = [request for request in gate.simulator.requests if request.path.endswith("/shipping-info")]
     emptied = [request for request in gate.simulator.requests if request.method == "DELETE"]
     assert len(made) - 1 == len(emptied) == 5
@@ -326,7 +325,7 @@ async def test_a_security_code_is_in_no_log_no_file_and_no_keyring_entry(
     vault = await gate.services.vault()
     # Its four digits stand nowhere else.
     await vault.add_card(a_card(label="amex", number=SecretStr(TEST_AMEX), billing_address="home", year="2034"))
-    placing = await gate.placement.desk.approve(
+    placing = await gate.placement.approve(
         await gate.reviewed(replace(wish, card="amex")), SecretStr("8046"), BY_PERSON
     )
     assert (await gate.ended(placing)).state is State.PLACED

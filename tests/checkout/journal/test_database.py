@@ -18,6 +18,7 @@ from firmly_mcp.checkout.journal.approvals import Approvals
 from firmly_mcp.checkout.journal.journal import Journal
 from firmly_mcp.checkout.models import Approval, ApprovalStatus, OrderIntent, Outcome, State
 from firmly_mcp.errors import NotAllowed
+from firmly_mcp.settings import Owner
 from tests.checkout.journal.test_journal import DOUBT, DRAFT, OTHER_CART, PERMIT
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -41,7 +42,9 @@ def path(tmp_path: Path) -> Path:
 
 
 async def opened(path: Path) -> Journal:
-    return await Journal.open(path, TokensInMemory(), environment="simulator", shopper="ana", now=lambda: NOW)
+    journal = Journal(path, TokensInMemory(), owner=Owner("simulator", "ana"), now=lambda: NOW)
+    await journal._file.journal_id()
+    return journal
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ ATTEMPT = replace(DRAFT, number=1, outcome=Outcome(State.UNKNOWN), begun_at=NOW)
 CALLS: dict[str, tuple[Callable[[Journal], Awaitable[object]], str]] = {
     "begin": (lambda journal: journal.begin(replace(OTHER_CART, id="att_2"), PERMIT), "no"),
     "find": (lambda journal: journal.find(DRAFT), "unknown"),
-    "standing": (lambda journal: journal.standing(DRAFT, timedelta(minutes=10), repeat=False), "no"),
+    "standing": (lambda journal: journal.lookup(DRAFT, timedelta(minutes=10), repeat=False), "no"),
     "history": (lambda journal: journal.history(DRAFT), "no"),
     "unlock_card": (lambda journal: journal.unlock_card("visa"), "no"),
     "accept": (lambda journal: journal.accept(), "no"),

@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmly_mcp.checkout.journal.database import ExactSum
-from firmly_mcp.checkout.journal.journal import Journal, Permit
+from firmly_mcp.checkout.journal.journal import Journal
 from firmly_mcp.checkout.models import CardRef, Outcome, State
 from firmly_mcp.checkout.policy.evaluate import WINDOWS, Deny, History, Order, Window, decide
 from firmly_mcp.checkout.policy.file import read_rules
 from firmly_mcp.errors import RuleDenied
 from firmly_mcp.money import Money
 from tests.checkout.histories import no_history
-from tests.checkout.journal.test_journal import DECLINED, DOUBT, DRAFT, PERMIT, Clock, open_journal
+from tests.checkout.journal.test_journal import DECLINED, DOUBT, DRAFT, PERMIT, Clock, open_journal, permit
 
 PLACED = Outcome(State.PLACED, order_number="1")
 
@@ -255,9 +255,9 @@ async def test_of_two_orders_that_pass_a_limit_together_the_second_is_refused_as
             raise RuleDenied(verdict.reason, rule=verdict.rule)
 
     drafts = [replace(DRAFT, store=f"s{n}.example", purchase_key=f"k{n}", cart_id=None) for n in (1, 2)]
-    assert (await journal.begin(replace(drafts[0], id="att_1"), Permit(check))).is_new
+    assert (await journal.begin(replace(drafts[0], id="att_1"), permit(check))).is_new
     with pytest.raises(RuleDenied) as caught:
-        await journal.begin(replace(drafts[1], id="att_2"), Permit(check))
+        await journal.begin(replace(drafts[1], id="att_2"), permit(check))
     assert caught.value.rule == "USD.refuse_above_a_day"
     assert seen == ["0.00", "53.40"]
     assert await journal.attempt("att_2") is None

@@ -1,19 +1,23 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
 import pytest
+from pydantic import SecretStr
 
-from firmly_mcp.checkout.journal.journal import PLACED_WINDOW, Journal, Permit
+from firmly_mcp.checkout.journal.journal import ATTENDED_WINDOW, Authorization, Journal
 from firmly_mcp.checkout.models import BY_A_PERSON, LEGAL, Attempt, CardRef, Outcome, State
 from firmly_mcp.checkout.policy.evaluate import History
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
+from firmly_mcp.redaction import OneUse
+from firmly_mcp.settings import Owner
+from tests.checkout.test_quote import quoted
 
 DRAFT = Attempt(
     id="att_1",
@@ -36,7 +40,12 @@ def allowed(_: History) -> None:
     return None
 
 
-PERMIT = Permit(allowed)
+def permit(recheck: Callable[[History], None] = allowed) -> Authorization:
+    """What authorizes an attempt by rules, for a quote that no test of the journal looks at."""
+    return Authorization(quote=quoted(), security_code=OneUse(SecretStr("123"), "a security code"), recheck=recheck)
+
+
+PERMIT = permit()
 
 
 class Kept:
@@ -79,7 +88,13 @@ async def journal(path: Path, clock: Clock) -> AsyncIterator[Journal]:
 async def open_journal(
     path: Path, clock: Clock, shopper: str = "local", environment: str = "simulator", kept: Kept | None = None
 ) -> Journal:
-    return await Journal.open(path, kept or Kept(), environment=environment, shopper=shopper, now=clock)
+    return await opened(Journal(path, kept or Kept(), owner=Owner(environment, shopper), now=clock))
+
+
+async def opened(journal: Journal) -> Journal:
+    """The journal with its file open, as its first transaction leaves it."""
+    await journal._file.journal_id()
+    return journal
 
 
 @pytest.mark.anyio
@@ -133,7 +148,7 @@ async def test_a_wish_in_doubt_is_joined_without_limit_of_time(
 @pytest.mark.anyio
 async def test_a_placed_wish_is_joined_for_ten_minutes_and_new_after_that(journal: Journal, clock: Clock) -> None:
     await journal.end(await journal.begin(DRAFT, PERMIT), PLACED)
-    clock.time += PLACED_WINDOW
+    clock.time += ATTENDED_WINDOW
     assert (await journal.begin(replace(OTHER_CART, id="att_2"), PERMIT)).id == "att_1"
     clock.time += timedelta(seconds=1)
     assert (await journal.begin(replace(OTHER_CART, id="att_3"), PERMIT)).is_new
@@ -213,11 +228,12 @@ from dataclasses import replace
 from datetime import datetime, UTC
 from pathlib import Path
 from firmly_mcp.checkout.journal.journal import Journal
-from tests.checkout.journal.test_journal import DRAFT, PERMIT, Kept
+from firmly_mcp.settings import Owner
+from tests.checkout.journal.test_journal import DRAFT, PERMIT, Kept, opened
 
 async def main():
-    async with await Journal.open(Path(sys.argv[1]), Kept(), environment="simulator", shopper="local",
-                                  now=lambda: datetime.now(UTC)) as journal:
+    journal = Journal(Path(sys.argv[1]), Kept(), owner=Owner("simulator", "local"), now=lambda: datetime.now(UTC))
+    async with await opened(journal):
         print("ready", flush=True)
         sys.stdin.readline()
         print((await journal.begin(replace(DRAFT, id="att_" + sys.argv[2]), PERMIT)).is_new, flush=True)

@@ -13,6 +13,7 @@ import pytest
 from firmly_mcp.checkout.journal.journal import Journal
 from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
 from firmly_mcp.errors import NotAllowed
+from firmly_mcp.settings import Owner
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate
 from tests.checkout.journal.test_journal import DRAFT, PERMIT, Clock, Kept
 from tests.proofs import BY_PERSON
@@ -135,7 +136,7 @@ def journal_of(gate: Gate) -> Path:
 
 
 async def placed(gate: Gate, wish: OrderIntent) -> None:
-    placing = await gate.placement.order(wish, max_total=MUCH)
+    placing = await gate.placement.place(wish, max_total=MUCH)
     assert isinstance(placing, Attempt)
     assert (await gate.ended(placing)).state is State.PLACED
 
@@ -151,7 +152,7 @@ async def test_a_journal_that_others_do_not_find_lets_no_order_go(gate: Gate, da
     damage(journal_of(gate))
     for _ in range(2):
         with pytest.raises(NotAllowed, match="journal") as caught:
-            await gate.placement.order(ITEMS, max_total=MUCH)
+            await gate.placement.place(ITEMS, max_total=MUCH)
         assert "restart" in caught.value.message.lower() or "cannot be used" in caught.value.message
     assert gate.orders_sent() == 1
 
@@ -162,7 +163,7 @@ async def test_an_approval_is_no_way_round_it(gate: Gate, wish: OrderIntent, dam
     review = await gate.reviewed(wish)
     damage(journal_of(gate))
     with pytest.raises(NotAllowed, match="journal"):
-        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        await gate.placement.approve(review, CODE, BY_PERSON)
     assert not gate.orders_sent()
     assert not gate.kept_devices()
 
@@ -172,7 +173,7 @@ async def test_no_person_is_asked_about_an_order_that_the_journal_cannot_hold(ga
     await gate.asked(wish)
     all_are_deleted(journal_of(gate))
     with pytest.raises(NotAllowed, match="removed or replaced"):
-        await gate.placement.order(wish)
+        await gate.placement.place(wish)
 
 
 async def test_files_that_come_back_are_the_journal_again(gate: Gate) -> None:
@@ -184,7 +185,7 @@ async def test_files_that_come_back_are_the_journal_again(gate: Gate) -> None:
     for suffix in FILES:
         beside(path, suffix).rename(away / (path.name + suffix))
     with pytest.raises(NotAllowed, match="removed or replaced") as caught:
-        await gate.placement.order(ITEMS, max_total=MUCH)
+        await gate.placement.place(ITEMS, max_total=MUCH)
     assert caught.value.next == "firmly-mcp orders accept-journal"
     for suffix in FILES:
         (away / (path.name + suffix)).rename(beside(path, suffix))
@@ -198,12 +199,12 @@ async def test_a_journal_that_a_person_accepted_elsewhere_counts_after_a_restart
     all_are_deleted(journal_of(gate))
     async with gate.another() as later:
         with pytest.raises(NotAllowed, match="missing, new or another's"):
-            await later.order(ITEMS, max_total=MUCH)
+            await later.place(ITEMS, max_total=MUCH)
         await later.accept_journal(BY_PERSON)
     with pytest.raises(NotAllowed, match="restart this program"):
-        await gate.placement.order(ITEMS, max_total=MUCH)
+        await gate.placement.place(ITEMS, max_total=MUCH)
     async with gate.another() as restarted:
-        placing = await restarted.order(ITEMS, max_total=MUCH)
+        placing = await restarted.place(ITEMS, max_total=MUCH)
         assert isinstance(placing, Attempt)
         assert (await gate.ended(placing, restarted)).state is State.PLACED
     assert gate.orders_sent() == 2
@@ -223,7 +224,7 @@ async def test_an_outcome_that_the_journal_does_not_keep_is_answered_and_logged(
 ) -> None:
     gate.rules(ALLOW)
     with gate.simulator.hold_events():
-        placing = await gate.placement.order(ITEMS, max_total=MUCH)
+        placing = await gate.placement.place(ITEMS, max_total=MUCH)
         assert isinstance(placing, Attempt)
         damage(journal_of(gate))
         log = gate.placement.progress(placing)
@@ -237,14 +238,14 @@ async def test_an_outcome_that_the_journal_does_not_keep_is_answered_and_logged(
         f"{ended.id}: placed, order number '{number}'" in caplog.text
     )
     with pytest.raises(NotAllowed, match="journal"):
-        await gate.placement.order(FIRST, max_total=MUCH)
+        await gate.placement.place(FIRST, max_total=MUCH)
     assert gate.orders_sent() == 1
 
 
 async def test_an_outcome_that_the_journal_did_not_take_is_written_when_it_can_be(gate: Gate) -> None:
     gate.rules(ALLOW)
     with gate.simulator.hold_events():
-        placing = await gate.placement.order(ITEMS, max_total=MUCH)
+        placing = await gate.placement.place(ITEMS, max_total=MUCH)
         assert isinstance(placing, Attempt)
         with closing(sqlite3.connect(journal_of(gate), isolation_level=None)) as other:
             other.execute("ALTER TABLE events RENAME TO lost")
@@ -291,4 +292,6 @@ async def test_what_the_keyring_has_instead_of_a_number_lets_no_order_go(tmp_pat
 
 
 async def opened(path: Path, kept: Kept) -> Journal:
-    return await Journal.open(path, kept, environment="simulator", shopper="local", now=Clock())
+    journal = Journal(path, kept, owner=Owner("simulator", "local"), now=Clock())
+    await journal._file.journal_id()
+    return journal

@@ -12,11 +12,12 @@ from firmly_mcp.checkout.journal.inspect import GuardEntry, keep, refuse_unless_
 from firmly_mcp.checkout.journal.journal import Journal
 from firmly_mcp.checkout.models import Approval, Attempt, Item, OrderIntent, Outcome, State
 from firmly_mcp.errors import NotAllowed, WalletError
+from firmly_mcp.settings import Owner
 from firmly_mcp.wallet.backends import Backend
 from firmly_mcp.wallet.entries import StoredValue
 from firmly_mcp.wallet.keychain import Keychain
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate
-from tests.checkout.journal.test_journal import DRAFT, PERMIT, Clock, Kept
+from tests.checkout.journal.test_journal import DRAFT, PERMIT, Clock, Kept, opened
 from tests.proofs import BY_PERSON
 from tests.shop import TEE
 from tests.wallet.test_broken_keyrings import Fake
@@ -139,7 +140,7 @@ class Slow(Kept):
             theirs = Kept()
             async with await journal_in(self.path, theirs) as other:
                 await other.begin(replace(a_draft(2), id="att_other"), PERMIT)
-            assert GuardEntry.from_text(theirs.text) == GuardEntry(other._id, 2)
+            assert GuardEntry.from_text(theirs.text) == GuardEntry(other._file._journal_id, 2)
         self.text = text
 
 
@@ -149,7 +150,7 @@ async def test_a_slow_keyring_does_not_put_an_earlier_number_over_a_later_one(tm
     async with await journal_in(tmp_path / "j", kept) as journal:
         begun = await journal.begin(replace(a_draft(1), id="att_mine"), PERMIT)
         assert (begun.is_new, begun.number) == (True, 1)
-        assert GuardEntry.from_text(kept.text) == GuardEntry(journal._id, 2)
+        assert GuardEntry.from_text(kept.text) == GuardEntry(journal._file._journal_id, 2)
 
 
 @pytest.mark.anyio
@@ -159,7 +160,7 @@ async def test_a_mark_that_another_journal_overwrites_is_not_kept() -> None:
 
 
 async def journal_in(path: Path, kept: Kept, shopper: str = "ana") -> Journal:
-    return await Journal.open(path, kept, environment="simulator", shopper=shopper, now=Clock())
+    return await opened(Journal(path, kept, owner=Owner("simulator", shopper), now=Clock()))
 
 
 def a_draft(number: int) -> Attempt:
@@ -168,7 +169,7 @@ def a_draft(number: int) -> Attempt:
 
 async def placed(gate: Gate, wish: OrderIntent, at: Checkout) -> State:
     """An order that the rules allow; how it ended."""
-    placing = await at.order(wish, max_total=MUCH)
+    placing = await at.place(wish, max_total=MUCH)
     assert isinstance(placing, Attempt)
     return (await gate.ended(placing, at)).state
 
@@ -210,7 +211,7 @@ async def test_a_journal_that_is_not_the_last_one_lets_no_order_go_until_a_perso
     for _ in range(2):
         async with gate.another() as refusing:
             with pytest.raises(NotAllowed, match="journal"):
-                await refusing.order(NEXT, max_total=MUCH)
+                await refusing.place(NEXT, max_total=MUCH)
     assert gate.orders_sent() == 2
     if damage is is_damaged:
         async with gate.another() as refusing:
@@ -230,19 +231,19 @@ async def test_a_journal_that_is_not_the_last_one_lets_no_order_go_until_a_perso
 @pytest.mark.anyio
 async def test_a_yes_is_no_way_round_a_journal_that_is_missing(gate: Gate, wish: OrderIntent) -> None:
     async with gate.another() as first:
-        asked = await first.order(ITEMS)
+        asked = await first.place(ITEMS)
         assert isinstance(asked, Approval)
-        review = await first.desk.review(asked.id)
-        await gate.ended(await first.desk.approve(review, CODE, BY_PERSON), first)
+        review = await first.review(asked.id)
+        await gate.ended(await first.approve(review, CODE, BY_PERSON), first)
     (gate.settings.data_dir / "journal.sqlite3").unlink()
     async with gate.another() as later:
-        again = await later.order(wish)
+        again = await later.place(wish)
         assert isinstance(again, Approval)
-        review = await later.desk.review(again.id)
+        review = await later.review(again.id)
         with pytest.raises(NotAllowed, match="missing, new or another's"):
-            await later.desk.approve(review, CODE, BY_PERSON)
+            await later.approve(review, CODE, BY_PERSON)
         assert not await later.attempts(limit=5)
-        assert [one.id for one in await later.desk.open_approvals()] == [again.id]
+        assert [one.id for one in await later.open_approvals()] == [again.id]
     assert gate.orders_sent() == 1
 
 
@@ -264,7 +265,7 @@ async def test_a_keyring_that_does_not_keep_the_mark_stops_the_order_before_it_i
     forgetful = Keychain(find=lambda _: Backend("a forgetful keyring", ForgetsTheMark()))
     vault.journal_mark = StoredValue(forgetful, vault.journal_mark.name)
     with pytest.raises(WalletError, match="did not keep"):
-        await gate.placement.order(wish, max_total=MUCH)
+        await gate.placement.place(wish, max_total=MUCH)
     attempts = await gate.placement.attempts(limit=5)
     assert [(attempt.state, attempt.outcome.error_name) for attempt in attempts] == [(State.NOT_PLACED, "wallet")]
     assert not gate.orders_sent()

@@ -44,15 +44,15 @@ async def test_nothing_is_ordered_before_a_person_has_a_pin_and_accepted_where_m
         await abroad.fill_cart(services)
         placement, vault = await services.placement(), await services.vault()
         with pytest.raises(NotAllowed, match="approval PIN") as caught:
-            await placement.order(wish, max_total=MUCH)
+            await placement.place(wish, max_total=MUCH)
         assert caught.value.next == command_line(services.settings, "pin", "set")
         await vault.pin.set(PIN, BY_PERSON)
         with pytest.raises(NotAllowed, match="environment, app_id, api_url, payment_url") as caught:
-            await placement.order(wish, max_total=MUCH)
+            await placement.place(wish, max_total=MUCH)
         assert caught.value.next == command_line(services.settings, "rules", "accept")
         assert abroad.nothing_was_paid()
         await abroad.accept(services)
-        assert await placed(services, await placement.order(wish, max_total=MUCH))
+        assert await placed(services, await placement.place(wish, max_total=MUCH))
     assert len(abroad.simulator.books.charges) == 1
 
 
@@ -63,8 +63,8 @@ async def test_without_rules_a_person_is_asked_and_their_yes_places_the_order(
     async with abroad.rooms() as services:
         await abroad.fill_cart(services)
         await abroad.accept(services)
-        desk = (await services.placement()).desk
-        asked = await (await services.placement()).order(wish)
+        desk = await services.placement()
+        asked = await (await services.placement()).place(wish)
         assert isinstance(asked, Approval)
         review = await desk.review(asked.id)
         assert await placed(services, await desk.approve(review, CODE, with_pin(PIN)))
@@ -75,9 +75,9 @@ async def test_a_yes_without_the_right_pin_places_nothing_and_only_accepted_rule
     async with abroad.rooms() as services:
         await abroad.fill_cart(services)
         await abroad.accept(services)
-        desk = (await services.placement()).desk
+        desk = await services.placement()
         abroad.rules('[USD]\npin_above = "1000"')
-        asked = await (await services.placement()).order(CART)
+        asked = await (await services.placement()).place(CART)
         assert isinstance(asked, Approval)
         review = await desk.review(asked.id)
         assert review.pin_required
@@ -97,13 +97,13 @@ async def test_a_changed_rule_allows_nothing_until_it_is_accepted(abroad: Abroad
         await abroad.fill_cart(services)
         accepted = await abroad.accept(services)
         abroad.rules(ALLOW)
-        asked = await (await services.placement()).order(wish, max_total=MUCH)
+        asked = await (await services.placement()).place(wish, max_total=MUCH)
         assert isinstance(asked, Approval)
         assert asked.rule == "unaccepted"
         assert accepted.accept_command in asked.reason
         assert not abroad.orders_sent()
         await abroad.accept(services)
-        assert await placed(services, await (await services.placement()).order(wish, max_total=MUCH))
+        assert await placed(services, await (await services.placement()).place(wish, max_total=MUCH))
 
 
 async def test_a_looser_rule_refuses_as_before_until_it_is_accepted(abroad: Abroad) -> None:
@@ -114,10 +114,10 @@ async def test_a_looser_rule_refuses_as_before_until_it_is_accepted(abroad: Abro
         abroad.rules(ALLOW)
         placement = await services.placement()
         with pytest.raises(RuleDenied, match="Until then the earlier refusals hold") as caught:
-            await placement.order(CART, max_total=MUCH)
+            await placement.place(CART, max_total=MUCH)
         assert caught.value.rule == "USD.refuse_above"
         await abroad.accept(services)
-        assert await placed(services, await placement.order(CART, max_total=MUCH))
+        assert await placed(services, await placement.place(CART, max_total=MUCH))
 
 
 async def test_a_stricter_rule_refuses_at_once(abroad: Abroad) -> None:
@@ -127,10 +127,10 @@ async def test_a_stricter_rule_refuses_at_once(abroad: Abroad) -> None:
         await abroad.accept(services)
         abroad.rules('[USD]\nrefuse_above = "53.39"')
         with pytest.raises(RuleDenied, match=r"53\.39"):
-            await (await services.placement()).order(CART, max_total=MUCH)
+            await (await services.placement()).place(CART, max_total=MUCH)
         abroad.rules("[USD\n")
         with pytest.raises(SettingsError, match="line 1"):
-            await (await services.placement()).order(CART, max_total=MUCH)
+            await (await services.placement()).place(CART, max_total=MUCH)
     assert abroad.nothing_was_paid()
 
 
@@ -143,15 +143,16 @@ async def test_a_changed_code_command_is_never_run(abroad: Abroad, tmp_path: Pat
         await abroad.accept(services)
     async with abroad.rooms(cvv_command=(sys.executable, "-c", script)) as services:
         placement = await services.placement()
-        asked = await placement.order(CART, max_total=MUCH)
+        asked = await placement.place(CART, max_total=MUCH)
         assert isinstance(asked, Approval)
         assert "cvv_command" in asked.reason
-        assert placement._security_code is not None
+        security_code = placement._deps.security_code
+        assert security_code is not None
         with pytest.raises(NotAllowed, match="cvv_command"):
-            await placement._security_code()
+            await security_code()
         assert not ran.exists()
         await abroad.accept(services)
-        assert await placed(services, await placement.order(CART, max_total=MUCH))
+        assert await placed(services, await placement.place(CART, max_total=MUCH))
     assert ran.exists()
 
 
@@ -165,7 +166,7 @@ async def test_orders_go_nowhere_else_than_was_accepted(abroad: Abroad, changes:
     async with abroad.rooms(**changes) as services:
         for wish in (CART, ITEMS):
             with pytest.raises(NotAllowed, match=next(iter(changes))):
-                await (await services.placement()).order(wish, max_total=MUCH)
+                await (await services.placement()).place(wish, max_total=MUCH)
     assert not abroad.simulator.requests
 
 
@@ -174,14 +175,14 @@ async def test_a_yes_does_not_outlive_a_change_of_where_money_goes(abroad: Abroa
         await abroad.fill_cart(services)
         accepted = await abroad.accept(services)
         placement = await services.placement()
-        asked = await placement.order(CART)
+        asked = await placement.place(CART)
         assert isinstance(asked, Approval)
-        review = await placement.desk.review(asked.id)
+        review = await placement.review(asked.id)
         # As another program of the same person would, that has another App ID.
         elsewhere = {**(await accepted.standing()).declared, "app_id": '"another"'}
         await accepted.accept(Standing(elsewhere), with_pin(PIN))
         with pytest.raises(NotAllowed, match="app_id"):
-            await placement.desk.approve(review, CODE, with_pin(PIN))
+            await placement.approve(review, CODE, with_pin(PIN))
     assert abroad.nothing_was_paid()
 
 
@@ -219,7 +220,7 @@ async def test_a_damaged_entry_accepts_nothing(abroad: Abroad, entry: str) -> No
         await (await services.vault()).acceptance.save(entry or " ")
         assert (await accepted.standing()).is_first
         with pytest.raises(NotAllowed):
-            await (await services.placement()).order(ITEMS)
+            await (await services.placement()).place(ITEMS)
     assert abroad.nothing_was_paid()
 
 
@@ -282,7 +283,7 @@ async def test_in_the_simulator_everything_counts_as_it_stands_and_no_keyring_is
         accepted = await services.accepted()
         assert not accepted.is_needed
         assert (await accepted.standing()).unaccepted == ()
-        await accepted.refuse_orders_elsewhere()
+        await accepted.require_accepted_destination()
         await accepted.refuse_unless_accepted(*WHERE, "cvv_command")
 
 
@@ -302,7 +303,7 @@ async def test_a_rules_file_that_cannot_be_read_stops_every_order(abroad: Abroad
         await abroad.accept(services)
         abroad.settings.rules_file.write_bytes(b"\xff\xfe")
         with pytest.raises(SettingsError, match="cannot be read"):
-            await (await services.placement()).order(ITEMS)
+            await (await services.placement()).place(ITEMS)
     assert abroad.nothing_was_paid()
 
 
@@ -328,7 +329,7 @@ async def test_where_a_person_types_counts_once_it_is_accepted_and_holds_up_noth
         assert notice is not None
         assert "Not accepted: pages_url, pages_port." in notice
         assert command_line(services.settings, "rules", "accept") in notice
-        assert await placed(services, await (await services.placement()).order(ITEMS, max_total=MUCH))
+        assert await placed(services, await (await services.placement()).place(ITEMS, max_total=MUCH))
         await abroad.accept(services)
         assert await services.pages_notice() is None
     changes: list[dict[str, Any]] = [
@@ -352,6 +353,6 @@ async def test_what_version_0_1_0_accepted_still_counts(abroad: Abroad) -> None:
         kept["hashes"] = {name: text for name, text in kept["hashes"].items() if name not in PAGES_AT}
         await entry.save(json.dumps(kept))
         assert (await accepted.standing()).unaccepted == ()
-        await accepted.refuse_orders_elsewhere()
+        await accepted.require_accepted_destination()
     async with abroad.rooms(**ELSEWHERE) as services:
         assert (await (await services.accepted()).standing()).unaccepted == ("pages_url", "pages_port")

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from firmly_mcp.checkout.models import Attempt, Item, OrderIntent, State
+from firmly_mcp.checkout.requests import request_for
 from firmly_mcp.errors import RuleDenied
 from firmly_mcp.wallet.cards import new_card
 from tests.checkout.gate import ALLOW, BOTH, CODE, ITEMS, MUCH, Gate
@@ -28,7 +29,7 @@ async def rule_of(gate: Gate, wish: OrderIntent) -> str:
 
 async def placed_unasked(gate: Gate, wish: OrderIntent) -> bool:
     """Whether the rules let an order go by themselves, and it was placed."""
-    answer = await gate.placement.order(wish, max_total=MUCH)
+    answer = await gate.placement.place(wish, max_total=MUCH)
     return isinstance(answer, Attempt) and (await gate.ended(answer)).state is State.PLACED
 
 
@@ -57,11 +58,12 @@ async def test_every_kind_of_rule_meets_a_real_order(gate: Gate, wish: OrderInte
 @pytest.mark.anyio
 async def test_a_store_that_states_a_smaller_quantity_than_the_call_asks_for_passes_no_rule(gate: Gate) -> None:
     gate.rules(ALLOW + "[orders]\nlargest_quantity = 1")
-    purchase = await gate.placement._quoting.purchase(ITEMS)
-    cart = await gate.placement._quoting.priced(purchase)
-    quoted = await gate.placement._quoting.quoted(purchase, ITEMS, cart)
-    decision = await gate.placement._ruling.over(ITEMS, cart, replace(quoted, quantities=(1,)))
-    assert decision(no_history("USD", gate.clock())).rule == "orders.largest_quantity"
+    deps = gate.placement._deps
+    request = await request_for(ITEMS, deps)
+    cart = await request.price()
+    quoted = await gate.placement._quote(request, ITEMS, cart)
+    policy, facts = await deps.policy.load(), await gate.placement._facts(ITEMS, cart, replace(quoted, quantities=(1,)))
+    assert policy.decide(facts, no_history("USD", gate.clock())).rule == "orders.largest_quantity"
 
 
 @pytest.mark.anyio
@@ -105,7 +107,7 @@ async def test_two_declined_payments_lock_the_card_for_everyone_until_a_person_u
     gate.rules(ALLOW)
     gate.clock.time += timedelta(days=30)
     with pytest.raises(RuleDenied, match="firmly-mcp cards unlock 'Turned down'") as caught:
-        await gate.placement.order(wishes[2], max_total=MUCH)
+        await gate.placement.place(wishes[2], max_total=MUCH)
     assert (caught.value.rule, gate.orders_sent()) == ("card_locked", sent)
     gate.rules("")
     assert (await gate.bought(replace(ITEMS, card="test-visa"))).state is State.PLACED
@@ -117,12 +119,12 @@ async def test_two_declined_payments_lock_the_card_for_everyone_until_a_person_u
 @pytest.mark.anyio
 async def test_a_question_asked_before_the_card_was_locked_cannot_be_said_yes_to(gate: Gate) -> None:
     review = await gate.reviewed(ITEMS)
-    journal = await gate.placement._journal()
+    journal = gate.placement.journal
     for number in (1, 2):
         draft = replace(DRAFT, purchase_key=f"k{number}", cart_id=None, card=review.quote.payer.card)
         await journal.end(await journal.begin(replace(draft, id=f"att_{number}"), PERMIT), DECLINED)
     with pytest.raises(RuleDenied) as caught:
-        await gate.placement.desk.approve(review, CODE, BY_PERSON)
+        await gate.placement.approve(review, CODE, BY_PERSON)
     assert (caught.value.rule, gate.orders_sent()) == ("card_locked", 0)
 
 
