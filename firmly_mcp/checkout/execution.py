@@ -28,7 +28,7 @@ from .journal.inspect import GuardEntry
 from .journal.journal import Authorization
 from .models import Attempt, CardRef, Outcome, ProgressEvent, ProgressLog, State
 from .proof import outcome_of_answer, outcome_of_error
-from .quote import Quote, quote, rises
+from .quote import Quote, price_increases, quote
 from .requests import OrderRequest, new_attempt
 from .text import state_text
 
@@ -81,7 +81,7 @@ class _Payment:
         asked_at = self.clock()
         cart = await self.request.price_again(self.cart_lock)
         now = quote(self.request.store, cart, authorized.payer)
-        if increases := rises(authorized, now):
+        if increases := price_increases(authorized, now):
             raise QuoteChanged(
                 "The price or a term changed right before paying. Nothing was sent.", difference=increases
             )

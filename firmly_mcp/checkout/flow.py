@@ -26,7 +26,7 @@ from .earlier import Earlier, stating_earlier
 from .journal.approvals import ANSWER_WITHIN
 from .journal.journal import ATTENDED_WINDOW, Authorization
 from .models import Approval, ApprovalStatus, Attempt, CardRef, OrderIntent
-from .policy.evaluate import Allow, Ask, Deny, History, Order, Verdict, in_practice, pin_required
+from .policy.evaluate import OrderFacts, RuleResult, SpendingHistory, in_practice, pin_required
 from .quote import PaymentMethod, Quote, Recipient, quote, recipient, shipping_of
 from .records import Records
 from .requests import ItemsOrder, OrderRequest, keys_of, new_attempt, request_for
@@ -42,11 +42,11 @@ _A_SHORT_WHILE: Final = timedelta(days=1)
 class Preview:
     """What an order would be, what would become of it, and an earlier order at its store that must be known.
 
-    `verdict` is the rules' and all that comes after them.
+    `result` is the rules' and all that comes after them.
     """
 
     quote: Quote
-    verdict: Verdict
+    result: RuleResult
     earlier: Earlier | None = None
 
 
@@ -103,10 +103,8 @@ class Checkout(Records):
 
     async def _place(self, intent: OrderIntent, max_total: Decimal | None) -> Attempt | Approval:
         await self._deps.policy.require_accepted_destination()
-        if await self.order_turns_up(intent.store):
-            found = await self.find_by_intent(intent, ATTENDED_WINDOW)
-            if found is not None:
-                return found
+        if await self.order_turns_up(intent.store) and (found := await self.find_by_intent(intent, ATTENDED_WINDOW)):
+            return found
         request = await request_for(intent, self._deps)
         async with AsyncExitStack() as cleanup:
             cleanup.push_async_callback(request.discard_cart)
@@ -136,23 +134,23 @@ class Checkout(Records):
         cart: Cart,
         quoted: Quote,
         new: Attempt,
-        history: History,
+        history: SpendingHistory,
         *,
         max_total: Decimal | None,
     ) -> Authorization | Approval | Attempt:
         """Return the rules' authorization, or else what the person is asked; or what this order was before."""
         # The rules are read after the lookups: rules that cannot be read hide no earlier order.
         policy, facts = await self._deps.policy.load(), await self._facts(intent, cart, quoted)
-        verdict = in_practice(policy.decide(facts, history), prints_code=self._deps.security_code is not None)
-        unattended = isinstance(verdict, Allow)
+        result = in_practice(policy.decide(facts, history), prints_code=self._deps.security_code is not None)
+        unattended = result.verdict == "allow"
         if unattended and (found := await self.journal.find(new, UNATTENDED_WINDOW, repeat=intent.repeat)) is not None:
             return await self.settled(found)
         _refuse_above(max_total, quoted)
-        _refuse_denied(verdict)
+        _refuse_denied(result)
         if (declined := await self.journal.approvals.declined(quoted.digest)) is not None:
             return declined
-        if isinstance(verdict, Ask):
-            return await self._ask(intent, quoted, verdict)
+        if result.verdict == "ask":
+            return await self._ask(intent, quoted, result)
         _require_max_total(max_total, quoted)
         return Authorization(
             quote=quoted,
@@ -162,7 +160,7 @@ class Checkout(Records):
             reference=intent.reference,
         )
 
-    async def _ask(self, intent: OrderIntent, quoted: Quote, ask: Ask) -> Approval:
+    async def _ask(self, intent: OrderIntent, quoted: Quote, asks: RuleResult) -> Approval:
         """Record what the person is asked, or return the open approval for the same quote and intent."""
         now = self._deps.now()
         approval = Approval(
@@ -172,8 +170,8 @@ class Checkout(Records):
             total=quoted.total,
             lines=quoted.lines,
             card=quoted.payer.card,
-            rule=ask.rule,
-            reason=ask.reason,
+            rule=asks.rule,
+            reason=asks.reason,
             status=ApprovalStatus.OPEN,
             asked_at=now,
             expires_at=now + ANSWER_WITHIN,
@@ -191,22 +189,22 @@ class Checkout(Records):
             cleanup.push_async_callback(request.discard_cart)
             cart = await _price(request) or Cart()
             quoted = await self._quote(request, intent, cart)
-            verdict = await self._foresee(request, quoted, intent, cart)
-            return Preview(quoted, verdict, await self.earlier_at(request.store))
+            result = await self._foresee(request, quoted, intent, cart)
+            return Preview(quoted, result, await self.earlier_at(request.store))
 
-    async def _foresee(self, request: OrderRequest, quoted: Quote, intent: OrderIntent, cart: Cart) -> Verdict:
+    async def _foresee(self, request: OrderRequest, quoted: Quote, intent: OrderIntent, cart: Cart) -> RuleResult:
         """Return what an order of this quote would meet now, in the order in which `place` looks at it."""
         policy, facts = await self._deps.policy.load(), await self._facts(intent, cart, quoted)
         try:
             await self._deps.policy.require_accepted_destination()
         except NotAllowed as stopped:
-            return Deny("not_accepted", stopped.message)
+            return RuleResult("not_accepted", "refuse", stopped.message)
         history = await self.journal.history(new_attempt("", request, quoted, intent.reference))
-        verdict = in_practice(policy.decide(facts, history), prints_code=self._deps.security_code is not None)
-        if isinstance(verdict, Deny) or (declined := await self.journal.approvals.declined(quoted.digest)) is None:
-            return verdict
+        result = in_practice(policy.decide(facts, history), prints_code=self._deps.security_code is not None)
+        if result.verdict == "refuse" or (declined := await self.journal.approvals.declined(quoted.digest)) is None:
+            return result
         until = f"{declined.expires_at:%H:%M} UTC"
-        return Deny("declined", f"The person declined this order; their no holds until {until}.")
+        return RuleResult("declined", "refuse", f"The person declined this order; their no holds until {until}.")
 
     # The person answers.
 
@@ -312,9 +310,9 @@ class Checkout(Records):
         label = None if intent.items is None else (await self._deps.wallet.address(intent.address)).label
         return recipient(await self._deps.wallet.addresses(), shipping_of(cart, payment), label)
 
-    async def _facts(self, intent: OrderIntent, cart: Cart, quoted: Quote) -> Order:
+    async def _facts(self, intent: OrderIntent, cart: Cart, quoted: Quote) -> OrderFacts:
         known = await self._recipient(intent, cart, quoted.payer)
-        return Order(
+        return OrderFacts(
             store=quoted.store,
             total=quoted.total,
             card_label=quoted.payer.card.label,
@@ -360,12 +358,12 @@ def _require_max_total(max_total: Decimal | None, quoted: Quote) -> None:
         )
 
 
-def _refuse_denied(verdict: Verdict) -> None:
-    if isinstance(verdict, Deny):
-        raise RuleDenied(f"{verdict.reason} Nothing was sent.", rule=verdict.rule)
+def _refuse_denied(result: RuleResult) -> None:
+    if result.verdict == "refuse":
+        raise RuleDenied(f"{result.reason} Nothing was sent.", rule=result.rule)
 
 
-def _refuse_unallowed(verdict: Verdict) -> None:
-    _refuse_denied(verdict)
-    if not isinstance(verdict, Allow):
+def _refuse_unallowed(result: RuleResult) -> None:
+    _refuse_denied(result)
+    if result.verdict != "allow":
         raise NotAllowed("Your rules no longer allow this without asking. Nothing was sent; order again to ask.")

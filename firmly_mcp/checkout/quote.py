@@ -1,17 +1,19 @@
-"""What would be bought, with every term that a yes is bound to.
+"""A quote: what would be bought, with every term that an approval binds.
 
-A quote is a cart with a final total at a moment. Its digest changes with any term; `rises` says in words what moved
-against the shopper. Only amounts may fall between what was shown and what is paid, and only in the same currency.
+It is a cart with a final total at a moment. Its digest is over the codes and values of its terms, never over words.
+Only amounts may fall between what was authorized and what is paid, and only in the same currency.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
 
 from firmly_mcp.api.models import Address, Cart, LineItem, Shipment
 from firmly_mcp.api.models import Address as CartAddress
@@ -25,9 +27,44 @@ from .models import CardRef
 from .payable import require_payable
 from .text import AMOUNT_ROWS, Receipt, receipt
 
-T = TypeVar("T")
+_TOTAL_KEY: Final = ("total", "", "total")
 
-Term = str | int | Money | None
+TermValue = str | int | Money | CardRef | None
+
+
+class TermKind(StrEnum):
+    """What a term is about."""
+
+    STORE = "store"
+    ENVIRONMENT = "environment"
+    PAYMENT_HOST = "payment_host"
+    CARD = "card"
+    LINE = "line"
+    SHIP_TO = "ship_to"
+    BILL_TO = "bill_to"
+    SHIPMENT = "shipment"
+    ADDON = "addon"
+    PROMO = "promo"
+    TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One fact that an approval binds: `field` of the line, shipment or addon `subject`. A quote has each key once.
+
+    `label` is what a person reads; it is no part of what is bound.
+    """
+
+    kind: TermKind
+    subject: str
+    field: str
+    value: TermValue
+    label: str = dataclasses.field(compare=False)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two terms of two quotes the same fact."""
+        return self.kind, self.subject, self.field
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +81,13 @@ class PaymentMethod:
     payment_host: str
     card: CardRef
     billing: Mapping[str, str]
-    address_key: bytes = field(default=b"", repr=False)
+    address_key: bytes = dataclasses.field(default=b"", repr=False)
     ships_to: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A cart that can be paid: its store, id, total, and all its terms by name; `receipt` is the same for a person.
+    """A cart that can be paid: its store, id, total, and all its terms; `receipt` is the same for a person.
 
     `quantities` has how many of each variant, `address_hash` the keyed hash of where it goes: what rules look at.
     """
@@ -60,7 +97,7 @@ class Quote:
     total: Money
     lines: tuple[str, ...]
     payer: PaymentMethod
-    terms: Mapping[str, Term]
+    terms: tuple[Term, ...]
     purchase_key: str
     receipt: Receipt
     quantities: tuple[int, ...] = ()
@@ -69,7 +106,7 @@ class Quote:
     @property
     def digest(self) -> str:
         """SHA-256 over every term; two quotes with one digest are the same purchase to the last cent."""
-        return _digest({name: _plain(term) for name, term in self.terms.items()})
+        return _digest(sorted([*term.key, _plain(term.value)] for term in self.terms))
 
 
 def quote(store: str, cart: Cart, payer: PaymentMethod) -> Quote:
@@ -92,7 +129,7 @@ def quote(store: str, cart: Cart, payer: PaymentMethod) -> Quote:
         total=total,
         lines=tuple(_line_in_words(line) for line in cart.line_items),
         payer=payer,
-        terms=dict(_terms(store, cart, payer)),
+        terms=tuple(_terms(store, cart, payer)),
         purchase_key=key,
         receipt=receipt(cart, payer.billing),
         quantities=tuple(_wanted(cart).values()),
@@ -115,101 +152,111 @@ def shipping_of(cart: Cart, payer: PaymentMethod) -> Address | None:
     return cart.shipping_info if payer.ships_to is None else Address.model_validate(dict(payer.ships_to))
 
 
-def rises(shown: Quote, now: Quote) -> tuple[str, ...]:
-    """What moved against the shopper since the quote was shown, a sentence each; empty if nothing did.
+def price_increases(authorized: Quote, now: Quote) -> tuple[str, ...]:
+    """Return what moved against the shopper since the quote was authorized, a sentence each; empty if nothing did.
 
-    An amount that fell is no reason to stop; an amount that rose, another currency or any other change is. So is a
+    An amount that fell is no reason to stop. An amount that rose, another currency or any other change is, and so is a
     total that fell to zero: zero always asks.
     """
-    names = list(dict.fromkeys((*shown.terms, *now.terms)))
     return tuple(
-        f"{name}: {in_words(before)} → {in_words(after)}"
-        for name in names
-        if _moved_against(before := shown.terms.get(name), after := now.terms.get(name))
-        or (name == "total" and before != after and not now.total.amount)
+        f"{label}: {term_text(before)} → {term_text(after)}"
+        for key, label, before, after in _pairs(authorized, now)
+        if _moved_against(before, after) or (key == _TOTAL_KEY and before != after and not now.total.amount)
     )
 
 
-def changes(shown: Mapping[str, Term], now: Mapping[str, Term]) -> tuple[tuple[str, str, str], ...]:
-    """Every term that is another now, for better or worse: its name, as it was, as it is."""
-    names = dict.fromkeys((*shown, *now))
-    moved = (name for name in names if shown.get(name) != now.get(name))
-    return tuple((name, in_words(shown.get(name)), in_words(now.get(name))) for name in moved)
+def changed_terms(shown: Quote, now: Quote) -> tuple[tuple[str, str, str], ...]:
+    """Return every term that is another now, for better or worse: its label, as it was, as it is."""
+    pairs = _pairs(shown, now)
+    return tuple((label, term_text(before), term_text(after)) for _, label, before, after in pairs if before != after)
 
 
-def _moved_against(before: Term, after: Term) -> bool:
+def _pairs(before: Quote, after: Quote) -> Iterator[tuple[tuple[str, str, str], str, TermValue, TermValue]]:
+    """Yield each term of either quote: its key, its label, its value in both; None where one quote has it not."""
+    were, are = ({term.key: term for term in quote.terms} for quote in (before, after))
+    for key, term in {**were, **are}.items():
+        was, now = were.get(key), are.get(key)
+        yield key, term.label, None if was is None else was.value, None if now is None else now.value
+
+
+def _moved_against(before: TermValue, after: TermValue) -> bool:
     if isinstance(before, Money) and isinstance(after, Money) and before.currency == after.currency:
         return after > before
     return before != after
 
 
-def _terms(store: str, cart: Cart, payer: PaymentMethod) -> Iterator[tuple[str, Term]]:
-    yield "store", store
-    yield "environment", payer.environment
-    yield "payment host", payer.payment_host
-    yield "card", str(payer.card)
-    for name, line in _named(cart.line_items):
-        yield from _line_terms(name, line)
-    yield from _address_terms("ship to", cart.shipping_info)
-    yield from ((f"bill to {field}", value) for field, value in payer.billing.items())
+def _terms(store: str, cart: Cart, payer: PaymentMethod) -> Iterator[Term]:
+    yield Term(TermKind.STORE, "", "", store, "store")
+    yield Term(TermKind.ENVIRONMENT, "", "", payer.environment, "environment")
+    yield Term(TermKind.PAYMENT_HOST, "", "", payer.payment_host, "payment host")
+    yield Term(TermKind.CARD, "", "", payer.card, "card")
+    yield from _line_terms(cart.line_items)
+    shipping = {} if cart.shipping_info is None else cart.shipping_info.model_dump(mode="json", exclude_none=True)
+    yield from (Term(TermKind.SHIP_TO, "", name, str(value), f"ship to {name}") for name, value in shipping.items())
+    yield from (Term(TermKind.BILL_TO, "", name, value, f"bill to {name}") for name, value in payer.billing.items())
     for number, shipment in enumerate(cart.shipments, start=1):
-        yield from _shipment_terms(f"shipment {number}", shipment)
-    addons = sorted((_canonical(each.model_dump(mode="json")), each.addon_id) for each in cart.addons.selections)
-    for name, term in _distinct((_behind("addon", addon_id, 60), term) for term, addon_id in addons):
-        yield f"{name}: choice", term
-    yield "promo codes", ", ".join(sorted(cart.coupons))
-    yield from ((row.term, row.of(cart)) for row in AMOUNT_ROWS if row.is_term)
+        for name, value in _shipment_values(shipment):
+            yield Term(TermKind.SHIPMENT, str(number), name, value, f"shipment {number}: {name}")
+    yield from _addon_terms(cart)
+    yield Term(TermKind.PROMO, "", "", ", ".join(sorted(cart.coupons)), "promo codes")
+    yield from (Term(TermKind.TOTAL, "", row.attribute, row.of(cart), row.term) for row in AMOUNT_ROWS if row.is_term)
 
 
-def _named(lines: Iterable[LineItem]) -> Iterator[tuple[str, LineItem]]:
-    """Lines by their sku, in its order: the ids and the order of lines are the cart's own, and no terms."""
+def _line_terms(lines: Iterable[LineItem]) -> Iterator[Term]:
+    """Yield the terms of lines, by their sku: the ids and the order of lines are the cart's own, and no terms."""
     ordered = sorted(lines, key=lambda line: (_variant(line), _quantity(line)))
-    return _distinct((_behind("line", _variant(line), 80), line) for line in ordered)
+    subjects = _distinct(_variant(line) for line in ordered)
+    labels = _distinct(_behind("line", _variant(line), 80) for line in ordered)
+    for line, subject, label in zip(ordered, subjects, labels, strict=True):
+        for name, value in _line_values(line, label):
+            yield Term(TermKind.LINE, subject, name, value, f"{label}: {name}")
 
 
-def _behind(label: str, store_id: str | None, limit: int) -> str:
-    """A store's id in the name of a term: behind a word of ours, so that no id is taken for a term of ours."""
-    return f"{label} {named(clean(store_id, limit))}"
+def _line_values(line: LineItem, label: str) -> Iterator[tuple[str, TermValue]]:
+    if label != f"line {_variant(line)}":
+        # A label is for reading: cleaned, cut, in quotes where it is no word, and numbered where two lines have one.
+        yield "sku", _variant(line)
+    yield "variant", line.variant_id
+    yield "quantity", line.quantity
+    yield "price", line.price
+    yield "line price", line.line_price
+    yield "recurring", _canonical(line.recurring) if line.recurring else None
 
 
-def _distinct(named: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
-    """The same, each under a name that no other has: a second one of a name would hide the first one's terms."""
+def _shipment_values(shipment: Shipment) -> Iterator[tuple[str, TermValue]]:
+    yield "type", shipment.fulfillment_type.id if shipment.fulfillment_type else None
+    yield "method", shipment.shipping_method.id if shipment.shipping_method else None
+    yield "method price", shipment.shipping_method.price if shipment.shipping_method else None
+    yield "location", _canonical(shipment.selected_location) if shipment.selected_location else None
+    yield "date", shipment.selected_date
+    yield "notes", shipment.notes
+
+
+def _addon_terms(cart: Cart) -> Iterator[Term]:
+    chosen = sorted((_canonical(each.model_dump(mode="json")), each.addon_id) for each in cart.addons.selections)
+    subjects = _distinct(addon_id or "" for _, addon_id in chosen)
+    labels = _distinct(_behind("addon", addon_id, 60) for _, addon_id in chosen)
+    for (choice, _), subject, label in zip(chosen, subjects, labels, strict=True):
+        yield Term(TermKind.ADDON, subject, "choice", choice, f"{label}: choice")
+
+
+def _behind(word: str, store_id: str | None, limit: int) -> str:
+    """Return a store's id in a label: behind a word of ours, so that no id is taken for a term of ours."""
+    return f"{word} {named(clean(store_id, limit))}"
+
+
+def _distinct(stems: Iterable[str]) -> Iterator[str]:
+    """Yield the same, each numbered where another has it: two terms of one key would hide each other."""
     given: set[str] = set()
     last: dict[str, int] = {}
-    for stem, value in named:
+    for stem in stems:
         name, number = stem, last.get(stem, 1)
         while name in given:
             number += 1
             name = f"{stem} #{number}"
         last[stem] = number
         given.add(name)
-        yield name, value
-
-
-def _line_terms(name: str, line: LineItem) -> Iterator[tuple[str, Term]]:
-    if name != f"line {_variant(line)}":
-        # The name is for reading: cleaned, cut, in quotes where it is no word, and numbered where two lines have one.
-        yield f"{name}: sku", _variant(line)
-    yield f"{name}: variant", line.variant_id
-    yield f"{name}: quantity", line.quantity
-    yield f"{name}: price", line.price
-    yield f"{name}: line price", line.line_price
-    yield f"{name}: recurring", _canonical(line.recurring) if line.recurring else None
-
-
-def _shipment_terms(name: str, shipment: Shipment) -> Iterator[tuple[str, Term]]:
-    yield f"{name}: type", shipment.fulfillment_type.id if shipment.fulfillment_type else None
-    yield f"{name}: method", shipment.shipping_method.id if shipment.shipping_method else None
-    yield f"{name}: method price", shipment.shipping_method.price if shipment.shipping_method else None
-    yield f"{name}: location", _canonical(shipment.selected_location) if shipment.selected_location else None
-    yield f"{name}: date", shipment.selected_date
-    yield f"{name}: notes", shipment.notes
-
-
-def _address_terms(name: str, address: Address | None) -> Iterator[tuple[str, Term]]:
-    if address is not None:
-        fields = address.model_dump(mode="json", exclude_none=True)
-        yield from ((f"{name} {field}", str(value)) for field, value in fields.items())
+        yield name
 
 
 def _line_in_words(line: LineItem) -> str:
@@ -235,13 +282,15 @@ def _variant(line: LineItem) -> str:
     return line.sku or line.variant_id or line.line_item_id or ""
 
 
-def _plain(term: Term) -> Any:
-    return [str(term.amount.normalize()), term.currency] if isinstance(term, Money) else term
+def _plain(value: TermValue) -> Any:
+    if isinstance(value, CardRef):
+        return [value.label, value.brand, value.last_four]
+    return [str(value.amount.normalize()), value.currency] if isinstance(value, Money) else value
 
 
-def in_words(term: Term) -> str:
-    """A term as a person reads it."""
-    return "nothing" if term is None or term == "" else clean(str(term), 120)
+def term_text(value: TermValue) -> str:
+    """Return a term's value as a person reads it."""
+    return "nothing" if value is None or value == "" else clean(str(value), 120)
 
 
 def _canonical(value: Any) -> str:

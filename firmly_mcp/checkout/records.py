@@ -24,7 +24,7 @@ from .execution import Executor
 from .journal.journal import Journal
 from .journal.lookup import PurchaseKeys
 from .models import IN_DOUBT, Approval, Attempt, OrderIntent, ProgressLog, State
-from .policy.evaluate import History, Order
+from .policy.evaluate import OrderFacts, SpendingHistory
 from .settlement import WATCH, Reading, Settlement
 
 _HOUR: Final = timedelta(hours=1)
@@ -93,7 +93,7 @@ class Records:
         """Return the attempts of which the store shows something else than a person recorded, newest first."""
         return await self.journal.alarms(within=WATCH)
 
-    async def history(self, order: Order) -> History:
+    async def history(self, order: OrderFacts) -> SpendingHistory:
         """Return what the rules would look back at if this were ordered now."""
         return await self.journal.history(order)
 

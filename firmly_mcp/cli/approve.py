@@ -7,7 +7,7 @@ approval places the order in this program, which follows it to its end. A typing
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TextIO
 
 import click
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from firmly_mcp.app import Services
-    from firmly_mcp.checkout.flow import Checkout
+    from firmly_mcp.checkout.flow import Checkout, Review
     from firmly_mcp.checkout.models import Approval, Attempt
     from firmly_mcp.checkout.quote import Term
-    from firmly_mcp.checkout.flow import Review
 
 _LEFT_OPEN: Final = "Nothing was sent, and the question stays open: run `firmly-mcp approve` again to answer it."
 
@@ -163,17 +162,16 @@ def _show(review: Review, write: Callable[[str], object]) -> None:
     write(f"\n  TOTAL  {quote.total}\n\n")
 
 
-def _terms_in_lines(terms: Mapping[str, Term]) -> Iterator[tuple[str, str]]:
+def _terms_in_lines(terms: Iterable[Term]) -> Iterator[tuple[str, str]]:
     """Yield name and text of each term, with every address in one line."""
-    from firmly_mcp.checkout.quote import in_words
+    from firmly_mcp.checkout.quote import TermKind, term_text
 
-    addresses = {"ship to": "", "bill to": ""}
-    for name, term in terms.items():
-        if term in {None, ""}:
+    addresses: dict[str, list[str]] = {TermKind.SHIP_TO: [], TermKind.BILL_TO: []}
+    for term in terms:
+        if term.value in {None, ""}:
             continue
-        group = next((group for group in addresses if name.startswith(f"{group} ")), None)
-        if group is None:
-            yield name, in_words(term)
+        if term.kind in addresses:
+            addresses[term.kind].append(term_text(term.value))
         else:
-            addresses[group] += (", " if addresses[group] else "") + in_words(term)
-    yield from ((group, words) for group, words in addresses.items() if words)
+            yield term.label, term_text(term.value)
+    yield from ((kind.replace("_", " "), ", ".join(fields)) for kind, fields in addresses.items() if fields)

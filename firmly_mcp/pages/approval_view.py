@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from firmly_mcp.checkout.models import Attempt, State
-from firmly_mcp.checkout.quote import Quote, changes, in_words
+from firmly_mcp.checkout.quote import Quote, changed_terms, term_text
 from firmly_mcp.checkout.text import charge_note, state_text
 from firmly_mcp.money import Money
 from firmly_mcp.redaction import code_length
@@ -41,10 +41,10 @@ def approval_values(review: Review, refused: Quote | None) -> dict[str, Any]:
         "pay_words": quote.total.display(),
         "code_length": digits,
         "code_hint": f"{digits} digits, on the {'front' if digits == 4 else 'back'}. Used once, never stored.",
-        "changed": changes(refused.terms, quote.terms) if refused is not None else (),
+        "changed": changed_terms(refused, quote) if refused is not None else (),
         "was_asked_at": review.approval.total if review.approval.total != quote.total else None,
         "address_note": _address_note(recipient.origin),
-        "terms": [(name, in_words(term)) for name, term in quote.terms.items() if term not in {None, ""}],
+        "terms": [(term.label, term_text(term.value)) for term in quote.terms if term.value not in {None, ""}],
     }
 
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.checkout.flow import Checkout
 from firmly_mcp.checkout.models import Approval, ApprovalStatus, Attempt, Item, OrderIntent, State
-from firmly_mcp.checkout.policy.evaluate import Allow, Ask, Order
+from firmly_mcp.checkout.policy.evaluate import OrderFacts
 from firmly_mcp.checkout.policy.file import read_rules
 from firmly_mcp.checkout.remarks import Here
 from firmly_mcp.errors import CardRefused, NotAllowed, RuleDenied, SettingsError, WalletError
@@ -72,7 +72,7 @@ async def test_a_price_that_falls_before_the_send_makes_no_room_in_a_limit(gate:
     attempt = await placed(gate, wish)
     assert attempt.total.plain == "53.40"
     assert gate.charges[0] < 5340
-    order = Order(store=STORE, total=attempt.total)
+    order = OrderFacts(store=STORE, total=attempt.total)
     assert (await gate.placement.history(order)).spent.day.plain == "53.40"
 
 
@@ -233,7 +233,7 @@ async def test_of_two_allowed_at_once_that_are_too_much_together_one_is_refused_
                 refused.append(no)
             else:
                 assert isinstance(placing, Attempt)
-                await gate.ended(placing)
+                await gate.ended(placing, placement)
 
         gate.simulator.faults.add("delay", "place_order_v2", seconds=0.5)
         async with anyio.create_task_group() as tasks:
@@ -261,14 +261,14 @@ async def test_a_preview_says_what_would_become_of_the_order_and_not_what_the_ru
     gate: Gate, wish: OrderIntent
 ) -> None:
     gate.rules(ALLOW)
-    assert isinstance((await gate.placement.preview(wish)).verdict, Allow)
+    assert (await gate.placement.preview(wish)).result.verdict == "allow"
     async with gate.another(cvv_command=()) as without_code:
-        asks = (await without_code.preview(wish)).verdict
-        assert (type(asks), asks.rule) == (Ask, "security_code")
+        asks = (await without_code.preview(wish)).result
+        assert (asks.verdict, asks.rule) == ("ask", "security_code")
     gate.rules("")
     await gate.placement.decline(await gate.reviewed(wish), "test")
     gate.rules(ALLOW)
-    assert (await gate.placement.preview(wish)).verdict.rule == "declined"
+    assert (await gate.placement.preview(wish)).result.rule == "declined"
     assert not gate.orders_sent()
 
 

@@ -9,7 +9,7 @@ import pytest
 from firmly_mcp.api.fields import read
 from firmly_mcp.api.models import Cart
 from firmly_mcp.checkout.models import CardRef
-from firmly_mcp.checkout.quote import PaymentMethod, Quote, quote, rises
+from firmly_mcp.checkout.quote import PaymentMethod, Quote, TermValue, price_increases, quote
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 
@@ -81,6 +81,11 @@ def quoted(change: Callable[[dict[str, Any]], object] = lambda _: None, payer: P
     return quote(STORE, read(Cart, json.loads(json.dumps(sent), parse_float=Decimal)), payer)
 
 
+def values(of: Quote) -> dict[str, TermValue]:
+    """The terms of a quote by what a person reads."""
+    return {term.label: term.value for term in of.terms}
+
+
 def dearer_shipping(cart: dict[str, Any]) -> None:
     cart["shipments"][0]["shipping_method"]["price"] = usd(700)
     cart.update(shipping_total=usd(700), total=usd(5540))
@@ -122,7 +127,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_every_change_of_a_term_changes_the_digest_and_is_told(change: Callable[[dict[str, Any]], object]) -> None:
     shown, now = quoted(), quoted(change)
     assert now.digest != shown.digest
-    assert rises(shown, now)
+    assert price_increases(shown, now)
 
 
 @pytest.mark.parametrize(
@@ -158,12 +163,12 @@ ALIKE = [("A1", "A1\u200b"), ("X" * 80 + "1", "X" * 80 + "2"), ("A 1", "A  1")]
 def test_a_sku_that_only_reads_the_same_is_another_term(one: str, other: str) -> None:
     shown, now = quoted(with_skus(one)), quoted(with_skus(other))
     assert now.digest != shown.digest
-    assert rises(shown, now)
+    assert price_increases(shown, now)
 
 
 @pytest.mark.parametrize("skus", [("A", "A", "A #2"), ("A #2", "A", "A"), ("A", "A\u200b", "A #2", "A #2")])
 def test_no_line_hides_the_terms_of_another(skus: tuple[str, ...]) -> None:
-    quantities = [name for name in quoted(with_skus(*skus)).terms if name.endswith(": quantity")]
+    quantities = [name for name in values(quoted(with_skus(*skus))) if name.endswith(": quantity")]
     assert len(quantities) == len(skus) + 1
 
 
@@ -184,8 +189,8 @@ def test_an_addon_is_a_term_whatever_its_id_is(addon_id: str | None) -> None:
         return lambda cart: cart["addons"].update(selections=[selection])
 
     assert len({quoted().digest, quoted(chosen("card")).digest, quoted(chosen("ring")).digest}) == 3
-    assert len(rises(quoted(chosen("card")), quoted(chosen("ring")))) == 1
-    assert quoted(chosen("card")).terms["addon total"] == Money(Decimal("0.00"), "USD")
+    assert len(price_increases(quoted(chosen("card")), quoted(chosen("ring")))) == 1
+    assert values(quoted(chosen("card")))["addon total"] == Money(Decimal("0.00"), "USD")
 
 
 @pytest.mark.parametrize("store_id", ["ship to", "ship to Eve", "total", "TOTAL 0.01 USD", "store", "shipment 1"])
@@ -194,14 +199,14 @@ def test_a_store_s_id_stands_behind_a_word_of_ours_in_the_name_of_a_term(store_i
         cart["line_items"][0]["sku"] = store_id
         cart["addons"].update(selections=[{"addon_id": store_id}])
 
-    ours = {name for name in quoted().terms if not name.startswith("line ")}
-    added = [name for name in quoted(named_so).terms if name not in ours]
+    ours = {name for name in values(quoted()) if not name.startswith("line ")}
+    added = [name for name in values(quoted(named_so)) if name not in ours]
     assert added
     assert all(name.startswith(("line ", "addon ")) and store_id in name for name in added)
 
 
 def test_a_difference_says_what_moved_from_what_to_what() -> None:
-    assert rises(quoted(), quoted(dearer_shipping)) == (
+    assert price_increases(quoted(), quoted(dearer_shipping)) == (
         "shipment 1: method price: 5.00 USD → 7.00 USD",
         "shipping total: 5.00 USD → 7.00 USD",
         "total: 53.40 USD → 55.40 USD",
@@ -209,15 +214,15 @@ def test_a_difference_says_what_moved_from_what_to_what() -> None:
 
 
 def test_a_lower_amount_stops_nothing() -> None:
-    assert rises(quoted(), quoted(cheaper_shipping)) == ()
+    assert price_increases(quoted(), quoted(cheaper_shipping)) == ()
 
 
 def test_a_total_that_falls_to_zero_stops_the_order() -> None:
     def free(cart: dict[str, Any]) -> None:
         cart.update(cart_discount=usd(5340), total=usd(0))
 
-    assert rises(quoted(), quoted(free)) == ("total: 53.40 USD → 0.00 USD",)
-    assert rises(quoted(free), quoted(free)) == ()
+    assert price_increases(quoted(), quoted(free)) == ("total: 53.40 USD → 0.00 USD",)
+    assert price_increases(quoted(free), quoted(free)) == ()
 
 
 def test_another_currency_stops_everything() -> None:
@@ -229,7 +234,7 @@ def test_another_currency_stops_everything() -> None:
 
     now = quoted(in_euros)
     assert now.total == Money.parse("53.40", "EUR")
-    assert any(line.startswith("total: 53.40 USD → 53.40 EUR") for line in rises(quoted(), now))
+    assert any(line.startswith("total: 53.40 USD → 53.40 EUR") for line in price_increases(quoted(), now))
 
 
 def test_the_purchase_key_ignores_price_card_address_and_cart() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from firmly_mcp.checkout.models import Approval, Attempt, OrderIntent, State
-from firmly_mcp.checkout.policy.evaluate import Order
+from firmly_mcp.checkout.policy.evaluate import OrderFacts
 from firmly_mcp.money import Money
 from firmly_mcp.server.views.orders import OrderLineView, OrderView
 from tests.checkout.gate import BOTH, CART, CODE, ITEMS, Gate
@@ -71,7 +71,7 @@ async def test_an_order_that_turns_up_after_a_person_ended_it_is_placed_counted_
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ended = await ended_as_not_placed(gate, wish)
-    order = Order(store=STORE, total=TOTAL)
+    order = OrderFacts(store=STORE, total=TOTAL)
     assert (await gate.placement.history(order)).spent.day.plain == "0.00"
     gate.simulator.advance(timedelta(seconds=61))
     with caplog.at_level(logging.WARNING):
@@ -148,7 +148,7 @@ async def test_the_number_of_the_order_that_came_after_is_not_taken_for_the_ende
     found = await gate.placement.attempt(ended.id)
     assert found is not None
     assert (found.state, found.alarm, found.watched_until) == (State.NOT_PLACED, "", None)
-    assert (await gate.placement.history(Order(store=STORE, total=TOTAL))).spent.day == TOTAL
+    assert (await gate.placement.history(OrderFacts(store=STORE, total=TOTAL))).spent.day == TOTAL
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,7 @@ async def test_an_order_of_items_goes_where_it_is_sent_whatever_the_stores_cart_
     assert cart is not None
     lying = cart.model_copy(update={"shipping_info": as_sent(await (await lent.services.vault()).address("home"))})
     quoted = await placement._quote(review.request, review.approval.intent, lying)
-    assert quoted.terms["ship to address1"] == "2 Oak Lane"
+    assert {term.label: term.value for term in quoted.terms}["ship to address1"] == "2 Oak Lane"
     assert (quoted.address_hash, quoted.digest) == (review.quote.address_hash, review.quote.digest)
     found = await placement._recipient(review.approval.intent, lying, quoted.payer)
     assert (found.is_own, found.shipped_to) == (False, await (await lent.services.vault()).address("Rosa"))

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.app import open_services
 from firmly_mcp.checkout.flow import Checkout
-from firmly_mcp.checkout.quote import Term, in_words
+from firmly_mcp.checkout.quote import TermValue, term_text
 from tests.prefork import Forked
 from tests.proofs import BY_PERSON, until_recorded
 from tests.secret_service import DEADLINE, SecretService
@@ -48,9 +48,9 @@ def total_on(terminal: Terminal) -> str:
     return terminal.lines.rpartition("TOTAL  ")[2].split()[0]
 
 
-def terms(assistant: Assistant, approval: str) -> Mapping[str, Term]:
-    async def of_review(placement: Checkout) -> Mapping[str, Term]:
-        return (await placement.review(approval)).quote.terms
+def terms(assistant: Assistant, approval: str) -> Mapping[str, TermValue]:
+    async def of_review(placement: Checkout) -> Mapping[str, TermValue]:
+        return {term.label: term.value for term in (await placement.review(approval)).quote.terms}
 
     return assistant.with_placement(of_review)
 
@@ -93,7 +93,7 @@ def test_a_person_reads_every_term_types_the_amount_and_the_code_and_the_order_i
     assert re.search(r"^  TOTAL  53\.40 USD$", shown, re.MULTILINE)
     assert {"store", "card", "total", "shipment 1: method"} < set(expected)
     for name, term in expected.items():
-        assert term in {None, ""} or in_words(term) in shown, name
+        assert term in {None, ""} or term_text(term) in shown, name
     (charge,) = assistant.charges
     assert charge[1] == 5340
     assert f"The order is placed. Order number: {charge[0]}. Charged: 53.40 USD." in terminal.lines

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.app import Services, open_services
 from firmly_mcp.checkout.models import CardRef
-from firmly_mcp.checkout.policy.evaluate import Order
+from firmly_mcp.checkout.policy.evaluate import OrderFacts
 from firmly_mcp.money import Money
 from firmly_mcp.settings import read_settings
 from firmly_mcp.wallet.memory import CARD_LABEL, fill
@@ -51,7 +51,7 @@ async def in_rooms(shopper: dict[str, str], act: object) -> object:
 
 def is_locked(shopper: dict[str, str]) -> bool:
     async def locked(services: Services) -> bool:
-        order = Order(store="luma.gift", total=Money.parse(1, "USD"), card_label=CARD_LABEL)
+        order = OrderFacts(store="luma.gift", total=Money.parse(1, "USD"), card_label=CARD_LABEL)
         return (await (await services.placement()).history(order)).card_locked
 
     return bool(anyio.run(in_rooms, shopper, locked))

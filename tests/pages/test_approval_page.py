@@ -5,7 +5,7 @@ from playwright.async_api import Browser, Page, expect
 from pydantic import SecretStr
 
 from firmly_mcp.checkout.models import Approval, ApprovalStatus, Item, OrderIntent, State
-from firmly_mcp.checkout.quote import in_words
+from firmly_mcp.checkout.quote import term_text
 from tests.proofs import BY_PERSON
 from tests.shop import STORE, TEE
 
@@ -53,8 +53,8 @@ async def test_every_term_that_a_yes_is_bound_to_is_on_the_page(room: Room, wind
         assert fact in shown, fact
     await window.get_by_text("Every term that your yes is bound to").click()
     listed = await window.locator(".terms").inner_text()
-    for name, term in quote.terms.items():
-        assert term in {None, ""} or (name in listed and in_words(term) in listed), name
+    for term in quote.terms:
+        assert term.value in {None, ""} or (term.label in listed and term_text(term.value) in listed), term.label
     assert await window.locator(".ribbon").inner_text() == "SIMULATOR: no money moves"
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 
 from firmly_mcp.checkout.models import State
-from firmly_mcp.checkout.policy.evaluate import WINDOWS, History, Spent
+from firmly_mcp.checkout.policy.evaluate import WINDOWS, SpendingHistory, Spent
 from firmly_mcp.money import Money
 
 from .database import add
@@ -47,7 +47,7 @@ class About(Protocol):
 class Found:
     """A history, and the number of the journal's last attempt."""
 
-    history: History
+    history: SpendingHistory
     last_number: int
 
 
@@ -59,7 +59,7 @@ def history_of(connection: Connection, owner: dict[str, str], about: About, cloc
     since = {window: stamp(now - length) for window, length in WINDOWS.items()}
     currency = about.total.currency
     sums = connection.execute(_SUMS, subject | since | {"in_currency": currency}).all()
-    history = History(
+    history = SpendingHistory(
         now=now,
         spent=_spent(sums, currency),
         at_store=_spent((row for row in sums if row.at_store), currency),

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, Select, and_, bindparam, func, insert, select, update
 
 from firmly_mcp.checkout.models import LEGAL, Attempt, Outcome, State, StoredText, contradiction, contradicts
-from firmly_mcp.checkout.policy.evaluate import History
+from firmly_mcp.checkout.policy.evaluate import SpendingHistory
 from firmly_mcp.checkout.quote import Quote
 from firmly_mcp.errors import NotAllowed, WalletError
 from firmly_mcp.money import Money
@@ -63,7 +63,7 @@ class Authorization:
 
     quote: Quote
     security_code: OneUse[SecretStr]
-    recheck: Callable[[History], None]
+    recheck: Callable[[SpendingHistory], None]
     approval_id: str | None = None
     channel: str = "rules"
     window: timedelta = ATTENDED_WINDOW
@@ -210,16 +210,16 @@ class Journal:
         since = self._now() - within
         return await self._read(lambda connection: lookup.with_alarm(connection, self._owner, since=since))
 
-    async def lookup(self, new: Attempt, window: timedelta, *, repeat: bool) -> Attempt | History:
+    async def lookup(self, new: Attempt, window: timedelta, *, repeat: bool) -> Attempt | SpendingHistory:
         """`find`, or where there is nothing `history`: an attempt that begins between the two would be missed."""
 
-        def transaction(connection: Connection) -> Attempt | History:
+        def transaction(connection: Connection) -> Attempt | SpendingHistory:
             found = self._find(connection, new, window, repeat=repeat)
             return found or history_of(connection, self._owner, new, self._now()).history
 
         return await self._file.read(transaction)
 
-    async def history(self, about: About) -> History:
+    async def history(self, about: About) -> SpendingHistory:
         """What the rules look back at: what was spent in its currency, and what else is known beside it."""
         return await self._file.read(
             lambda connection: history_of(connection, self._owner, about, self._now()).history,

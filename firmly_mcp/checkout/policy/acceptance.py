@@ -25,7 +25,7 @@ from firmly_mcp.settings import PAGES_AT
 from firmly_mcp.system.files import write_whole
 from firmly_mcp.wallet.pin import ApprovalPin, ApprovalProof, require_person
 
-from .evaluate import Allow, Ask, Deny, History, Order, Verdict, decide
+from .evaluate import OrderFacts, RuleResult, SpendingHistory, decide
 from .file import read_rules
 from .rules import Rules
 
@@ -278,19 +278,15 @@ class Policy:
     unaccepted: str | None = None
     before: Rules | None = None
 
-    def decide(self, order: Order, history: History) -> Verdict:
-        """What they say of an order, given what the journal says."""
-        return self.verdict(lambda rules: decide(rules, order, history))
-
-    def verdict(self, decide: Callable[[Rules], Verdict]) -> Verdict:
-        """What they say of an order; `decide` is what given rules say of it."""
-        said = decide(self.written)
-        if self.unaccepted is None or isinstance(said, Deny):
-            return said
-        earlier = None if self.before is None else decide(self.before)
-        if isinstance(earlier, Deny):
+    def decide(self, order: OrderFacts, history: SpendingHistory) -> RuleResult:
+        """Return what decides over an order. Rules that are not accepted allow nothing and lift no earlier refusal."""
+        result = decide(self.written, order, history)
+        if self.unaccepted is None or result.verdict == "refuse":
+            return result
+        earlier = None if self.before is None else decide(self.before, order, history)
+        if earlier is not None and earlier.verdict == "refuse":
             return replace(earlier, reason=f"{earlier.reason} {self.unaccepted} Until then the earlier refusals hold.")
-        return Ask("unaccepted", self.unaccepted) if isinstance(said, Allow) else said
+        return RuleResult("unaccepted", "ask", self.unaccepted) if result.verdict == "allow" else result
 
     def pin_required(self, required: Callable[[Rules], bool]) -> bool:
         """Whether a yes needs the PIN; what is not accepted waives none."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self, cast
 
 from pydantic import Field
 
-from firmly_mcp.checkout.policy.evaluate import Allow, Ask
-from firmly_mcp.checkout.text import AMOUNT_ROWS
 from firmly_mcp.errors import FirmlyError, MoneyMoved
 from firmly_mcp.money import Money
 from firmly_mcp.untrusted import clean, named, suspicions
@@ -15,10 +13,12 @@ from firmly_mcp.untrusted import clean, named, suspicions
 from .view import MoneyView, View, told, told_by_store, with_next
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from firmly_mcp.checkout.flow import Preview
+    from firmly_mcp.checkout.quote import Quote
 
 _NO_MONEY: Final = "The preview charged nothing. money_moved: {}."
-_PARTS: Final = tuple(row.term for row in AMOUNT_ROWS[:-1] if row.is_term)
 
 Rules = Literal["allow", "ask", "refuse"]
 _NEXT: Final[dict[Rules, str]] = {
@@ -48,17 +48,17 @@ class PreviewView(View):
     @classmethod
     def of(cls, preview: Preview) -> Self:
         """The view of a quote that could be ordered; an earlier order at the store is stated."""
-        quote, verdict = preview.quote, preview.verdict
-        rules: Rules = "allow" if isinstance(verdict, Allow) else "ask" if isinstance(verdict, Ask) else "refuse"
+        quote, result = preview.quote, preview.result
+        rules = cast("Rules", result.verdict)
         return cls(
             store=quote.store,
             ready=rules != "refuse",
             lines=quote.lines,
-            amounts={name: view for name in _PARTS if (view := _money(quote.terms.get(name))) is not None},
+            amounts=dict(_parts(quote)),
             total=MoneyView.of(quote.total),
             card=str(quote.payer.card),
             rules=rules,
-            reason=verdict.reason,
+            reason=result.reason,
             suspicious=suspicions(quote.lines),
             warnings=() if preview.earlier is None else (preview.earlier.words,),
             money_moved="unknown" if preview.earlier is not None and preview.earlier.in_doubt else "no",
@@ -86,5 +86,8 @@ class PreviewView(View):
         return with_next(lines, self.next, suspicious=self.suspicious)
 
 
-def _money(term: object) -> MoneyView | None:
-    return MoneyView.of(term) if isinstance(term, Money) else None
+def _parts(quote: Quote) -> Iterator[tuple[str, MoneyView]]:
+    """Yield the parts of the total by name."""
+    for term in quote.terms:
+        if term.kind == "total" and term.field != "total" and isinstance(term.value, Money):
+            yield term.label, MoneyView(amount=term.value.plain, currency=term.value.currency)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from firmly_mcp.checkout.journal.database import ExactSum
 from firmly_mcp.checkout.journal.journal import Journal
 from firmly_mcp.checkout.models import CardRef, Outcome, State
-from firmly_mcp.checkout.policy.evaluate import WINDOWS, Deny, History, Order, Window, decide
+from firmly_mcp.checkout.policy.evaluate import WINDOWS, OrderFacts, SpendingHistory, Window, decide
 from firmly_mcp.checkout.policy.file import read_rules
 from firmly_mcp.errors import RuleDenied
 from firmly_mcp.money import Money
@@ -52,9 +52,9 @@ async def tried(journal: Journal, number: int, outcome: Outcome | None, **terms:
         await journal.end(begun, outcome)
 
 
-async def beside(journal: Journal, currency: str = "USD", **terms: Any) -> History:
+async def beside(journal: Journal, currency: str = "USD", **terms: Any) -> SpendingHistory:
     """The history of an order at a store where nothing was bought yet, unless it says else."""
-    order = Order(store="new.example", total=Money.parse(1, currency), card_label="visa")
+    order = OrderFacts(store="new.example", total=Money.parse(1, currency), card_label="visa")
     return await journal.history(replace(order, **terms))
 
 
@@ -121,7 +121,7 @@ SPENDING = st.lists(st.tuples(st.integers(1, 10**6), STATED), max_size=6)
 def test_whatever_stores_state_that_they_charged_a_sum_is_never_below_what_was_approved(
     spending: list[tuple[int, Money | None]],
 ) -> None:
-    async def sums() -> tuple[History, History]:
+    async def sums() -> tuple[SpendingHistory, SpendingHistory]:
         with tempfile.TemporaryDirectory() as folder:
             async with await open_journal(Path(folder) / "journal.sqlite3", Clock()) as journal:
                 for number, (cents, charged) in enumerate(spending):
@@ -249,9 +249,9 @@ async def test_of_two_orders_that_pass_a_limit_together_the_second_is_refused_as
     rules = read_rules('[USD]\nrefuse_above_a_day = "106.79"')
     seen: list[str] = []
 
-    def check(history: History) -> None:
+    def check(history: SpendingHistory) -> None:
         seen.append(history.spent.day.plain)
-        if isinstance(verdict := decide(rules, Order(store="any", total=DRAFT.total), history), Deny):
+        if (verdict := decide(rules, OrderFacts(store="any", total=DRAFT.total), history)).verdict == "refuse":
             raise RuleDenied(verdict.reason, rule=verdict.rule)
 
     drafts = [replace(DRAFT, store=f"s{n}.example", purchase_key=f"k{n}", cart_id=None) for n in (1, 2)]

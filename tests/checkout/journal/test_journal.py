@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from firmly_mcp.checkout.journal.journal import ATTENDED_WINDOW, Authorization, Journal
 from firmly_mcp.checkout.models import BY_A_PERSON, LEGAL, Attempt, CardRef, Outcome, State
-from firmly_mcp.checkout.policy.evaluate import History
+from firmly_mcp.checkout.policy.evaluate import SpendingHistory
 from firmly_mcp.errors import NotAllowed
 from firmly_mcp.money import Money
 from firmly_mcp.redaction import OneUse
@@ -36,11 +36,11 @@ DECLINED = Outcome(State.NOT_PLACED, reason="declined", error_name="ErrorPayment
 DOUBT = Outcome(State.UNKNOWN, reason="cut")
 
 
-def allowed(_: History) -> None:
+def allowed(_: SpendingHistory) -> None:
     return None
 
 
-def permit(recheck: Callable[[History], None] = allowed) -> Authorization:
+def permit(recheck: Callable[[SpendingHistory], None] = allowed) -> Authorization:
     """What authorizes an attempt by rules, for a quote that no test of the journal looks at."""
     return Authorization(quote=quoted(), security_code=OneUse(SecretStr("123"), "a security code"), recheck=recheck)
 

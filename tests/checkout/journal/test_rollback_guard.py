@@ -263,7 +263,7 @@ async def test_a_keyring_that_does_not_keep_the_mark_stops_the_order_before_it_i
     gate.rules(ALLOW)
     vault = await gate.services.vault()
     forgetful = Keychain(find=lambda _: Backend("a forgetful keyring", ForgetsTheMark()))
-    vault.journal_mark = StoredValue(forgetful, vault.journal_mark.name)
+    gate.placement.journal._guard = StoredValue(forgetful, vault.journal_mark.name)
     with pytest.raises(WalletError, match="did not keep"):
         await gate.placement.place(wish, max_total=MUCH)
     attempts = await gate.placement.attempts(limit=5)
