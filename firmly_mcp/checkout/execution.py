@@ -82,9 +82,7 @@ class _Payment:
         cart = await self.request.price_again(self.cart_lock)
         now = quote(self.request.store, cart, authorized.payer)
         if increases := price_increases(authorized, now):
-            raise QuoteChanged(
-                "The price or a term changed right before paying. Nothing was sent.", difference=increases
-            )
+            raise QuoteChanged(_CHANGED, difference=increases)
         return _Price(now, asked_at, self.clock())
 
     async def renewed(self, price: _Price) -> _Price:
@@ -203,8 +201,8 @@ class Executor:
         payer = authorization.quote.payer
         firmly = await self._deps.stores.shopper()
         key, _ = await gather_both(firmly.payment_key(), request.prepare(attempt_id))
-        code, key_there = authorization.security_code.take(), key_at(payer.payment_host, key)
-        encrypt = await self._deps.wallet.encryptor(payer.card.label, code, key_there)
+        encrypted_for = key_at(payer.payment_host, key)
+        encrypt = await self._deps.wallet.encryptor(payer.card.label, authorization.security_code.take(), encrypted_for)
         _refuse_another_card(payer.card, encrypt.card)
         return _Payment(request, cart_lock, encrypt, await self._deps.journal.last_kept(), self._clock)
 

@@ -226,10 +226,8 @@ class Checkout(Records):
             cleanup.push_async_callback(request.discard_cart)
             cart = await _price(request) or Cart()
             quoted = await self._quote(request, approval.intent, cart)
-            keys, pin_set = (
-                keys_of(request, approval.intent, cart, self._deps.owner),
-                await self._deps.wallet.pin.is_set(),
-            )
+            keys = keys_of(request, approval.intent, cart, self._deps.owner)
+            pin_set = await self._deps.wallet.pin.is_set()
             review = Review(
                 approval,
                 quoted,
