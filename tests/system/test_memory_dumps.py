@@ -107,6 +107,12 @@ def test_another_process_of_the_same_account_reads_nothing_of_one_with_the_walle
     tmp_path: Path, keyring_daemon: SecretService
 ) -> None:
     with running("/bin/cat", variables=os.environ, cwd=tmp_path, prefix=WITHOUT_TRACING) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write(b"ready\n")
+        other.stdin.flush()
+        # It is `cat` by now, and no longer the program that gives up the right to trace.
+        assert other.stdout.readline() == b"ready\n"
         assert can_be_read(other.pid), "else this test proves nothing"
     with serving(tmp_path, keyring_daemon.bus.address, WITHOUT_TRACING) as server:
         assert not can_be_read(server.pid)
